@@ -1,0 +1,2 @@
+//! Heraut.
+fn main() {}
