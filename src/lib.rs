@@ -1,1 +1,40 @@
-//! Heraut.
+//! Heraut: a publishing gateway. The map, in the order in which things flow:
+//!
+//! source → item → post → activity → delivery, and back: inbox → message → desk.
+//!
+//! | module | is | may use |
+//! |---|---|---|
+//! | [`ids`], [`time`], [`urls`] | typed ids, instants, every URL that we mint | nothing of ours |
+//! | [`source`] | what a source is and when it is due | `ids time urls` |
+//! | [`actor`] | actors, keys, proofs, the `VerifiedActor` capability | `ids time urls` |
+//! | [`post`] | item → post: revision, policy, compose, sanitise | `actor source` |
+//! | [`activity`] | post → wire JSON, actor documents, collections | `post actor` |
+//! | [`delivery`] | outcome → next attempt, breaker | `activity` |
+//! | [`signature`] | HTTP signatures out and in | `actor` |
+//! | [`inbox`] | incoming activity → effects | `activity actor` |
+//! | [`store`], [`net`] | the effects: database, guarded HTTP client; they never see each other | the core |
+//! | [`flow`] | load → decide → commit → act | `store net` and the core |
+//! | [`web`] | HTTP in; reads through `store`, acts only through `flow` | `flow store` and the core |
+//! | [`config`] | the types of `config.toml` | the core |
+//! | [`app`], [`cli`] | the composition root; the command line | everything |
+//!
+//! The core (`source` to `inbox`) contains no async, database, network, clock or randomness: a tidy test asserts it.
+
+pub mod activity;
+pub mod actor;
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod delivery;
+pub mod flow;
+pub mod ids;
+pub mod inbox;
+pub mod net;
+pub mod post;
+pub mod signature;
+pub mod source;
+pub mod store;
+pub mod time;
+pub mod urls;
+pub mod vault;
+pub mod web;

@@ -1,0 +1,1 @@
+//! Post to wire JSON.

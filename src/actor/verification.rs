@@ -1,0 +1,1 @@
+//! Proofs, and the capability that they give.

@@ -1,0 +1,1 @@
+//! Item and policy to content.

@@ -1,0 +1,1 @@
+//! New, edited, unchanged, withdrawn or out of order.

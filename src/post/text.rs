@@ -1,0 +1,1 @@
+//! Plain text of HTML, and cutting it.

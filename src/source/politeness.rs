@@ -1,0 +1,1 @@
+//! What a source asks of those who poll it.

@@ -1,0 +1,220 @@
+//! Every URL that we mint or accept. Published URLs are opaque and outlive renames, because ministries are reorganised:
+//! `/ap/…` for servers, `/@name` for people. No other module writes a path of ours.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use url::Url;
+
+use crate::ids::{ActivityId, ActorId, MediaId, PostId, QuoteId};
+
+/// Longest URL that we accept from outside, in bytes.
+pub const URL_BYTES_MAX: usize = 2_048;
+
+/// Why a text is not a URL that we accept.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum UrlError {
+    /// It is longer than [`URL_BYTES_MAX`].
+    #[error("the URL is longer than {URL_BYTES_MAX} bytes")]
+    TooLong,
+    /// It does not parse as a URL.
+    #[error("`{0}` is not a URL")]
+    Malformed(String),
+    /// Its scheme is neither http nor https.
+    #[error("`{0}` has the scheme of something else; http or https is wanted")]
+    Scheme(String),
+    /// It carries a user name, a password or no host, or a fragment where none is allowed.
+    #[error("`{0}` must have a host, no user name, no password and no fragment")]
+    Shape(String),
+}
+
+fn accept(text: &str, fragment: bool) -> Result<Url, UrlError> {
+    if text.len() > URL_BYTES_MAX {
+        return Err(UrlError::TooLong);
+    }
+    let url = Url::parse(text).map_err(|_| UrlError::Malformed(text.to_owned()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(UrlError::Scheme(text.to_owned()));
+    }
+    let bare = url.host_str().is_some_and(|h| !h.is_empty()) && url.username().is_empty() && url.password().is_none();
+    if !bare || (!fragment && url.fragment().is_some()) {
+        return Err(UrlError::Shape(text.to_owned()));
+    }
+    Ok(url)
+}
+
+/// Host and port of a URL, lower-case, default port left out: what "same host" compares.
+pub fn authority(url: &Url) -> String {
+    match (url.host_str(), url.port()) {
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+        (Some(host), None) => host.to_owned(),
+        (None, _) => String::new(),
+    }
+}
+
+macro_rules! urls {
+    ($($(#[$doc:meta])* $name:ident fragment=$fragment:literal),+ $(,)?) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Accepts an absolute http(s) URL with a host and no credentials, of at most [`URL_BYTES_MAX`] bytes. The text
+            /// is kept byte for byte, because peers compare ids exactly.
+            pub fn parse(text: &str) -> Result<Self, UrlError> {
+                accept(text, $fragment).map(|_| Self(text.to_owned()))
+            }
+
+            /// The text, byte for byte as it was accepted.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// Host and port, lower-case, default port left out.
+            pub fn authority(&self) -> String {
+                Url::parse(&self.0).map(|u| authority(&u)).unwrap_or_default()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = UrlError;
+            fn try_from(text: String) -> Result<Self, UrlError> {
+                Self::parse(&text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(url: $name) -> String {
+                url.0
+            }
+        }
+    )+};
+}
+
+urls! {
+    /// The id of an actor, ours or remote.
+    ActorUrl fragment=false,
+    /// The id of an object (Note, Tombstone …), ours or remote.
+    ObjectUrl fragment=false,
+    /// The id of an activity. Remote servers do put fragments there (Mastodon's `#accepts/follows/1`).
+    ActivityUrl fragment=true,
+    /// A remote inbox, personal or shared.
+    InboxUrl fragment=false,
+    /// A key id, with its fragment where it has one.
+    KeyUrl fragment=true,
+}
+
+impl KeyUrl {
+    /// The document to fetch for this key: the id without its fragment.
+    pub fn document(&self) -> String {
+        self.0.split('#').next().unwrap_or_default().to_owned()
+    }
+}
+
+/// The root of every URL that we mint: scheme and host of `server.public_url`, without a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base(Url);
+
+impl Base {
+    /// Accepts an absolute http(s) URL whose path is empty or `/`, without query and fragment.
+    pub fn parse(text: &str) -> Result<Self, UrlError> {
+        let url = accept(text, false)?;
+        if url.path() != "/" || url.query().is_some() {
+            return Err(UrlError::Shape(text.to_owned()));
+        }
+        Ok(Self(url))
+    }
+
+    /// Host and port as in a handle or a `Host` header.
+    pub fn authority(&self) -> String {
+        authority(&self.0)
+    }
+
+    /// Whether `url` is one of ours.
+    pub fn owns(&self, url: &str) -> bool {
+        Url::parse(url).is_ok_and(|u| u.scheme() == self.0.scheme() && authority(&u) == self.authority())
+    }
+
+    fn mint(&self, path: &str) -> String {
+        format!("{}://{}{path}", self.0.scheme(), self.authority())
+    }
+
+    /// Root of the site.
+    pub fn root(&self) -> String {
+        self.mint("/")
+    }
+    /// `/ap/a/<n>`: the id of an actor.
+    pub fn actor(&self, id: ActorId) -> ActorUrl {
+        ActorUrl(self.mint(&format!("/ap/a/{id}")))
+    }
+    /// `/ap/instance`: the id of the instance actor, which signs our fetches.
+    pub fn instance_actor(&self) -> ActorUrl {
+        ActorUrl(self.mint("/ap/instance"))
+    }
+    /// `/ap/inbox`: the shared inbox of all our actors.
+    pub fn shared_inbox(&self) -> InboxUrl {
+        InboxUrl(self.mint("/ap/inbox"))
+    }
+    /// `/ap/o/<n>`: the id of a Note.
+    pub fn object(&self, id: PostId) -> ObjectUrl {
+        ObjectUrl(self.mint(&format!("/ap/o/{id}")))
+    }
+    /// `/ap/x/<n>`: the id of an activity.
+    pub fn activity(&self, id: ActivityId) -> ActivityUrl {
+        ActivityUrl(self.mint(&format!("/ap/x/{id}")))
+    }
+    /// `/ap/q/<n>`: the id of a QuoteAuthorization (FEP-044f).
+    pub fn quote_authorization(&self, id: QuoteId) -> ObjectUrl {
+        ObjectUrl(self.mint(&format!("/ap/q/{id}")))
+    }
+    /// `/media/<n>.<extension>`: a file that we serve; the name never changes its content.
+    pub fn media(&self, id: MediaId, extension: &str) -> String {
+        self.mint(&format!("/media/{id}.{extension}"))
+    }
+    /// `/tags/<name>`: where a hashtag links to.
+    pub fn hashtag(&self, name: &str) -> String {
+        let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);
+        self.mint(&format!("/tags/{name}"))
+    }
+    /// `/@name`: the page of an actor.
+    pub fn actor_page(&self, handle: &str) -> String {
+        self.mint(&format!("/@{handle}"))
+    }
+    /// `/@name/<n>`: the page of a post.
+    pub fn post_page(&self, handle: &str, id: PostId) -> String {
+        self.mint(&format!("/@{handle}/{id}"))
+    }
+    /// A collection or endpoint below an actor: `inbox`, `outbox`, `followers`, `following`, `featured`.
+    pub fn below(&self, actor: &ActorUrl, name: &str) -> String {
+        format!("{actor}/{name}")
+    }
+
+    /// Which of our actors `url` is the id of.
+    pub fn read_actor(&self, url: &str) -> Option<ActorId> {
+        self.number(url, "/ap/a/").map(ActorId)
+    }
+    /// Which of our posts `url` names, by its id or by its page.
+    pub fn read_post(&self, url: &str) -> Option<PostId> {
+        if let Some(n) = self.number(url, "/ap/o/") {
+            return Some(PostId(n));
+        }
+        let path = url.strip_prefix(&self.mint("/@"))?;
+        path.split_once('/').and_then(|(_, n)| n.parse().ok())
+    }
+    /// Which of our activities `url` is the id of.
+    pub fn read_activity(&self, url: &str) -> Option<ActivityId> {
+        self.number(url, "/ap/x/").map(ActivityId)
+    }
+
+    fn number(&self, url: &str, prefix: &str) -> Option<i64> {
+        url.strip_prefix(&self.mint(prefix))?.parse().ok()
+    }
+}

@@ -1,0 +1,1 @@
+//! Sealing of private keys under the master key.
