@@ -1,1 +1,104 @@
-//! Load, decide, commit, act.
+//! The steps that have effects. Each has the same four beats: load, decide (one pure call), commit (one transaction), act.
+//! Effects follow the commit, so a crash between beats is always safe to repeat.
+
+pub mod deliver;
+pub mod gone;
+pub mod keyring;
+pub mod mint;
+pub mod picture;
+pub mod poll;
+pub mod preview;
+pub mod provision;
+pub mod publish;
+pub mod receive;
+pub mod recorder;
+pub mod remote;
+pub mod review;
+pub mod schedule;
+pub mod verify;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ipnet::IpNet;
+use tokio::sync::Notify;
+
+use crate::actor::verification::ProofTimes;
+use crate::flow::keyring::Keyring;
+use crate::flow::mint::Mint;
+use crate::ids::AuditId;
+use crate::net::Client;
+use crate::store::Store;
+use crate::store::audit::Entry;
+use crate::time::Timestamp;
+use crate::urls::Base;
+
+/// Everything that the steps share. One per process.
+pub struct Gateway {
+    /// The database.
+    pub store: Store,
+    /// The way out.
+    pub net: Client,
+    /// The root of our URLs.
+    pub base: Base,
+    /// Where new ids come from.
+    pub mint: Mint,
+    /// Our private keys.
+    pub keyring: Keyring,
+    /// What an operator set.
+    pub settings: FlowSettings,
+    /// Tells sleeping loops that there is work.
+    pub wake: Wake,
+    /// Which documents of remote actors failed lately.
+    pub remote_failures: remote::Failures,
+}
+
+/// What an operator set for the steps.
+#[derive(Debug, Clone)]
+pub struct FlowSettings {
+    /// Where media files are kept.
+    pub media_dir: PathBuf,
+    /// Deliveries at the same time.
+    pub concurrency: usize,
+    /// Time for one delivery.
+    pub delivery_timeout: Duration,
+    /// How long a proof holds.
+    pub proof_times: ProofTimes,
+    /// Ranges that may be reached although they are not public.
+    pub allow_addresses: Vec<IpNet>,
+}
+
+/// Tells sleeping loops of this process that there is work. Losing a signal costs a second: every loop also looks by itself.
+#[derive(Debug, Default)]
+pub struct Wake {
+    /// A delivery is owed.
+    pub deliver: Notify,
+    /// A post or a change may be published.
+    pub publish: Notify,
+    /// A source or a proof is due.
+    pub schedule: Notify,
+}
+
+/// Shared by all tasks of the process.
+pub type Shared = Arc<Gateway>;
+
+impl Gateway {
+    /// An entry for the audit log, about now.
+    pub fn audit(&self, who: &str, act: &str, subject: String, detail: impl Into<String>) -> Entry {
+        Entry {
+            id: AuditId(self.mint.next()),
+            at: now(),
+            who: who.to_owned(),
+            act: act.to_owned(),
+            subject,
+            detail: detail.into(),
+        }
+    }
+}
+
+/// The instant that it is now. Only `flow`, `web` and `cli` ask; everything else is told.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

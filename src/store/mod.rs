@@ -1,1 +1,292 @@
-//! The database.
+//! The database: SQLite (one writer, a pool of readers) or PostgreSQL (a pool), behind one set of queries.
+//!
+//! A call is one hop to the blocking pool around one closure, and a write is one transaction. No connection is held across an
+//! `.await`, no HTTP happens inside a transaction. The query functions of the sub-modules take a [`Db`], so that a step can put
+//! several into one transaction: what belongs together is committed together.
+
+pub mod activities;
+pub mod actors;
+pub mod audit;
+pub mod deliveries;
+pub mod followers;
+pub mod inboxes;
+pub mod items;
+pub mod messages;
+pub mod posts;
+pub mod proofs;
+pub mod reactions;
+pub mod remote;
+pub mod schema;
+pub mod sources;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use diesel::connection::{Connection, SimpleConnection};
+use diesel::pg::PgConnection;
+use diesel::r2d2::{ConnectionManager, CustomizeConnection, Pool};
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use diesel::sqlite::SqliteConnection;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use thiserror::Error;
+
+/// The migrations for SQLite.
+pub const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+/// Their twins for PostgreSQL.
+pub const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+/// Connections that read at the same time on SQLite.
+const SQLITE_READERS: u32 = 4;
+/// Connections to PostgreSQL per process.
+const POSTGRES_CONNECTIONS: u32 = 12;
+/// How long to wait for a connection from the pool.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a transaction that lost a race (deadlock, serialisation) is tried anew.
+const TRANSACTION_TRIES: u32 = 5;
+/// Most values bound in one statement; SQLite allows 32,766.
+pub const BINDS_MAX: usize = 500;
+
+/// A connection to either database, lent to one closure.
+pub enum Db<'c> {
+    /// SQLite.
+    Lite(&'c mut SqliteConnection),
+    /// PostgreSQL.
+    Pg(&'c mut PgConnection),
+}
+
+/// Runs one diesel expression on whichever connection a [`Db`] holds: the same body, compiled for each.
+#[macro_export]
+macro_rules! on {
+    ($db:expr, $c:ident => $body:expr) => {
+        match $db {
+            $crate::store::Db::Lite($c) => $body,
+            $crate::store::Db::Pg($c) => $body,
+        }
+    };
+}
+
+/// What a query gives.
+pub type Queried<T> = Result<T, DieselError>;
+
+/// Why the database could not do what was asked.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The URL has another scheme than the two that we know.
+    #[error("database.url `{0}` is neither `sqlite:<file>` nor `postgres://user@host/name`; correct it in the configuration")]
+    Url(String),
+    /// It cannot be opened or reached.
+    #[error("the database {url} cannot be reached: {problem}; check database.url, that the server runs and that its folder exists")]
+    Unreachable {
+        /// The URL without its password.
+        url: String,
+        /// The driver's words.
+        problem: String,
+    },
+    /// A migration failed.
+    #[error("the database {url} cannot be migrated: {problem}")]
+    Migration {
+        /// The URL without its password.
+        url: String,
+        /// The driver's words.
+        problem: String,
+    },
+    /// A query failed.
+    #[error("the database failed to {what}")]
+    Query {
+        /// What was tried, as a verb phrase.
+        what: &'static str,
+        /// The driver's words.
+        #[source]
+        source: DieselError,
+    },
+    /// No connection came free, or the worker thread ended.
+    #[error("the database could not be asked to {what}: {problem}")]
+    Busy {
+        /// What was tried, as a verb phrase.
+        what: &'static str,
+        /// What happened.
+        problem: String,
+    },
+}
+
+enum Pools {
+    Lite { writer: Mutex<SqliteConnection>, readers: Pool<ConnectionManager<SqliteConnection>> },
+    Pg(Pool<ConnectionManager<PgConnection>>),
+}
+
+/// The database of this installation. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pools: Arc<Pools>,
+}
+
+#[derive(Debug)]
+struct SqliteSettings;
+
+impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for SqliteSettings {
+    fn on_acquire(&self, connection: &mut SqliteConnection) -> Result<(), diesel::r2d2::Error> {
+        connection.batch_execute(SQLITE_PRAGMAS).map_err(diesel::r2d2::Error::QueryError)
+    }
+}
+
+/// `synchronous=FULL`: what was acknowledged survives a power cut, not only a `kill -9`.
+const SQLITE_PRAGMAS: &str = "PRAGMA busy_timeout=10000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
+                              PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY;";
+
+impl Store {
+    /// Opens the database, makes it if it is a SQLite file that does not exist, and applies pending migrations.
+    pub fn open(url: &str) -> Result<Self, StoreError> {
+        let pools = if let Some(path) = url.strip_prefix("sqlite:") {
+            open_sqlite(url, path)?
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            open_postgres(url)?
+        } else {
+            return Err(StoreError::Url(redact(url)));
+        };
+        Ok(Self { pools: Arc::new(pools) })
+    }
+
+    /// Reads: `f` sees the database and must not change it. `what` completes "the database failed to …".
+    pub async fn read<T, F>(&self, what: &'static str, f: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Db<'_>) -> Queried<T> + Send + 'static,
+    {
+        let pools = self.pools.clone();
+        hop(what, move || match &*pools {
+            Pools::Lite { readers, .. } => {
+                let mut connection = readers.get().map_err(|e| busy(what, &e))?;
+                f(&mut Db::Lite(&mut connection)).map_err(|source| StoreError::Query { what, source })
+            }
+            Pools::Pg(pool) => {
+                let mut connection = pool.get().map_err(|e| busy(what, &e))?;
+                f(&mut Db::Pg(&mut connection)).map_err(|source| StoreError::Query { what, source })
+            }
+        })
+        .await
+    }
+
+    /// Writes in one transaction: all of `f` or nothing. On PostgreSQL `f` runs again when it lost a race, so it must have no
+    /// effect but on the database.
+    pub async fn write<T, F>(&self, what: &'static str, f: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Db<'_>) -> Queried<T> + Send + 'static,
+    {
+        let pools = self.pools.clone();
+        hop(what, move || write_now(&pools, what, &f)).await
+    }
+}
+
+fn write_now<T>(pools: &Pools, what: &'static str, f: &dyn Fn(&mut Db<'_>) -> Queried<T>) -> Result<T, StoreError> {
+    match pools {
+        Pools::Lite { writer, .. } => {
+            let mut connection = writer.lock().unwrap_or_else(PoisonError::into_inner);
+            connection
+                .immediate_transaction(|c| f(&mut Db::Lite(c)))
+                .map_err(|source| StoreError::Query { what, source })
+        }
+        Pools::Pg(pool) => {
+            let mut connection = pool.get().map_err(|e| busy(what, &e))?;
+            let mut tries = 0;
+            loop {
+                tries += 1;
+                match connection.transaction(|c| f(&mut Db::Pg(c))) {
+                    Err(error) if tries < TRANSACTION_TRIES && lost_a_race(&error) => {}
+                    other => return other.map_err(|source| StoreError::Query { what, source }),
+                }
+            }
+        }
+    }
+}
+
+fn lost_a_race(error: &DieselError) -> bool {
+    match error {
+        DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true,
+        DieselError::DatabaseError(_, info) => info.message().contains("deadlock detected"),
+        _ => false,
+    }
+}
+
+async fn hop<T: Send + 'static>(
+    what: &'static str,
+    f: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(f).await {
+        Ok(result) => result,
+        Err(error) => Err(StoreError::Busy { what, problem: error.to_string() }),
+    }
+}
+
+fn busy(what: &'static str, error: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Busy { what, problem: error.to_string() }
+}
+
+fn open_sqlite(url: &str, path: &str) -> Result<Pools, StoreError> {
+    let unreachable = |problem: String| StoreError::Unreachable { url: url.to_owned(), problem };
+    let mut writer = SqliteConnection::establish(path).map_err(|e| unreachable(e.to_string()))?;
+    writer.batch_execute(SQLITE_PRAGMAS).map_err(|e| unreachable(e.to_string()))?;
+    migrate(&mut writer, SQLITE_MIGRATIONS, url)?;
+    let readers = Pool::builder()
+        .max_size(SQLITE_READERS)
+        .connection_timeout(CONNECTION_TIMEOUT)
+        .connection_customizer(Box::new(SqliteSettings))
+        .build(ConnectionManager::new(path))
+        .map_err(|e| unreachable(e.to_string()))?;
+    Ok(Pools::Lite { writer: Mutex::new(writer), readers })
+}
+
+fn open_postgres(url: &str) -> Result<Pools, StoreError> {
+    let unreachable = |problem: String| StoreError::Unreachable { url: redact(url), problem };
+    let mut first = PgConnection::establish(url).map_err(|e| unreachable(e.to_string()))?;
+    // Two processes may start at once: the second waits here until the first has migrated.
+    first.batch_execute("SELECT pg_advisory_lock(4847254)").map_err(|e| unreachable(e.to_string()))?;
+    let migrated = migrate(&mut first, POSTGRES_MIGRATIONS, &redact(url));
+    first.batch_execute("SELECT pg_advisory_unlock(4847254)").map_err(|e| unreachable(e.to_string()))?;
+    migrated?;
+    let pool = Pool::builder()
+        .max_size(POSTGRES_CONNECTIONS)
+        .min_idle(Some(1))
+        .connection_timeout(CONNECTION_TIMEOUT)
+        .build(ConnectionManager::new(url))
+        .map_err(|e| unreachable(e.to_string()))?;
+    Ok(Pools::Pg(pool))
+}
+
+fn migrate<C>(connection: &mut C, migrations: EmbeddedMigrations, url: &str) -> Result<(), StoreError>
+where
+    C: MigrationHarness<C::Backend> + Connection,
+{
+    connection
+        .run_pending_migrations(migrations)
+        .map(|_| ())
+        .map_err(|e| StoreError::Migration { url: url.to_owned(), problem: e.to_string() })
+}
+
+/// A database URL without its password.
+fn redact(url: &str) -> String {
+    url::Url::parse(url).map_or_else(
+        |_| url.split('@').next_back().unwrap_or_default().to_owned(),
+        |mut parsed| {
+            if parsed.password().is_some() {
+                let _ = parsed.set_password(Some("…"));
+            }
+            parsed.to_string()
+        },
+    )
+}
+
+/// Reads a column that holds JSON of ours.
+pub(crate) fn from_json<T: serde::de::DeserializeOwned>(text: &str) -> Queried<T> {
+    serde_json::from_str(text).map_err(|e| DieselError::DeserializationError(Box::new(e)))
+}
+
+/// Writes a column that holds JSON of ours.
+pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> Queried<String> {
+    serde_json::to_string(value).map_err(|e| DieselError::SerializationError(Box::new(e)))
+}
+
+/// Reads a column that a type of ours refuses: the row was changed by hand.
+pub(crate) fn odd_row<T, E: std::fmt::Display>(result: Result<T, E>) -> Queried<T> {
+    result.map_err(|e| DieselError::DeserializationError(e.to_string().into()))
+}

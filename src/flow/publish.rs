@@ -1,0 +1,197 @@
+//! Publishes: a post whose actor has a proof that holds becomes an activity and the deliveries that it owes, in one transaction
+//! with its new state and the audit entry. Without a proof it is held, and resumes by itself.
+
+use thiserror::Error;
+
+use crate::activity::{self, PublishedPost};
+use crate::actor::verification::VerifiedActor;
+use crate::flow::{Gateway, now};
+use crate::ids::{ActivityId, ActorId, PostId};
+use crate::post::{HoldReason, PostState};
+use crate::store::activities::{self, ActivityRow};
+use crate::store::items::{self, ItemState};
+use crate::store::posts::{self, Change, PendingChange, Post};
+use crate::store::{Db, Queried, StoreError, actors, audit, deliveries, proofs};
+use crate::time::Timestamp;
+
+/// Posts and changes that one round takes.
+const ROUND_MAX: i64 = 50;
+
+/// Why publishing failed; what was not published is still due.
+#[derive(Debug, Error)]
+pub enum PublishError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The post's actor is not there.
+    #[error("post {post} belongs to actor {actor}, which does not exist; restore the database from its backup")]
+    NoActor {
+        /// The post.
+        post: PostId,
+        /// The actor.
+        actor: ActorId,
+    },
+}
+
+/// Publishes what is due: posts, edits and withdrawals. Returns how many were handled, held ones included.
+pub async fn run_due(gateway: &Gateway) -> Result<usize, PublishError> {
+    let at = now();
+    let load = move |db: &mut Db<'_>| Ok((posts::due(db, at, ROUND_MAX)?, posts::due_changes(db, at, ROUND_MAX)?));
+    let (due, changes) = gateway.store.read("read what is due", load).await?;
+    let handled = due.len() + changes.len();
+    for post in due {
+        publish(gateway, post).await?;
+    }
+    for change in changes {
+        apply_change(gateway, change).await?;
+    }
+    Ok(handled)
+}
+
+/// What a proof says of an actor now, as a sentence when it does not hold.
+async fn prove(gateway: &Gateway, post: PostId, actor: ActorId) -> Result<Result<VerifiedActor, String>, PublishError> {
+    let load = move |db: &mut Db<'_>| Ok((actors::by_id(db, actor)?, proofs::of_actor(db, actor)?));
+    let (found, proof) = gateway.store.read("read an actor and its proof", load).await?;
+    let found = found.ok_or(PublishError::NoActor { post, actor })?;
+    Ok(VerifiedActor::prove(found, &proof, &gateway.settings.proof_times, now()).map_err(|e| e.to_string()))
+}
+
+async fn publish(gateway: &Gateway, post: Post) -> Result<(), PublishError> {
+    let verified = match prove(gateway, post.id, post.actor_id).await? {
+        Ok(verified) => verified,
+        Err(why) => return hold(gateway, post, why).await,
+    };
+    let at = now();
+    let said = PublishedPost { id: post.id, content: post.content.clone(), published: at, updated: None };
+    let id = ActivityId(gateway.mint.next());
+    let bytes = activity::create(&verified, &gateway.base, &said, id);
+    let post = Post { state: PostState::Published(at), published_at: Some(at), ..post };
+    let row = row(id, &post, "Create", bytes, at);
+    let entry = gateway.audit("policy", "post.publish", subject(post.id), "");
+    let handle = verified.actor().full_handle();
+    let (post_id, actor_id) = (post.id, post.actor_id);
+    let owed = gateway
+        .store
+        .write("publish a post", move |db| {
+            if !posts::leave(db, &post, &["ready", "scheduled"])? {
+                return Ok(None); // another process was first
+            }
+            activities::insert(db, &row)?;
+            items::set_state_of_post(db, post_id, ItemState::Live)?;
+            audit::add(db, &entry)?;
+            deliveries::fan_out(db, id, actor_id, Some(post_id), at).map(Some)
+        })
+        .await?;
+    if let Some(owed) = owed {
+        tracing::info!(actor.handle = handle, post.id = %post_id, inboxes = owed, "a post was published");
+        gateway.wake.deliver.notify_one();
+    }
+    Ok(())
+}
+
+async fn hold(gateway: &Gateway, post: Post, why: String) -> Result<(), PublishError> {
+    tracing::warn!(post.id = %post.id, why, "a post is held, because its actor is not verified");
+    let entry = gateway.audit("policy", "post.hold", subject(post.id), why);
+    let post = Post { state: PostState::Held(HoldReason::Unverified), ..post };
+    gateway
+        .store
+        .write("hold a post", move |db| {
+            if posts::leave(db, &post, &["ready", "scheduled"])? { audit::add(db, &entry) } else { Ok(()) }
+        })
+        .await?;
+    Ok(())
+}
+
+async fn apply_change(gateway: &Gateway, pending: PendingChange) -> Result<(), PublishError> {
+    let id = pending.post_id;
+    let Some(post) = gateway.store.read("read a post", move |db| posts::by_id(db, id)).await? else {
+        return drop_change(gateway, id).await;
+    };
+    if !matches!(post.state, PostState::Published(_)) {
+        return drop_change(gateway, id).await;
+    }
+    let verified = match prove(gateway, id, post.actor_id).await? {
+        Ok(verified) => verified,
+        Err(why) => {
+            tracing::warn!(post.id = %id, why, "a change is held, because its actor is not verified");
+            let entry = gateway.audit("policy", "change.hold", subject(id), why);
+            let hold = move |db: &mut Db<'_>| {
+                posts::hold_change(db, id, Some(HoldReason::Unverified))?;
+                audit::add(db, &entry)
+            };
+            return Ok(gateway.store.write("hold a change", hold).await?);
+        }
+    };
+    match pending.change {
+        Change::Edit(content) => {
+            edit(gateway, &verified, Post { content, revision: post.revision.saturating_add(1), ..post }).await
+        }
+        Change::Withdraw => withdraw(gateway, &verified, post).await,
+    }
+}
+
+async fn drop_change(gateway: &Gateway, id: PostId) -> Result<(), PublishError> {
+    Ok(gateway.store.write("drop a change", move |db| posts::drop_change(db, id)).await?)
+}
+
+async fn edit(gateway: &Gateway, verified: &VerifiedActor, post: Post) -> Result<(), PublishError> {
+    let published = post.published_at.unwrap_or(post.created_at);
+    let at = later(now(), post.updated_at.unwrap_or(published));
+    let said = PublishedPost { id: post.id, content: post.content.clone(), published, updated: Some(at) };
+    let id = ActivityId(gateway.mint.next());
+    let bytes = activity::update(verified, &gateway.base, &said, id);
+    let post = Post { updated_at: Some(at), ..post };
+    let row = row(id, &post, "Update", bytes, at);
+    commit_change(gateway, post, row, "post.edit", None).await
+}
+
+async fn withdraw(gateway: &Gateway, verified: &VerifiedActor, post: Post) -> Result<(), PublishError> {
+    let at = now();
+    let id = ActivityId(gateway.mint.next());
+    let bytes = activity::delete(verified, &gateway.base, post.id, id, at);
+    let post = Post { state: PostState::Withdrawn(at), ..post };
+    let row = row(id, &post, "Delete", bytes, at);
+    commit_change(gateway, post, row, "post.withdraw", Some(ItemState::Retracted)).await
+}
+
+/// Stores the changed post, its activity and the deliveries to everyone who was owed the original.
+async fn commit_change(
+    gateway: &Gateway,
+    post: Post,
+    row: ActivityRow,
+    act: &'static str,
+    item_state: Option<ItemState>,
+) -> Result<(), PublishError> {
+    let entry = gateway.audit("policy", act, subject(post.id), "");
+    let (post_id, kind) = (post.id, row.kind.clone());
+    let commit = move |db: &mut Db<'_>| -> Queried<Option<usize>> {
+        if !posts::take_change(db, post.id)? || !posts::leave(db, &post, &["published"])? {
+            return Ok(None); // another process was first
+        }
+        activities::insert(db, &row)?;
+        if let Some(state) = item_state {
+            items::set_state_of_post(db, post.id, state)?;
+        }
+        audit::add(db, &entry)?;
+        deliveries::fan_out(db, row.id, post.actor_id, Some(post.id), row.created_at).map(Some)
+    };
+    if let Some(owed) = gateway.store.write("publish a change", commit).await? {
+        tracing::info!(post.id = %post_id, activity.kind = kind, inboxes = owed, "a change was published");
+        gateway.wake.deliver.notify_one();
+    }
+    Ok(())
+}
+
+/// An instant for `updated` that is later, in whole seconds, than what was sent before: Mastodon ignores any other.
+fn later(now: Timestamp, before: Timestamp) -> Timestamp {
+    let next_second = Timestamp((before.0.div_euclid(1_000) + 1) * 1_000);
+    now.max(next_second)
+}
+
+fn row(id: ActivityId, post: &Post, kind: &str, bytes: Vec<u8>, at: Timestamp) -> ActivityRow {
+    ActivityRow { id, actor_id: post.actor_id, post_id: Some(post.id), kind: kind.to_owned(), bytes, created_at: at }
+}
+
+fn subject(post: PostId) -> String {
+    format!("post:{post}")
+}

@@ -1,0 +1,141 @@
+//! Records what became of deliveries, many at a time: one transaction for all that came in while the last one ran. A worker
+//! goes on to its next delivery only when this one is on disk, so nothing that was recorded is sent twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::flow::Gateway;
+use crate::ids::{ActivityId, ActorId, InboxId};
+use crate::store::deliveries::{self, DeliveryState};
+use crate::store::inboxes::{self, Failure};
+use crate::store::{Db, Queried};
+use crate::time::Timestamp;
+
+/// Most records in one transaction.
+const BATCH_MAX: usize = 512;
+/// How long to wait before a failed transaction is tried anew.
+const RETRY_WAIT: Duration = Duration::from_secs(1);
+
+/// Something to record.
+#[derive(Debug, Clone)]
+pub enum Record {
+    /// An inbox answered; the delivery is settled and the inbox is healthy.
+    Settled {
+        /// The inbox.
+        inbox: InboxId,
+        /// The activity.
+        activity: ActivityId,
+        /// Delivered or refused.
+        state: DeliveryState,
+        /// HTTP status.
+        status: i32,
+        /// What a refusal said.
+        error: Option<String>,
+        /// When.
+        at: Timestamp,
+    },
+    /// The attempt failed and may pass: the lease ends, the inbox waits.
+    Failed {
+        /// The inbox.
+        inbox: InboxId,
+        /// Its host.
+        host: String,
+        /// The activity.
+        activity: ActivityId,
+        /// What is kept on the inbox.
+        failure: Failure,
+        /// What the host's breaker is from now on: failures in a row, and until when it is open.
+        breaker: Option<(i32, Timestamp)>,
+        /// What is owed since before then is given up.
+        give_up_before: Option<Timestamp>,
+        /// When.
+        at: Timestamp,
+    },
+    /// The actor has no proof that holds: what it owes this inbox is held.
+    Held {
+        /// The inbox.
+        inbox: InboxId,
+        /// The actor.
+        actor: ActorId,
+        /// Why, as a sentence.
+        why: String,
+    },
+    /// The worker is done with the inbox: the lease ends.
+    Done {
+        /// The inbox.
+        inbox: InboxId,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// Takes records; cheap to clone.
+#[derive(Clone)]
+pub struct Recorder {
+    sender: mpsc::Sender<(Record, oneshot::Sender<()>)>,
+}
+
+impl Recorder {
+    /// Starts recording. It ends when the last clone of the recorder is dropped.
+    pub fn start(gateway: Arc<Gateway>) -> (Self, tokio::task::JoinHandle<()>) {
+        let (sender, receiver) = mpsc::channel(BATCH_MAX * 2);
+        (Self { sender }, tokio::spawn(run(gateway, receiver)))
+    }
+
+    /// Records, and returns when it is on disk. Returns `false` when the recorder has ended: then nothing more must be sent.
+    pub async fn record(&self, record: Record) -> bool {
+        let (done, wait) = oneshot::channel();
+        self.sender.send((record, done)).await.is_ok() && wait.await.is_ok()
+    }
+}
+
+async fn run(gateway: Arc<Gateway>, mut receiver: mpsc::Receiver<(Record, oneshot::Sender<()>)>) {
+    let mut batch = Vec::with_capacity(BATCH_MAX);
+    while receiver.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        let (records, waiting): (Vec<Record>, Vec<oneshot::Sender<()>>) = batch.drain(..).unzip();
+        let records = Arc::new(records);
+        loop {
+            let these = records.clone();
+            let write = move |db: &mut Db<'_>| these.iter().try_for_each(|record| apply(db, record));
+            match gateway.store.write("record deliveries", write).await {
+                Ok(()) => break,
+                Err(error) => {
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "deliveries cannot be recorded; nothing more is sent until they are"
+                    );
+                    tokio::time::sleep(RETRY_WAIT).await;
+                }
+            }
+        }
+        for done in waiting {
+            // A worker that was stopped meanwhile no longer waits; its record is on disk all the same.
+            let _ = done.send(());
+        }
+    }
+}
+
+fn apply(db: &mut Db<'_>, record: &Record) -> Queried<()> {
+    match record {
+        Record::Settled { inbox, activity, state, status, error, at } => {
+            deliveries::record(db, *inbox, *activity, *state, Some(*status), error.as_deref(), *at)?;
+            inboxes::answered(db, *inbox, *status, error.as_deref(), *at)
+        }
+        Record::Failed { inbox, host, activity, failure, breaker, give_up_before, at } => {
+            let error = Some(failure.error.as_str());
+            deliveries::record(db, *inbox, *activity, DeliveryState::Owed, failure.status, error, *at)?;
+            inboxes::release_failed(db, *inbox, failure)?;
+            if let Some((failures, until)) = breaker {
+                inboxes::open_breaker(db, host, *failures, *until)?;
+            }
+            match give_up_before {
+                Some(before) => deliveries::give_up(db, *inbox, *before, *at).map(|_| ()),
+                None => Ok(()),
+            }
+        }
+        Record::Held { inbox, actor, why } => deliveries::hold(db, *inbox, *actor, why),
+        Record::Done { inbox, at } => inboxes::release_done(db, *inbox, *at),
+    }
+}

@@ -1,0 +1,142 @@
+//! Which step runs when: loops that lease what is due, and the signal that ends them.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::flow::{Shared, deliver, now, poll, publish, verify};
+use crate::store::remote;
+
+/// How often a loop looks by itself when nobody wakes it.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Sources that are polled at the same time.
+const POLLS_MAX: usize = 8;
+/// How often old records are cleared away.
+const CLEAR_EVERY: Duration = Duration::from_secs(3_600);
+/// How long the id of a received activity is remembered against replays (`reference/federation.md` 6.1: a week or more).
+const SEEN_KEPT: Duration = Duration::from_secs(14 * 86_400);
+
+/// Tells loops to end. Cheap to clone.
+#[derive(Clone)]
+pub struct Stop {
+    receiver: watch::Receiver<bool>,
+}
+
+/// Ends the loops that have the matching [`Stop`]; dropping it ends them too.
+pub struct Stopper {
+    sender: watch::Sender<bool>,
+}
+
+impl Stopper {
+    /// A stopper and the signal that it gives.
+    pub fn new() -> (Self, Stop) {
+        let (sender, receiver) = watch::channel(false);
+        (Self { sender }, Stop { receiver })
+    }
+
+    /// Ends the loops.
+    pub fn stop(&self) {
+        self.sender.send_replace(true);
+    }
+}
+
+impl Stop {
+    /// Whether it was given.
+    pub fn is_set(&self) -> bool {
+        *self.receiver.borrow() || self.receiver.has_changed().is_err()
+    }
+
+    /// Sleeps, at most until the signal is given.
+    pub async fn sleep(&mut self, time: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            _ = self.receiver.wait_for(|stop| *stop) => {}
+        }
+    }
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Roles {
+    /// Polls sources, checks proofs, publishes.
+    pub ingest: bool,
+    /// Delivers.
+    pub deliver: bool,
+}
+
+/// Starts the loops of those roles. They end some time after `stop`.
+pub fn start(gateway: &Shared, roles: Roles, stop: &Stop) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    if roles.ingest {
+        tasks.spawn(poll_loop(gateway.clone(), stop.clone()));
+        tasks.spawn(publish_loop(gateway.clone(), stop.clone()));
+        tasks.spawn(verify_loop(gateway.clone(), stop.clone()));
+        tasks.spawn(clear_loop(gateway.clone(), stop.clone()));
+    }
+    if roles.deliver {
+        tasks.spawn(deliver::run(gateway.clone(), stop.clone()));
+    }
+    tasks
+}
+
+async fn poll_loop(gateway: Shared, mut stop: Stop) {
+    let mut polls = JoinSet::new();
+    while !stop.is_set() {
+        while polls.len() >= POLLS_MAX {
+            polls.join_next().await;
+        }
+        match poll::lease_due(&gateway).await {
+            Ok(Some(source)) => {
+                let gateway = gateway.clone();
+                polls.spawn(async move { poll::run(&gateway, source).await });
+                continue;
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "sources cannot be leased"),
+        }
+        tokio::select! {
+            () = stop.sleep(LOOK_EVERY) => {}
+            () = gateway.wake.schedule.notified() => {}
+            Some(_) = polls.join_next() => {}
+        }
+    }
+    // A poll that is under way commits or not, in one transaction; its lease ends by itself.
+    polls.shutdown().await;
+}
+
+async fn publish_loop(gateway: Shared, mut stop: Stop) {
+    while !stop.is_set() {
+        match publish::run_due(&gateway).await {
+            Ok(0) => {}
+            Ok(_) => continue,
+            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "posts that are due were not published"),
+        }
+        tokio::select! {
+            () = stop.sleep(LOOK_EVERY) => {}
+            () = gateway.wake.publish.notified() => {}
+        }
+    }
+}
+
+async fn verify_loop(gateway: Shared, mut stop: Stop) {
+    while !stop.is_set() {
+        match verify::run_due(&gateway).await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "proofs cannot be checked"),
+        }
+        stop.sleep(LOOK_EVERY).await;
+    }
+}
+
+async fn clear_loop(gateway: Shared, mut stop: Stop) {
+    while !stop.is_set() {
+        let before = now().before(SEEN_KEPT);
+        let clear = move |db: &mut crate::store::Db<'_>| remote::forget_seen(db, before);
+        if let Err(error) = gateway.store.write("clear old activity ids away", clear).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "old records were not cleared away");
+        }
+        stop.sleep(CLEAR_EVERY).await;
+    }
+}

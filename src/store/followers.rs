@@ -1,0 +1,100 @@
+//! Followers of our actors, and whom an actor was blocked by.
+
+use diesel::prelude::*;
+
+use crate::ids::{ActorId, FollowerId, InboxId};
+use crate::on;
+use crate::store::schema::{blocks, followers, inboxes};
+use crate::store::{Db, Queried};
+use crate::time::Timestamp;
+
+/// A follower.
+#[derive(Debug, Clone, PartialEq, Eq, Insertable, Queryable)]
+#[diesel(table_name = followers)]
+pub struct FollowerRow {
+    /// Its id.
+    pub id: FollowerId,
+    /// The actor of ours that it follows.
+    pub actor_id: ActorId,
+    /// The id of the remote actor.
+    pub url: String,
+    /// Its host.
+    pub host: String,
+    /// Where posts for it go: the shared inbox of its server when there is one.
+    pub inbox_id: InboxId,
+    /// The id of its Follow, to match an Undo.
+    pub follow_id: Option<String>,
+    /// Since when it follows.
+    pub created_at: Timestamp,
+}
+
+/// Adds a follower; a second Follow is normal and refreshes the first. Returns whether it is new.
+pub fn upsert(db: &mut Db<'_>, row: &FollowerRow) -> Queried<bool> {
+    let known: i64 = on!(db, c => followers::table
+        .filter(followers::actor_id.eq(row.actor_id).and(followers::url.eq(&row.url)))
+        .count()
+        .get_result(c))?;
+    on!(db, c => diesel::insert_into(followers::table)
+        .values(row)
+        .on_conflict((followers::actor_id, followers::url))
+        .do_update()
+        .set((followers::inbox_id.eq(row.inbox_id), followers::follow_id.eq(&row.follow_id)))
+        .execute(c))?;
+    Ok(known == 0)
+}
+
+/// Removes a follower. Returns whether there was one.
+pub fn remove(db: &mut Db<'_>, actor: ActorId, url: &str) -> Queried<bool> {
+    on!(db, c => diesel::delete(followers::table.filter(followers::actor_id.eq(actor).and(followers::url.eq(url))))
+        .execute(c))
+    .map(|n| n > 0)
+}
+
+/// Removes the follower whose Follow had that id, if it is `url`'s own.
+pub fn remove_by_follow(db: &mut Db<'_>, follow_id: &str, url: &str) -> Queried<bool> {
+    on!(db, c => diesel::delete(followers::table.filter(
+            followers::follow_id.eq(Some(follow_id)).and(followers::url.eq(url))))
+        .execute(c))
+    .map(|n| n > 0)
+}
+
+/// Removes a remote actor from the followers of all our actors.
+pub fn remove_everywhere(db: &mut Db<'_>, url: &str) -> Queried<usize> {
+    on!(db, c => diesel::delete(followers::table.filter(followers::url.eq(url))).execute(c))
+}
+
+/// Which of our actors a remote actor follows.
+pub fn followed_by(db: &mut Db<'_>, url: &str) -> Queried<Vec<ActorId>> {
+    on!(db, c => followers::table.filter(followers::url.eq(url)).select(followers::actor_id).load(c))
+}
+
+/// How many followers an actor has.
+pub fn count(db: &mut Db<'_>, actor: ActorId) -> Queried<i64> {
+    on!(db, c => followers::table.filter(followers::actor_id.eq(actor)).count().get_result(c))
+}
+
+/// Up to `limit` inbox URLs of an actor's followers, for checks.
+pub fn inbox_urls(db: &mut Db<'_>, actor: ActorId, limit: i64) -> Queried<Vec<String>> {
+    on!(db, c => followers::table
+        .inner_join(inboxes::table.on(inboxes::id.eq(followers::inbox_id)))
+        .filter(followers::actor_id.eq(actor))
+        .select(inboxes::url)
+        .distinct()
+        .limit(limit)
+        .load(c))
+}
+
+/// A remote actor blocks ours: it is no longer a follower, and is not taken as one again until it unblocks.
+pub fn block(db: &mut Db<'_>, actor: ActorId, url: &str, now: Timestamp) -> Queried<()> {
+    remove(db, actor, url)?;
+    on!(db, c => diesel::insert_into(blocks::table)
+        .values((blocks::actor_id.eq(actor), blocks::url.eq(url), blocks::created_at.eq(now)))
+        .on_conflict_do_nothing()
+        .execute(c))
+    .map(|_| ())
+}
+
+/// The remote actor blocks ours no longer.
+pub fn unblock(db: &mut Db<'_>, actor: ActorId, url: &str) -> Queried<()> {
+    on!(db, c => diesel::delete(blocks::table.find((actor, url))).execute(c)).map(|_| ())
+}

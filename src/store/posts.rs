@@ -1,0 +1,370 @@
+//! Posts, their revisions, the changes that wait, and their media.
+
+use diesel::prelude::*;
+
+use crate::ids::{ActorId, MediaId, PostId, SourceId};
+use crate::on;
+use crate::post::{Content, HoldReason, Image, PostState};
+use crate::store::schema::{media, post_changes, post_revisions, posts};
+use crate::store::{Db, Queried, from_json, to_json};
+use crate::time::Timestamp;
+
+/// A post.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Post {
+    /// Its id; also the number in its URLs.
+    pub id: PostId,
+    /// Who says it.
+    pub actor_id: ActorId,
+    /// The source that it came from.
+    pub source_id: Option<SourceId>,
+    /// Where it is in its life.
+    pub state: PostState,
+    /// What it says.
+    pub content: Content,
+    /// Counts edits; 1 at first.
+    pub revision: i32,
+    /// When it was first published; kept when it is withdrawn.
+    pub published_at: Option<Timestamp>,
+    /// When an edit of it was last published.
+    pub updated_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+#[derive(Debug, Clone, Insertable, Queryable, Selectable, AsChangeset)]
+#[diesel(table_name = posts)]
+#[diesel(treat_none_as_null = true)]
+struct Row {
+    id: PostId,
+    actor_id: ActorId,
+    source_id: Option<SourceId>,
+    state: String,
+    reason: Option<String>,
+    due_at: Option<Timestamp>,
+    content: String,
+    revision: i32,
+    published_at: Option<Timestamp>,
+    updated_at: Option<Timestamp>,
+    withdrawn_at: Option<Timestamp>,
+    created_at: Timestamp,
+}
+
+/// What a published post is to say or do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// It is edited to this.
+    Edit(Content),
+    /// It is withdrawn.
+    Withdraw,
+}
+
+/// A change that waits to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PendingChange {
+    /// The post.
+    pub post_id: PostId,
+    /// What is to happen.
+    pub change: Change,
+    /// Why it waits, when a person or a proof has to release it.
+    pub held: Option<HoldReason>,
+}
+
+fn row_of(post: &Post) -> Queried<Row> {
+    let (state, reason, due_at, withdrawn_at) = match post.state {
+        PostState::Held(reason) => ("held", Some(reason.name().to_owned()), None, None),
+        PostState::Scheduled(at) => ("scheduled", None, Some(at), None),
+        PostState::Ready => ("ready", None, None, None),
+        PostState::Published(_) => ("published", None, None, None),
+        PostState::Withdrawn(at) => ("withdrawn", None, None, Some(at)),
+    };
+    Ok(Row {
+        id: post.id,
+        actor_id: post.actor_id,
+        source_id: post.source_id,
+        state: state.to_owned(),
+        reason,
+        due_at,
+        content: to_json(&post.content)?,
+        revision: post.revision,
+        published_at: post.published_at,
+        updated_at: post.updated_at,
+        withdrawn_at,
+        created_at: post.created_at,
+    })
+}
+
+fn post_of(row: Row) -> Queried<Post> {
+    let state = match row.state.as_str() {
+        "scheduled" => PostState::Scheduled(row.due_at.unwrap_or(row.created_at)),
+        "ready" => PostState::Ready,
+        "published" => PostState::Published(row.published_at.unwrap_or(row.created_at)),
+        "withdrawn" => PostState::Withdrawn(row.withdrawn_at.unwrap_or(row.created_at)),
+        _ => PostState::Held(row.reason.as_deref().and_then(HoldReason::from_name).unwrap_or(HoldReason::Approval)),
+    };
+    Ok(Post {
+        id: row.id,
+        actor_id: row.actor_id,
+        source_id: row.source_id,
+        state,
+        content: from_json(&row.content)?,
+        revision: row.revision,
+        published_at: row.published_at,
+        updated_at: row.updated_at,
+        created_at: row.created_at,
+    })
+}
+
+/// Adds a post and its first revision, and says that its images are its own.
+pub fn insert(db: &mut Db<'_>, post: &Post) -> Queried<()> {
+    let row = row_of(post)?;
+    on!(db, c => diesel::insert_into(posts::table).values(&row).execute(c))?;
+    keep_revision(db, post)
+}
+
+/// Stores a post anew, all of it. A higher revision than before is kept as a revision of its own.
+pub fn update(db: &mut Db<'_>, post: &Post) -> Queried<()> {
+    let row = row_of(post)?;
+    on!(db, c => diesel::update(posts::table.find(post.id)).set(&row).execute(c))?;
+    keep_revision(db, post)
+}
+
+/// Stores a post anew, but only if it is still in one of the states `from`. Returns whether it was: of two processes that
+/// decide the same thing, one acts.
+pub fn leave(db: &mut Db<'_>, post: &Post, from: &[&str]) -> Queried<bool> {
+    let row = row_of(post)?;
+    let from: Vec<String> = from.iter().map(|state| (*state).to_owned()).collect();
+    let changed = on!(db, c => diesel::update(posts::table.filter(posts::id.eq(post.id).and(posts::state.eq_any(from))))
+        .set(&row)
+        .execute(c))?;
+    if changed == 1 {
+        keep_revision(db, post)?;
+    }
+    Ok(changed == 1)
+}
+
+fn keep_revision(db: &mut Db<'_>, post: &Post) -> Queried<()> {
+    let content = to_json(&post.content)?;
+    on!(db, c => diesel::insert_into(post_revisions::table)
+        .values((
+            post_revisions::post_id.eq(post.id),
+            post_revisions::revision.eq(post.revision),
+            post_revisions::content.eq(&content),
+            post_revisions::created_at.eq(post.updated_at.unwrap_or(post.created_at)),
+        ))
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    for image in &post.content.images {
+        on!(db, c => diesel::update(media::table.find(image.id)).set(media::post_id.eq(Some(post.id))).execute(c))?;
+    }
+    Ok(())
+}
+
+/// The post with that id.
+pub fn by_id(db: &mut Db<'_>, id: PostId) -> Queried<Option<Post>> {
+    let row: Option<Row> = on!(db, c => posts::table.find(id).select(Row::as_select()).first(c).optional())?;
+    row.map(post_of).transpose()
+}
+
+/// Published posts of an actor, newest first, older than `before` when given.
+pub fn published(db: &mut Db<'_>, actor: ActorId, before: Option<PostId>, limit: i64) -> Queried<Vec<Post>> {
+    let rows: Vec<Row> = on!(db, c => {
+        let mut query = posts::table
+            .filter(posts::actor_id.eq(actor).and(posts::state.eq("published")))
+            .select(Row::as_select())
+            .into_boxed();
+        if let Some(before) = before {
+            query = query.filter(posts::id.lt(before));
+        }
+        query.order(posts::id.desc()).limit(limit).load(c)
+    })?;
+    rows.into_iter().map(post_of).collect()
+}
+
+/// How many posts of an actor are public.
+pub fn count_published(db: &mut Db<'_>, actor: ActorId) -> Queried<i64> {
+    on!(db, c => posts::table
+        .filter(posts::actor_id.eq(actor).and(posts::state.eq("published")))
+        .count()
+        .get_result(c))
+}
+
+/// How many posts of all actors are public, for NodeInfo.
+pub fn count_all_published(db: &mut Db<'_>) -> Queried<i64> {
+    on!(db, c => posts::table.filter(posts::state.eq("published")).count().get_result(c))
+}
+
+/// The newest posts in any state, newest first.
+pub fn latest(db: &mut Db<'_>, limit: i64) -> Queried<Vec<Post>> {
+    let rows: Vec<Row> =
+        on!(db, c => posts::table.select(Row::as_select()).order(posts::id.desc()).limit(limit).load(c))?;
+    rows.into_iter().map(post_of).collect()
+}
+
+/// Posts that can be published now: ready, or scheduled and due; oldest first.
+pub fn due(db: &mut Db<'_>, now: Timestamp, limit: i64) -> Queried<Vec<Post>> {
+    let rows: Vec<Row> = on!(db, c => posts::table
+        .filter(posts::state.eq("ready").or(posts::state.eq("scheduled").and(posts::due_at.le(Some(now)))))
+        .order(posts::id)
+        .limit(limit)
+        .select(Row::as_select())
+        .load(c))?;
+    rows.into_iter().map(post_of).collect()
+}
+
+/// Posts of an actor that are held for that reason, oldest first.
+pub fn held_for(db: &mut Db<'_>, actor: ActorId, reason: HoldReason) -> Queried<Vec<Post>> {
+    let rows: Vec<Row> = on!(db, c => posts::table
+        .filter(posts::actor_id.eq(actor).and(posts::state.eq("held")).and(posts::reason.eq(Some(reason.name()))))
+        .order(posts::id)
+        .select(Row::as_select())
+        .load(c))?;
+    rows.into_iter().map(post_of).collect()
+}
+
+/// All posts that are held, oldest first; only those of a source when given.
+pub fn held(db: &mut Db<'_>, source: Option<SourceId>) -> Queried<Vec<Post>> {
+    let rows: Vec<Row> = on!(db, c => {
+        let mut query = posts::table.filter(posts::state.eq("held")).select(Row::as_select()).into_boxed();
+        if let Some(source) = source {
+            query = query.filter(posts::source_id.eq(Some(source)));
+        }
+        query.order(posts::id).load(c)
+    })?;
+    rows.into_iter().map(post_of).collect()
+}
+
+/// Puts a change of a published post in line; a later one replaces an earlier one, and nothing replaces a withdrawal.
+pub fn put_change(db: &mut Db<'_>, pending: &PendingChange, due_at: Timestamp, now: Timestamp) -> Queried<()> {
+    let known: Option<String> = on!(db, c => post_changes::table
+        .find(pending.post_id)
+        .select(post_changes::kind)
+        .first(c)
+        .optional())?;
+    if known.as_deref() == Some("withdraw") && pending.change != Change::Withdraw {
+        return Ok(());
+    }
+    drop_change(db, pending.post_id)?;
+    let (kind, content) = match &pending.change {
+        Change::Edit(content) => ("edit", Some(to_json(content)?)),
+        Change::Withdraw => ("withdraw", None),
+    };
+    on!(db, c => diesel::insert_into(post_changes::table)
+        .values((
+            post_changes::post_id.eq(pending.post_id),
+            post_changes::kind.eq(kind),
+            post_changes::content.eq(&content),
+            post_changes::reason.eq(pending.held.map(HoldReason::name)),
+            post_changes::due_at.eq(due_at),
+            post_changes::created_at.eq(now),
+        ))
+        .execute(c))
+    .map(|_| ())
+}
+
+/// Takes the change of a post that nothing holds back, to send it. Returns whether there was one.
+pub fn take_change(db: &mut Db<'_>, post: PostId) -> Queried<bool> {
+    on!(db, c => diesel::delete(post_changes::table.filter(
+            post_changes::post_id.eq(post).and(post_changes::reason.is_null())))
+        .execute(c))
+    .map(|n| n == 1)
+}
+
+/// Removes the change of a post: it is void.
+pub fn drop_change(db: &mut Db<'_>, post: PostId) -> Queried<()> {
+    on!(db, c => diesel::delete(post_changes::table.find(post)).execute(c)).map(|_| ())
+}
+
+type ChangeRow = (PostId, String, Option<String>, Option<String>);
+
+fn change_of((post_id, kind, content, reason): ChangeRow) -> Queried<PendingChange> {
+    let change = match content {
+        Some(content) if kind == "edit" => Change::Edit(from_json(&content)?),
+        _ => Change::Withdraw,
+    };
+    Ok(PendingChange { post_id, change, held: reason.as_deref().and_then(HoldReason::from_name) })
+}
+
+/// Changes that can be sent now, oldest post first.
+pub fn due_changes(db: &mut Db<'_>, now: Timestamp, limit: i64) -> Queried<Vec<PendingChange>> {
+    let rows: Vec<ChangeRow> = on!(db, c => post_changes::table
+        .filter(post_changes::reason.is_null().and(post_changes::due_at.le(now)))
+        .order(post_changes::post_id)
+        .limit(limit)
+        .select((post_changes::post_id, post_changes::kind, post_changes::content, post_changes::reason))
+        .load(c))?;
+    rows.into_iter().map(change_of).collect()
+}
+
+/// The change of a post that waits, if any.
+pub fn change(db: &mut Db<'_>, post: PostId) -> Queried<Option<PendingChange>> {
+    let row: Option<ChangeRow> = on!(db, c => post_changes::table
+        .find(post)
+        .select((post_changes::post_id, post_changes::kind, post_changes::content, post_changes::reason))
+        .first(c)
+        .optional())?;
+    row.map(change_of).transpose()
+}
+
+/// Sets or clears why a change waits.
+pub fn hold_change(db: &mut Db<'_>, post: PostId, reason: Option<HoldReason>) -> Queried<()> {
+    on!(db, c => diesel::update(post_changes::table.find(post))
+        .set(post_changes::reason.eq(reason.map(HoldReason::name)))
+        .execute(c))
+    .map(|_| ())
+}
+
+/// Frees the changes of an actor that wait for its proof. Returns how many.
+pub fn release_changes(db: &mut Db<'_>, actor: ActorId) -> Queried<usize> {
+    let of_actor = posts::table.filter(posts::actor_id.eq(actor)).select(posts::id);
+    on!(db, c => diesel::update(post_changes::table.filter(
+            post_changes::reason.eq(Some(HoldReason::Unverified.name())).and(post_changes::post_id.eq_any(of_actor))))
+        .set(post_changes::reason.eq(None::<String>))
+        .execute(c))
+}
+
+/// A media file that we serve.
+#[derive(Debug, Clone, PartialEq, Eq, Insertable, Queryable, Selectable)]
+#[diesel(table_name = media)]
+pub struct MediaRow {
+    /// Its id.
+    pub id: MediaId,
+    /// The post that it belongs to, once there is one.
+    pub post_id: Option<PostId>,
+    /// Where it came from.
+    pub source_url: String,
+    /// SHA-256, hex.
+    pub sha256: String,
+    /// Its media type.
+    pub media_type: String,
+    /// The extension of its file.
+    pub extension: String,
+    /// Pixels.
+    pub width: i32,
+    /// Pixels.
+    pub height: i32,
+    /// BlurHash.
+    pub blurhash: String,
+    /// When it was stored.
+    pub created_at: Timestamp,
+}
+
+/// Adds a media file.
+pub fn insert_media(db: &mut Db<'_>, row: &MediaRow) -> Queried<()> {
+    on!(db, c => diesel::insert_into(media::table).values(row).execute(c)).map(|_| ())
+}
+
+/// A media file, only if the post that it belongs to is public: an embargoed picture does not show.
+pub fn public_media(db: &mut Db<'_>, id: MediaId) -> Queried<Option<MediaRow>> {
+    on!(db, c => media::table
+        .inner_join(posts::table.on(media::post_id.eq(posts::id.nullable())))
+        .filter(media::id.eq(id).and(posts::state.eq("published")))
+        .select(MediaRow::as_select())
+        .first(c)
+        .optional())
+}
+
+/// The file of an image that a post already shows under that source URL, so that an edit does not fetch it again.
+pub fn image_of(post: &Post, source_url: &str) -> Option<Image> {
+    post.content.images.iter().find(|image| image.source_url == source_url).cloned()
+}

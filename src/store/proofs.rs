@@ -1,0 +1,66 @@
+//! Proofs that agencies control their domains, and when each is checked next.
+
+use diesel::prelude::*;
+
+use crate::actor::verification::Proof;
+use crate::ids::ActorId;
+use crate::on;
+use crate::store::schema::proofs;
+use crate::store::{Db, Queried, from_json, to_json};
+use crate::time::Timestamp;
+
+type Row = (Option<String>, Option<Timestamp>, Option<Timestamp>, Option<String>);
+
+/// The proof of an actor; one that was never checked when there is none.
+pub fn of_actor(db: &mut Db<'_>, actor: ActorId) -> Queried<Proof> {
+    let row: Option<Row> = on!(db, c => proofs::table
+        .find(actor)
+        .select((proofs::evidence, proofs::held_at, proofs::checked_at, proofs::failure))
+        .first(c)
+        .optional())?;
+    let Some((evidence, held_at, checked_at, failure)) = row else {
+        return Ok(Proof::default());
+    };
+    Ok(Proof { evidence: evidence.as_deref().map(from_json).transpose()?, held_at, checked_at, failure })
+}
+
+/// Makes an actor's proof due now, if it has none yet.
+pub fn ensure(db: &mut Db<'_>, actor: ActorId, now: Timestamp) -> Queried<()> {
+    on!(db, c => diesel::insert_into(proofs::table)
+        .values((proofs::actor_id.eq(actor), proofs::due_at.eq(now), proofs::lease_until.eq(0)))
+        .on_conflict_do_nothing()
+        .execute(c))
+    .map(|_| ())
+}
+
+/// Stores what a check found, ends the lease and sets the next check.
+pub fn record(db: &mut Db<'_>, actor: ActorId, proof: &Proof, due_at: Timestamp) -> Queried<()> {
+    let evidence = proof.evidence.as_ref().map(to_json).transpose()?;
+    on!(db, c => diesel::update(proofs::table.find(actor))
+        .set((
+            proofs::evidence.eq(evidence),
+            proofs::held_at.eq(proof.held_at),
+            proofs::checked_at.eq(proof.checked_at),
+            proofs::failure.eq(&proof.failure),
+            proofs::due_at.eq(due_at),
+            proofs::lease_until.eq(0),
+        ))
+        .execute(c))
+    .map(|_| ())
+}
+
+/// Leases a proof that is due, if there is one.
+pub fn lease_due(db: &mut Db<'_>, now: Timestamp, until: Timestamp) -> Queried<Option<ActorId>> {
+    let due: Option<ActorId> = on!(db, c => proofs::table
+        .filter(proofs::due_at.le(now).and(proofs::lease_until.le(now)))
+        .order(proofs::due_at)
+        .select(proofs::actor_id)
+        .first(c)
+        .optional())?;
+    let Some(actor) = due else { return Ok(None) };
+    let won = on!(db, c => diesel::update(proofs::table.filter(
+            proofs::actor_id.eq(actor).and(proofs::due_at.le(now)).and(proofs::lease_until.le(now))))
+        .set(proofs::lease_until.eq(until))
+        .execute(c))?;
+    Ok((won == 1).then_some(actor))
+}

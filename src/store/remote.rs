@@ -1,0 +1,103 @@
+//! Remote actors as last fetched, ids of activities already received, and remote objects that were deleted.
+
+use diesel::prelude::*;
+
+use crate::inbox::remote::RemoteActor;
+use crate::on;
+use crate::store::schema::{deleted_objects, remote_actors, seen_activities};
+use crate::store::{Db, Queried, from_json, to_json};
+use crate::time::Timestamp;
+
+/// A remote actor and when it was fetched.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// What its document said.
+    pub actor: RemoteActor,
+    /// When it was fetched.
+    pub fetched_at: Timestamp,
+}
+
+/// Stores what a remote actor's document says. A key id belongs to one actor: an older owner loses it.
+pub fn upsert(db: &mut Db<'_>, actor: &RemoteActor, now: Timestamp) -> Queried<()> {
+    let document = to_json(actor)?;
+    let key_id = actor.key_id.as_str();
+    on!(db, c => diesel::update(remote_actors::table.filter(
+            remote_actors::key_id.eq(Some(key_id)).and(remote_actors::url.ne(actor.url.as_str()))))
+        .set(remote_actors::key_id.eq(None::<String>))
+        .execute(c))?;
+    on!(db, c => diesel::insert_into(remote_actors::table)
+        .values((
+            remote_actors::url.eq(actor.url.as_str()),
+            remote_actors::document.eq(&document),
+            remote_actors::key_id.eq(Some(key_id)),
+            remote_actors::fetched_at.eq(now),
+        ))
+        .on_conflict(remote_actors::url)
+        .do_update()
+        .set((
+            remote_actors::document.eq(&document),
+            remote_actors::key_id.eq(Some(key_id)),
+            remote_actors::fetched_at.eq(now),
+        ))
+        .execute(c))
+    .map(|_| ())
+}
+
+/// The actor that owns a key.
+pub fn by_key(db: &mut Db<'_>, key_id: &str) -> Queried<Option<Known>> {
+    let row: Option<(String, Timestamp)> = on!(db, c => remote_actors::table
+        .filter(remote_actors::key_id.eq(Some(key_id)))
+        .select((remote_actors::document, remote_actors::fetched_at))
+        .first(c)
+        .optional())?;
+    row.map(known).transpose()
+}
+
+/// The actor with that id.
+pub fn by_url(db: &mut Db<'_>, url: &str) -> Queried<Option<Known>> {
+    let row: Option<(String, Timestamp)> = on!(db, c => remote_actors::table
+        .find(url)
+        .select((remote_actors::document, remote_actors::fetched_at))
+        .first(c)
+        .optional())?;
+    row.map(known).transpose()
+}
+
+fn known((document, fetched_at): (String, Timestamp)) -> Queried<Known> {
+    Ok(Known { actor: from_json(&document)?, fetched_at })
+}
+
+/// Forgets a remote actor that was deleted.
+pub fn remove(db: &mut Db<'_>, url: &str) -> Queried<()> {
+    on!(db, c => diesel::delete(remote_actors::table.find(url)).execute(c)).map(|_| ())
+}
+
+/// Notes that an activity was received. Returns whether it is the first time.
+pub fn first_seen(db: &mut Db<'_>, url: &str, now: Timestamp) -> Queried<bool> {
+    on!(db, c => diesel::insert_into(seen_activities::table)
+        .values((seen_activities::url.eq(url), seen_activities::received_at.eq(now)))
+        .on_conflict_do_nothing()
+        .execute(c))
+    .map(|n| n > 0)
+}
+
+/// Forgets what was received before `before`. Returns how many.
+pub fn forget_seen(db: &mut Db<'_>, before: Timestamp) -> Queried<usize> {
+    on!(db, c => diesel::delete(deleted_objects::table.filter(deleted_objects::deleted_at.lt(before))).execute(c))?;
+    on!(db, c => diesel::delete(seen_activities::table.filter(seen_activities::received_at.lt(before))).execute(c))
+}
+
+/// Notes that a remote object was deleted.
+pub fn note_deleted(db: &mut Db<'_>, url: &str, now: Timestamp) -> Queried<()> {
+    on!(db, c => diesel::insert_into(deleted_objects::table)
+        .values((deleted_objects::url.eq(url), deleted_objects::deleted_at.eq(now)))
+        .on_conflict_do_nothing()
+        .execute(c))
+    .map(|_| ())
+}
+
+/// Whether a remote object was deleted.
+pub fn is_deleted(db: &mut Db<'_>, url: &str) -> Queried<bool> {
+    let n: i64 = on!(db, c => deleted_objects::table.filter(deleted_objects::url.eq(url)).count().get_result(c))?;
+    Ok(n > 0)
+}

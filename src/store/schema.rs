@@ -1,0 +1,303 @@
+//! The tables as diesel sees them: the same for both databases. A test replays the migrations and compares.
+
+diesel::table! {
+    agencies (id) {
+        id -> BigInt,
+        name -> Text,
+        domain -> Text,
+        provisioned -> Bool,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    actors (id) {
+        id -> BigInt,
+        agency_id -> BigInt,
+        handle -> Text,
+        handle_domain -> Text,
+        kind -> Text,
+        language -> Text,
+        profile -> Text,
+        url -> Text,
+        provisioned -> Bool,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    actor_keys (id) {
+        id -> BigInt,
+        actor_id -> Nullable<BigInt>,
+        kind -> Text,
+        public -> Text,
+        sealed -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    proofs (actor_id) {
+        actor_id -> BigInt,
+        evidence -> Nullable<Text>,
+        held_at -> Nullable<BigInt>,
+        checked_at -> Nullable<BigInt>,
+        failure -> Nullable<Text>,
+        due_at -> BigInt,
+        lease_until -> BigInt,
+    }
+}
+
+diesel::table! {
+    sources (id) {
+        id -> BigInt,
+        name -> Text,
+        actor_id -> BigInt,
+        kind -> Text,
+        settings -> Text,
+        provisioned -> Bool,
+        created_at -> BigInt,
+        etag -> Nullable<Text>,
+        last_modified -> Nullable<Text>,
+        baseline_at -> Nullable<BigInt>,
+        polled_at -> Nullable<BigInt>,
+        ok_at -> Nullable<BigInt>,
+        newest_item_at -> Nullable<BigInt>,
+        failures -> Integer,
+        failure -> Nullable<Text>,
+        stopped -> Nullable<Text>,
+        stale_since -> Nullable<BigInt>,
+        due_at -> BigInt,
+        lease_until -> BigInt,
+    }
+}
+
+diesel::table! {
+    items (id) {
+        id -> BigInt,
+        source_id -> BigInt,
+        source_key -> Text,
+        canonical_url -> Nullable<Text>,
+        digest -> Text,
+        source_version -> Nullable<BigInt>,
+        state -> Text,
+        post_id -> Nullable<BigInt>,
+        content -> Text,
+        first_seen_at -> BigInt,
+        last_seen_at -> BigInt,
+        edited_at -> Nullable<BigInt>,
+        edits_day -> BigInt,
+        edits_count -> Integer,
+        gone_at -> Nullable<BigInt>,
+        gone_check_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    item_aliases (source_id, alias) {
+        source_id -> BigInt,
+        alias -> Text,
+        item_id -> BigInt,
+    }
+}
+
+diesel::table! {
+    posts (id) {
+        id -> BigInt,
+        actor_id -> BigInt,
+        source_id -> Nullable<BigInt>,
+        state -> Text,
+        reason -> Nullable<Text>,
+        due_at -> Nullable<BigInt>,
+        content -> Text,
+        revision -> Integer,
+        published_at -> Nullable<BigInt>,
+        updated_at -> Nullable<BigInt>,
+        withdrawn_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    post_changes (post_id) {
+        post_id -> BigInt,
+        kind -> Text,
+        content -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        due_at -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    post_revisions (post_id, revision) {
+        post_id -> BigInt,
+        revision -> Integer,
+        content -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    media (id) {
+        id -> BigInt,
+        post_id -> Nullable<BigInt>,
+        source_url -> Text,
+        sha256 -> Text,
+        media_type -> Text,
+        extension -> Text,
+        width -> Integer,
+        height -> Integer,
+        blurhash -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    activities (id) {
+        id -> BigInt,
+        actor_id -> BigInt,
+        post_id -> Nullable<BigInt>,
+        kind -> Text,
+        bytes -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    hosts (host) {
+        host -> Text,
+        failures -> Integer,
+        open_until -> BigInt,
+    }
+}
+
+diesel::table! {
+    inboxes (id) {
+        id -> BigInt,
+        url -> Text,
+        host -> Text,
+        due_at -> Nullable<BigInt>,
+        lease_until -> BigInt,
+        failures -> Integer,
+        failing_since -> Nullable<BigInt>,
+        parked_at -> Nullable<BigInt>,
+        last_ok_at -> Nullable<BigInt>,
+        last_status -> Nullable<Integer>,
+        last_error -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    deliveries (inbox_id, activity_id) {
+        inbox_id -> BigInt,
+        activity_id -> BigInt,
+        state -> SmallInt,
+        attempts -> Integer,
+        status -> Nullable<Integer>,
+        error -> Nullable<Text>,
+        created_at -> BigInt,
+        settled_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    followers (id) {
+        id -> BigInt,
+        actor_id -> BigInt,
+        url -> Text,
+        host -> Text,
+        inbox_id -> BigInt,
+        follow_id -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    remote_actors (url) {
+        url -> Text,
+        document -> Text,
+        key_id -> Nullable<Text>,
+        fetched_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    messages (id) {
+        id -> BigInt,
+        actor_id -> BigInt,
+        post_id -> Nullable<BigInt>,
+        url -> Text,
+        author_url -> Text,
+        author_handle -> Text,
+        author_name -> Text,
+        html -> Text,
+        language -> Nullable<Text>,
+        visibility -> Text,
+        in_reply_to -> Nullable<Text>,
+        published_at -> BigInt,
+        updated_at -> Nullable<BigInt>,
+        deleted_at -> Nullable<BigInt>,
+        received_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    reactions (id) {
+        id -> BigInt,
+        activity_url -> Nullable<Text>,
+        kind -> Text,
+        post_id -> BigInt,
+        author_url -> Text,
+        content -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    quotes (id) {
+        id -> BigInt,
+        post_id -> BigInt,
+        author_url -> Text,
+        quote_url -> Text,
+        revoked_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    blocks (actor_id, url) {
+        actor_id -> BigInt,
+        url -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    seen_activities (url) {
+        url -> Text,
+        received_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    deleted_objects (url) {
+        url -> Text,
+        deleted_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    audit (id) {
+        id -> BigInt,
+        at -> BigInt,
+        who -> Text,
+        act -> Text,
+        subject -> Text,
+        detail -> Text,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(agencies, actors, actor_keys, proofs, sources, items, item_aliases, posts, post_changes, post_revisions, media, activities, hosts, inboxes, deliveries, followers, remote_actors, messages, reactions, quotes, blocks, seen_activities, deleted_objects, audit);

@@ -1,0 +1,192 @@
+//! Sources: their settings, what the last poll left behind, and when the next one is due.
+
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::actor::Language;
+use crate::ids::{ActorId, SourceId};
+use crate::on;
+use crate::post::compose::ComposeSettings;
+use crate::post::policy::SourcePolicy;
+use crate::source::schedule::Schedule;
+use crate::store::schema::sources;
+use crate::store::{Db, Queried, from_json, to_json};
+use crate::time::Timestamp;
+
+/// What an operator set for a source.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// When to poll.
+    pub schedule: Schedule,
+    /// What it may do by itself.
+    pub policy: SourcePolicy,
+    /// How its items become text.
+    pub compose: ComposeSettings,
+    /// Language of items that do not say.
+    pub language: Option<Language>,
+    /// What the connector itself wants to know.
+    pub connector: serde_json::Value,
+}
+
+/// A source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source {
+    /// Its id.
+    pub id: SourceId,
+    /// Its name, unique.
+    pub name: String,
+    /// The actor that it feeds.
+    pub actor_id: ActorId,
+    /// The kind of its connector.
+    pub kind: String,
+    /// What an operator set.
+    pub settings: Settings,
+    /// Where it stands.
+    pub progress: Progress,
+}
+
+/// Where a source stands: what the polls so far left behind.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Queryable, Selectable, AsChangeset, serde::Serialize)]
+#[diesel(table_name = sources)]
+#[diesel(treat_none_as_null = true)]
+pub struct Progress {
+    /// `ETag`, byte for byte as the server sent it.
+    pub etag: Option<String>,
+    /// `Last-Modified`, byte for byte.
+    pub last_modified: Option<String>,
+    /// When the first poll stored what was there already.
+    pub baseline_at: Option<Timestamp>,
+    /// When it was last polled.
+    pub polled_at: Option<Timestamp>,
+    /// When a poll last went well.
+    pub ok_at: Option<Timestamp>,
+    /// When it last had a new or changed item.
+    pub newest_item_at: Option<Timestamp>,
+    /// Failures in a row.
+    pub failures: i32,
+    /// What went wrong last.
+    pub failure: Option<String>,
+    /// Why it is polled no more, until an operator says so.
+    pub stopped: Option<String>,
+    /// Since when it is suspiciously quiet.
+    pub stale_since: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = sources)]
+struct Identity {
+    id: SourceId,
+    name: String,
+    actor_id: ActorId,
+    kind: String,
+    settings: String,
+}
+
+fn complete((identity, progress): (Identity, Progress)) -> Queried<Source> {
+    let Identity { id, name, actor_id, kind, settings } = identity;
+    Ok(Source { id, name, actor_id, kind, settings: from_json(&settings)?, progress })
+}
+
+/// Adds a source, or gives one of that name these settings. Validators are dropped and the source is due at once when what it
+/// fetches changed; what was stored of it stays, so nothing is published twice.
+pub fn upsert(db: &mut Db<'_>, source: &Source, provisioned: bool, now: Timestamp) -> Queried<SourceId> {
+    let settings = to_json(&source.settings)?;
+    let Some(known) = by_name(db, &source.name)? else {
+        on!(db, c => diesel::insert_into(sources::table)
+            .values((
+                sources::id.eq(source.id),
+                sources::name.eq(&source.name),
+                sources::actor_id.eq(source.actor_id),
+                sources::kind.eq(&source.kind),
+                sources::settings.eq(&settings),
+                sources::provisioned.eq(provisioned),
+                sources::created_at.eq(now),
+                sources::failures.eq(0),
+                sources::due_at.eq(now),
+                sources::lease_until.eq(0),
+            ))
+            .execute(c))?;
+        return Ok(source.id);
+    };
+    on!(db, c => diesel::update(sources::table.find(known.id))
+        .set((
+            sources::actor_id.eq(source.actor_id),
+            sources::kind.eq(&source.kind),
+            sources::settings.eq(&settings),
+            sources::provisioned.eq(provisioned),
+        ))
+        .execute(c))?;
+    if known.settings != source.settings || known.kind != source.kind {
+        on!(db, c => diesel::update(sources::table.find(known.id))
+            .set((
+                sources::etag.eq(None::<String>),
+                sources::last_modified.eq(None::<String>),
+                sources::stopped.eq(None::<String>),
+                sources::failures.eq(0),
+                sources::due_at.eq(now),
+            ))
+            .execute(c))?;
+    }
+    Ok(known.id)
+}
+
+/// All sources by name.
+pub fn list(db: &mut Db<'_>) -> Queried<Vec<Source>> {
+    let rows: Vec<(Identity, Progress)> = on!(db, c => sources::table
+        .select((Identity::as_select(), Progress::as_select()))
+        .order(sources::name)
+        .load(c))?;
+    rows.into_iter().map(complete).collect()
+}
+
+/// The source of that name.
+pub fn by_name(db: &mut Db<'_>, name: &str) -> Queried<Option<Source>> {
+    let row: Option<(Identity, Progress)> = on!(db, c => sources::table
+        .filter(sources::name.eq(name))
+        .select((Identity::as_select(), Progress::as_select()))
+        .first(c)
+        .optional())?;
+    row.map(complete).transpose()
+}
+
+/// The source with that id.
+pub fn by_id(db: &mut Db<'_>, id: SourceId) -> Queried<Option<Source>> {
+    let row: Option<(Identity, Progress)> = on!(db, c => sources::table
+        .find(id)
+        .select((Identity::as_select(), Progress::as_select()))
+        .first(c)
+        .optional())?;
+    row.map(complete).transpose()
+}
+
+/// Leases a source that is due, if there is one: no other process polls it until the lease ends.
+pub fn lease_due(db: &mut Db<'_>, now: Timestamp, until: Timestamp) -> Queried<Option<Source>> {
+    let due: Option<SourceId> = on!(db, c => sources::table
+        .filter(sources::due_at.le(now).and(sources::lease_until.le(now)).and(sources::stopped.is_null()))
+        .order(sources::due_at)
+        .select(sources::id)
+        .first(c)
+        .optional())?;
+    let Some(id) = due else { return Ok(None) };
+    let won = on!(db, c => diesel::update(sources::table.filter(
+            sources::id.eq(id).and(sources::due_at.le(now)).and(sources::lease_until.le(now))))
+        .set(sources::lease_until.eq(until))
+        .execute(c))?;
+    if won == 1 { by_id(db, id) } else { Ok(None) }
+}
+
+/// Stores where a source stands after a poll, ends the lease and sets the next poll.
+pub fn record(db: &mut Db<'_>, id: SourceId, progress: &Progress, due_at: Timestamp) -> Queried<()> {
+    on!(db, c => diesel::update(sources::table.find(id))
+        .set((progress, sources::due_at.eq(due_at), sources::lease_until.eq(0)))
+        .execute(c))
+    .map(|_| ())
+}
+
+/// Makes a source due now, also one that had stopped. Returns whether there is one of that name.
+pub fn poll_now(db: &mut Db<'_>, name: &str, now: Timestamp) -> Queried<bool> {
+    on!(db, c => diesel::update(sources::table.filter(sources::name.eq(name)))
+        .set((sources::due_at.eq(now), sources::stopped.eq(None::<String>)))
+        .execute(c))
+    .map(|n| n > 0)
+}
