@@ -1,7 +1,56 @@
-//! Public keys of an actor and their fingerprints. Private keys never appear in the core except inside
-//! `signature::SigningIdentity`.
+//! Keys of an actor: public halves, their fingerprints and encodings, and the types that hold private halves. Nothing here
+//! makes a key, because the core has no randomness; nothing here prints one.
 
+use std::fmt;
+
+use openssl::hash::MessageDigest;
+use openssl::pkey::{Id, PKey, Private, Public};
+use openssl::rsa::Rsa;
+use openssl::sha::sha256;
+use openssl::sign::{Signer, Verifier};
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::urls::ActorUrl;
+
+/// Smallest RSA modulus that we accept, in bits: every peer read signs with 2048 or more.
+pub const RSA_BITS_MIN: u32 = 2_048;
+/// Largest RSA modulus that we accept, in bits: a bound on what one verification may cost.
+pub const RSA_BITS_MAX: u32 = 8_192;
+/// Longest PEM text that we parse, in bytes; an 8192-bit SPKI takes about 1,600.
+pub const PEM_BYTES_MAX: usize = 8 * 1024;
+
+/// Multicodec prefix of an Ed25519 public key (`0xed` as a varint).
+const ED25519_PREFIX: [u8; 2] = [0xed, 0x01];
+
+/// Why bytes are not a key that we use.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum KeyError {
+    /// The PEM is too long, or neither SPKI nor PKCS#1.
+    #[error("the public key is not PEM in SPKI (`BEGIN PUBLIC KEY`) or PKCS#1 (`BEGIN RSA PUBLIC KEY`) form")]
+    Pem,
+    /// The key parses but is of another algorithm.
+    #[error("the key is not {wanted}")]
+    Algorithm {
+        /// What was wanted.
+        wanted: &'static str,
+    },
+    /// An RSA modulus outside the accepted range.
+    #[error("the RSA key has {bits} bits; {RSA_BITS_MIN} to {RSA_BITS_MAX} are accepted")]
+    Size {
+        /// Size found, in bits.
+        bits: u32,
+    },
+    /// The bytes are not PKCS#8 DER.
+    #[error("the private key is not PKCS#8 DER; restore it from a backup, or make a new one")]
+    Pkcs8,
+    /// The text is not an Ed25519 Multikey.
+    #[error("the text is not an Ed25519 Multikey (`z`, base58btc, prefix 0xed01, 32 bytes; FEP-521a)")]
+    Multikey,
+    /// OpenSSL could not do it.
+    #[error("OpenSSL could not {0}")]
+    OpenSsl(&'static str),
+}
 
 /// The public halves of an actor's keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,3 +60,154 @@ pub struct PublicKeys {
     /// Ed25519 as Multikey `publicKeyMultibase` (base58btc with `z`, FEP-521a).
     pub ed25519_multibase: String,
 }
+
+impl PublicKeys {
+    /// The public halves of two private keys.
+    pub fn of(rsa: &RsaPrivateKey, ed25519: &Ed25519PrivateKey) -> Result<Self, KeyError> {
+        Ok(Self { rsa_pem: rsa.public_pem()?, ed25519_multibase: ed25519.public_multibase()? })
+    }
+
+    /// `sha256:` and the lower-case hex of SHA-256 over the SPKI DER of the RSA key: what a proof names. A PEM that does not
+    /// parse is hashed as text, so that it equals the fingerprint of no key.
+    pub fn fingerprint(&self) -> String {
+        let der = PKey::public_key_from_pem(self.rsa_pem.as_bytes()).and_then(|key| key.public_key_to_der());
+        let hash = der.map_or_else(|_| sha256(self.rsa_pem.as_bytes()), |der| sha256(&der));
+        format!("sha256:{}", hex::encode(hash))
+    }
+}
+
+/// `<actor>#main-key`: the id of an actor's RSA key. Lemmy and snac need a fragment in it.
+pub fn main_key_id(actor: &ActorUrl) -> String {
+    format!("{actor}#main-key")
+}
+
+/// `<actor>#ed25519`: the id of an actor's Ed25519 key.
+pub fn ed25519_key_id(actor: &ActorUrl) -> String {
+    format!("{actor}#ed25519")
+}
+
+/// Ed25519 public key to Multikey (FEP-521a).
+pub fn encode_multikey(key: &[u8; 32]) -> String {
+    let bytes: Vec<u8> = ED25519_PREFIX.iter().chain(key).copied().collect();
+    format!("z{}", bs58::encode(bytes).into_string())
+}
+
+/// Multikey to Ed25519 public key (FEP-521a); other key types and encodings are refused.
+pub fn decode_multikey(text: &str) -> Result<[u8; 32], KeyError> {
+    let encoded = text.strip_prefix('z').filter(|t| t.len() <= 64).ok_or(KeyError::Multikey)?;
+    let bytes = bs58::decode(encoded).into_vec().map_err(|_| KeyError::Multikey)?;
+    let key = bytes.strip_prefix(&ED25519_PREFIX).ok_or(KeyError::Multikey)?;
+    key.try_into().map_err(|_| KeyError::Multikey)
+}
+
+/// An RSA private key in memory. It has no serialisation; its `Debug` tells nothing.
+pub struct RsaPrivateKey(PKey<Private>);
+
+impl RsaPrivateKey {
+    /// Reads unencrypted PKCS#8 DER, as the vault gives it; sizes outside [`RSA_BITS_MIN`]..=[`RSA_BITS_MAX`] are refused.
+    pub fn from_pkcs8_der(der: &[u8]) -> Result<Self, KeyError> {
+        let key = PKey::private_key_from_pkcs8(der).map_err(|_| KeyError::Pkcs8)?;
+        if key.id() != Id::RSA {
+            return Err(KeyError::Algorithm { wanted: "RSA" });
+        }
+        check_bits(key.bits())?;
+        Ok(Self(key))
+    }
+
+    /// The public half as SPKI PEM.
+    pub fn public_pem(&self) -> Result<String, KeyError> {
+        let pem = self.0.public_key_to_pem().map_err(|_| KeyError::OpenSsl("write the public key"))?;
+        String::from_utf8(pem).map_err(|_| KeyError::OpenSsl("write the public key"))
+    }
+
+    /// RSASSA-PKCS1-v1_5 with SHA-256 over `message`. Deterministic: this padding uses no randomness.
+    pub fn sign_sha256(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let failed = |_| KeyError::OpenSsl("sign with the RSA key");
+        let mut signer = Signer::new(MessageDigest::sha256(), &self.0).map_err(failed)?;
+        signer.sign_oneshot_to_vec(message).map_err(failed)
+    }
+}
+
+impl fmt::Debug for RsaPrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RsaPrivateKey(…)")
+    }
+}
+
+/// An Ed25519 private key in memory. It has no serialisation; its `Debug` tells nothing.
+pub struct Ed25519PrivateKey(PKey<Private>);
+
+impl Ed25519PrivateKey {
+    /// Reads unencrypted PKCS#8 DER, as the vault gives it.
+    pub fn from_pkcs8_der(der: &[u8]) -> Result<Self, KeyError> {
+        let key = PKey::private_key_from_pkcs8(der).map_err(|_| KeyError::Pkcs8)?;
+        if key.id() != Id::ED25519 {
+            return Err(KeyError::Algorithm { wanted: "Ed25519" });
+        }
+        Ok(Self(key))
+    }
+
+    /// The public half as Multikey.
+    pub fn public_multibase(&self) -> Result<String, KeyError> {
+        let raw = self.0.raw_public_key().map_err(|_| KeyError::OpenSsl("write the public key"))?;
+        let raw: [u8; 32] = raw.try_into().map_err(|_| KeyError::Multikey)?;
+        Ok(encode_multikey(&raw))
+    }
+
+    /// Ed25519 (RFC 8032) over `message`, 64 bytes.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        let failed = |_| KeyError::OpenSsl("sign with the Ed25519 key");
+        let mut signer = Signer::new_without_digest(&self.0).map_err(failed)?;
+        signer.sign_oneshot_to_vec(message).map_err(failed)
+    }
+}
+
+impl fmt::Debug for Ed25519PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ed25519PrivateKey(…)")
+    }
+}
+
+/// The RSA public key of a remote actor, of an accepted size.
+#[derive(Debug, Clone)]
+pub struct RsaPublicKey(PKey<Public>);
+
+impl RsaPublicKey {
+    /// Reads SPKI or PKCS#1 PEM of at most [`PEM_BYTES_MAX`] bytes, [`RSA_BITS_MIN`]..=[`RSA_BITS_MAX`] bits; refuses others.
+    pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
+        if pem.len() > PEM_BYTES_MAX {
+            return Err(KeyError::Pem);
+        }
+        let bytes = pem.trim().as_bytes();
+        let key = match PKey::public_key_from_pem(bytes) {
+            Ok(key) => key,
+            Err(_) => Rsa::public_key_from_pem_pkcs1(bytes).and_then(PKey::from_rsa).map_err(|_| KeyError::Pem)?,
+        };
+        if key.id() != Id::RSA {
+            return Err(KeyError::Algorithm { wanted: "RSA" });
+        }
+        check_bits(key.bits())?;
+        Ok(Self(key))
+    }
+
+    /// Whether `signature` is RSASSA-PKCS1-v1_5 with SHA-256 over `message`.
+    pub fn verifies_sha256(&self, message: &[u8], signature: &[u8]) -> bool {
+        verifies(&self.0, MessageDigest::sha256(), message, signature)
+    }
+
+    /// Whether `signature` is RSASSA-PKCS1-v1_5 with SHA-512 over `message` (WordPress, `hs2019` with a 4096-bit key).
+    pub fn verifies_sha512(&self, message: &[u8], signature: &[u8]) -> bool {
+        verifies(&self.0, MessageDigest::sha512(), message, signature)
+    }
+}
+
+fn check_bits(bits: u32) -> Result<(), KeyError> {
+    if (RSA_BITS_MIN..=RSA_BITS_MAX).contains(&bits) { Ok(()) } else { Err(KeyError::Size { bits }) }
+}
+
+fn verifies(key: &PKey<Public>, digest: MessageDigest, message: &[u8], signature: &[u8]) -> bool {
+    Verifier::new(digest, key).and_then(|mut verifier| verifier.verify_oneshot(signature, message)).unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests;

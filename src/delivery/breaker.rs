@@ -1,0 +1,85 @@
+//! A breaker per host: when several inboxes of one host fail, the others need not each find out.
+//!
+//! | from | to | by |
+//! |---|---|---|
+//! | Closed | Closed, one more failure | a failure below [`FAILURES_MAX`] |
+//! | Closed | Open | the failure that reaches it |
+//! | Open | HalfOpen | [`Breaker::ask`] after its time: the one who asked is the probe |
+//! | HalfOpen | Closed | success |
+//! | HalfOpen | Open | failure |
+//! | any | Closed | success, or a valid signed request from that host |
+
+use std::time::Duration;
+
+use crate::time::Timestamp;
+
+/// Failures in a row that open it (Mastodon: 10 per inbox).
+pub const FAILURES_MAX: u32 = 10;
+/// How long it stays open (Mastodon: 60 s).
+pub const PAUSE: Duration = Duration::from_secs(60);
+
+/// State of the breaker of one host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breaker {
+    /// Requests pass.
+    Closed {
+        /// Failures in a row.
+        failures: u32,
+    },
+    /// No request passes until then.
+    Open {
+        /// When one may be tried.
+        until: Timestamp,
+    },
+    /// One request is on its way; the others wait for what becomes of it.
+    HalfOpen,
+}
+
+/// Whether a request may be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// It may.
+    Send,
+    /// It may, and decides for all others.
+    Probe,
+    /// It may not; ask again then.
+    Wait {
+        /// When to ask again.
+        until: Timestamp,
+    },
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self::Closed { failures: 0 }
+    }
+}
+
+impl Breaker {
+    /// Asks to send one request.
+    pub fn ask(self, now: Timestamp) -> (Self, Admission) {
+        match self {
+            Self::Closed { .. } => (self, Admission::Send),
+            Self::Open { until } if now >= until => (Self::HalfOpen, Admission::Probe),
+            Self::Open { until } => (self, Admission::Wait { until }),
+            Self::HalfOpen => (self, Admission::Wait { until: now.after(PAUSE) }),
+        }
+    }
+
+    /// After an answer that shows that the host works (`Outcome::host_works`), or a signed request from it.
+    pub fn succeeded(self) -> Self {
+        Self::default()
+    }
+
+    /// After a failure of the host.
+    pub fn failed(self, now: Timestamp) -> Self {
+        match self {
+            Self::Closed { failures } if failures + 1 < FAILURES_MAX => Self::Closed { failures: failures + 1 },
+            Self::Open { until } => Self::Open { until: until.max(now) },
+            Self::Closed { .. } | Self::HalfOpen => Self::Open { until: now.after(PAUSE) },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
