@@ -34,6 +34,7 @@ pub mod post;
 pub mod signature;
 pub mod source;
 pub mod store;
+pub mod telemetry;
 pub mod time;
 pub mod urls;
 pub mod vault;

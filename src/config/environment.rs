@@ -1,0 +1,18 @@
+//! The environment variables that the gateway reads; nothing else in the crate reads any.
+
+use crate::config::secret::Secret;
+
+/// Name of the variable that holds the master key.
+pub const MASTER_KEY: &str = "HERAUT_MASTER_KEY";
+/// Name of the variable that holds the log filter.
+pub const LOG: &str = "HERAUT_LOG";
+
+/// The master key from `HERAUT_MASTER_KEY`, where set and not empty.
+pub fn master_key() -> Option<Secret> {
+    std::env::var(MASTER_KEY).ok().filter(|v| !v.trim().is_empty()).map(Secret::new)
+}
+
+/// The log filter from `HERAUT_LOG`, where set and not empty: `tracing` directives such as `info,heraut=debug`.
+pub fn log_filter() -> Option<String> {
+    std::env::var(LOG).ok().filter(|v| !v.trim().is_empty())
+}

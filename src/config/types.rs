@@ -1,0 +1,215 @@
+//! What a configuration says, checked. Defaults and reasons stand in `config.example.toml`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use crate::actor::{ActorKind, Handle, Language};
+use crate::config::secret::Secret;
+use crate::urls::Base;
+
+/// The whole file. Serialising it is for showing and for tests: secrets are redacted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Config {
+    /// `[server]`.
+    pub server: Server,
+    /// `[database]`.
+    pub database: Database,
+    /// `[keys]`.
+    pub keys: Keys,
+    /// `[net]`.
+    pub net: Net,
+    /// `[media]`.
+    pub media: Media,
+    /// `[delivery]`.
+    pub delivery: Delivery,
+    /// `[verification]`.
+    pub verification: Verification,
+    /// `[[agency]]`; names are unique.
+    #[serde(rename = "agency")]
+    pub agencies: Vec<AgencyConfig>,
+    /// `[[actor]]`; handles are unique, and each names an agency above.
+    #[serde(rename = "actor")]
+    pub actors: Vec<ActorConfig>,
+    /// `[[source]]`; names are unique, and each names an actor above.
+    #[serde(rename = "source")]
+    pub sources: Vec<SourceConfig>,
+}
+
+/// `[server]`: where we are and what we listen on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Server {
+    /// The root of every id that we mint. https, unless its host is an address inside `net.allow_addresses`.
+    #[serde(serialize_with = "root")]
+    pub public_url: Base,
+    /// Addresses to listen on; at least one.
+    pub listen: Vec<SocketAddr>,
+    /// Where metrics are served, if anywhere.
+    pub metrics_listen: Option<SocketAddr>,
+    /// Peers whose `X-Forwarded-*` headers are believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Threads that serve HTTP; `None` is one per core.
+    pub workers: Option<usize>,
+}
+
+/// `[database]`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Database {
+    /// `sqlite:<absolute path>` (made absolute here) or `postgres://…`, which may hold a password.
+    pub url: Secret,
+}
+
+/// `[keys]`: where the master key is. The environment wins over the file.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Keys {
+    /// The file with the master key, absolute or relative to the working directory as `dir` was.
+    pub master_key_file: PathBuf,
+    /// From `HERAUT_MASTER_KEY`; set by [`Config::load`], never by the file.
+    #[serde(skip)]
+    pub master_key: Option<Secret>,
+}
+
+/// `[net]`: the way out.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Net {
+    /// Ranges that are reached although they are not public, and over plain http too.
+    pub allow_addresses: Vec<IpNet>,
+    /// PEM file with CA certificates that are trusted besides the public ones.
+    pub extra_ca_file: Option<PathBuf>,
+}
+
+/// `[media]`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Media {
+    /// Folder for pictures that we serve.
+    pub dir: PathBuf,
+}
+
+/// `[delivery]`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Delivery {
+    /// Most requests in flight at once, 1 to 1,024.
+    pub concurrency: usize,
+    /// Time for one POST.
+    #[serde(serialize_with = "period")]
+    pub timeout: Duration,
+}
+
+/// `[verification]`: how long a proof holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verification {
+    /// How often proofs are checked again.
+    #[serde(serialize_with = "period")]
+    pub recheck_every: Duration,
+    /// How long a proof holds after the last check that it passed; longer than `recheck_every`.
+    #[serde(serialize_with = "period")]
+    pub grace: Duration,
+}
+
+/// One `[[agency]]`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AgencyConfig {
+    /// Short name, unique.
+    pub name: String,
+    /// The domain that a proof must show control of, lower-case, with a port where it has one.
+    pub domain: String,
+}
+
+/// One `[[actor]]`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ActorConfig {
+    /// Name of its agency.
+    pub agency: String,
+    /// Its handle, unique.
+    pub handle: Handle,
+    /// The domain of its handle; `None` is the host of `server.public_url`.
+    pub handle_domain: Option<String>,
+    /// Its type on the wire.
+    #[serde(rename = "type")]
+    pub kind: ActorKind,
+    /// Its default language.
+    pub language: Language,
+    /// Display name; the handle where the file gives none.
+    pub name: String,
+    /// A few sentences.
+    pub summary: String,
+    /// Absolute URL of the avatar.
+    pub icon: Option<String>,
+    /// Absolute URL of the header picture.
+    pub image: Option<String>,
+    /// Name and value pairs.
+    pub fields: Vec<(String, String)>,
+    /// May be suggested to others.
+    pub discoverable: bool,
+    /// Public posts may be searched in full text.
+    pub indexable: bool,
+}
+
+/// One `[[source]]`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SourceConfig {
+    /// Unique name.
+    pub name: String,
+    /// Handle of the actor that it feeds.
+    pub actor: Handle,
+    /// Kind of connector.
+    pub kind: String,
+    /// Poll interval as written ("15m"); never together with `cron`. A pushed source has neither.
+    pub every: Option<String>,
+    /// Cron line of five fields as written.
+    pub cron: Option<String>,
+    /// IANA time zone of `cron` and of dates without one.
+    pub timezone: String,
+    /// Language of its items where they say none; `None` is the actor's.
+    pub language: Option<Language>,
+    /// Policy, for `post::policy::SourcePolicy`.
+    pub policy: toml::Table,
+    /// Composition, for `post::compose::ComposeSettings`.
+    pub compose: toml::Table,
+    /// All other keys of the table, a JSON object for the connector, which refuses what it does not know.
+    #[serde(flatten)]
+    pub settings: Value,
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self { url: Secret::new("sqlite:heraut.db") }
+    }
+}
+
+impl Default for Media {
+    fn default() -> Self {
+        Self { dir: PathBuf::from("media") }
+    }
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Self { concurrency: 64, timeout: Duration::from_secs(20) }
+    }
+}
+
+impl Default for Verification {
+    fn default() -> Self {
+        Self { recheck_every: Duration::from_secs(24 * 3600), grace: Duration::from_secs(72 * 3600) }
+    }
+}
+
+impl Config {
+    /// The domain of an actor's handle: its own, or host and port of `server.public_url`.
+    pub fn handle_domain(&self, actor: &ActorConfig) -> String {
+        actor.handle_domain.clone().unwrap_or_else(|| self.server.public_url.authority())
+    }
+}
+
+fn root<S: Serializer>(base: &Base, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(base.root().trim_end_matches('/'))
+}
+
+fn period<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&format!("{}s", duration.as_secs()))
+}

@@ -1,0 +1,172 @@
+//! What can go wrong on the way out. Texts name the URL without its query, because queries carry tokens.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Why the client could not be made.
+#[derive(Debug, Error)]
+pub enum NetError {
+    /// The file of `net.extra_ca_file` cannot be read as certificates.
+    #[error("net.extra_ca_file {path}: cannot be read as PEM certificates; export the CA certificate as PEM", path = path.display())]
+    ExtraCa {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says.
+        #[source]
+        source: rustls_pki_types::pem::Error,
+    },
+    /// The file of `net.extra_ca_file` holds no certificate.
+    #[error("net.extra_ca_file {path}: holds no certificate; it must contain a BEGIN CERTIFICATE block", path = path.display())]
+    ExtraCaEmpty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A certificate cannot be used, or the TLS library cannot be set up.
+    #[error("TLS cannot be set up; look at net.extra_ca_file")]
+    Tls(#[source] rustls::Error),
+    /// The HTTP client cannot be set up.
+    #[error("the HTTP client cannot be set up")]
+    Client(#[source] reqwest::Error),
+}
+
+/// Why a request has no answer. Every `url` is shown without its query and its user name.
+#[derive(Debug, Error)]
+pub enum FetchError {
+    /// The host is, or resolves only to, addresses that may not be reached.
+    #[error(
+        "{url}: {address} may not be reached {scheme_rule}; if it is yours, add its range to net.allow_addresses{after}",
+        after = after(chain)
+    )]
+    Forbidden {
+        /// What was asked for.
+        url: String,
+        /// The address that was refused.
+        address: std::net::IpAddr,
+        /// Which rule refused it.
+        scheme_rule: &'static str,
+        /// The URLs that redirected here, first to last; empty when there was no redirect.
+        chain: Vec<String>,
+    },
+    /// The scheme is neither https nor http.
+    #[error("{url}: has the scheme `{scheme}`; only https and http are fetched{after}", after = after(chain))]
+    Scheme {
+        /// What was asked for.
+        url: String,
+        /// Its scheme.
+        scheme: String,
+        /// The URLs that redirected here, first to last.
+        chain: Vec<String>,
+    },
+    /// The URL has no host, or carries a user name or password.
+    #[error("{url}: has no host, or carries a user name or password, which are never sent; take them out of the URL")]
+    Shape {
+        /// What was asked for.
+        url: String,
+    },
+    /// A header that was to be sent is not valid HTTP.
+    #[error("{url}: the header `{name}` cannot be sent; it holds characters that HTTP does not allow")]
+    Header {
+        /// What was asked for.
+        url: String,
+        /// Name of the header; its value is not shown.
+        name: String,
+    },
+    /// The name does not resolve.
+    #[error("{url}: the host name does not resolve; check the spelling and the DNS of this machine")]
+    Dns {
+        /// What was asked for.
+        url: String,
+        /// What the resolver says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// No connection.
+    #[error("{url}: cannot connect; the server may be down, or a firewall is between")]
+    Connect {
+        /// What was asked for.
+        url: String,
+        /// What the network says.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// The TLS handshake failed.
+    #[error("{url}: no trusted TLS connection; if the server has a private CA, name it in net.extra_ca_file")]
+    Tls {
+        /// What was asked for.
+        url: String,
+        /// What the TLS library says.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// No complete answer within the time allowed.
+    #[error("{url}: no complete answer within {limit:?}; it is tried again later")]
+    Timeout {
+        /// What was asked for.
+        url: String,
+        /// The time allowed.
+        limit: Duration,
+    },
+    /// The body is larger than allowed, counted after decompression.
+    #[error("{url}: the body is larger than {bytes_max} bytes after decompression; the source must send less at once")]
+    TooLarge {
+        /// What was asked for.
+        url: String,
+        /// The cap, in bytes.
+        bytes_max: u64,
+    },
+    /// Redirects that are not followed.
+    #[error("{problem}: {}; use the address where the chain should end", chain.join(" → "))]
+    Redirects {
+        /// The URLs, first to last.
+        chain: Vec<String>,
+        /// Why the last step is not taken.
+        problem: RedirectProblem,
+    },
+    /// The answer is not valid HTTP, ends early, or cannot be decompressed.
+    #[error("{url}: the answer is not valid HTTP or ends early; it is tried again later")]
+    Protocol {
+        /// What was asked for.
+        url: String,
+        /// What the HTTP library says.
+        #[source]
+        source: reqwest::Error,
+    },
+}
+
+/// Why a redirect is not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum RedirectProblem {
+    /// It leads to a URL that was already asked in this chain.
+    #[error("the redirects go round in a circle")]
+    Loop,
+    /// More than allowed.
+    #[error("there are too many redirects")]
+    TooMany,
+    /// It leads to another host where the same host is required.
+    #[error("a redirect leads to another host")]
+    OtherHost,
+    /// `Location` is missing or not a URL.
+    #[error("a redirect has no usable Location")]
+    NoLocation,
+}
+
+impl FetchError {
+    /// Whether the same request will fail again until somebody changes something here: the URL, the configuration, or the
+    /// size of the thing. Network, TLS, redirect and protocol trouble may pass, so those are not permanent.
+    pub fn is_permanent(&self) -> bool {
+        matches!(
+            self,
+            Self::Forbidden { .. }
+                | Self::Scheme { .. }
+                | Self::Shape { .. }
+                | Self::Header { .. }
+                | Self::TooLarge { .. }
+        )
+    }
+}
+
+fn after(chain: &[String]) -> String {
+    if chain.is_empty() { String::new() } else { format!(" (redirected from {})", chain.join(" → ")) }
+}
