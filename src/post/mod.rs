@@ -16,6 +16,7 @@ pub mod compose;
 pub mod policy;
 pub mod revision;
 pub mod sanitize;
+pub mod template;
 pub mod text;
 
 use serde::{Deserialize, Serialize};
