@@ -17,6 +17,7 @@ pub mod picture;
 pub mod policy;
 pub mod revision;
 pub mod sanitize;
+pub mod template;
 pub mod text;
 
 use serde::{Deserialize, Serialize};

@@ -1,1 +1,208 @@
-//! New, edited, unchanged, withdrawn or out of order.
+//! New, edited, unchanged, withdrawn or out of order: the decision table of `reference/connectors.md` E4.
+
+use heraut_connectors::item::Item;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::ItemId;
+use crate::post::policy::SourcePolicy;
+use crate::time::Timestamp;
+
+/// SHA-256, lower-case hex, over what an item says: title, text, media with alternative texts, language. Not over dates.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Digest(String);
+
+impl Digest {
+    /// The hex.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A digest read back from our own database.
+    pub fn from_stored(hex: String) -> Self {
+        Self(hex)
+    }
+}
+
+/// The digest of what an item says.
+pub fn digest(item: &Item) -> Digest {
+    Digest(item.source_id.clone())
+}
+
+/// Where a known item stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KnownState {
+    /// Stored and never published: first poll, or too old.
+    Baseline,
+    /// Its post is held, scheduled or ready.
+    Waiting,
+    /// Its post is published.
+    Live,
+    /// Its post was published and then withdrawn.
+    Retracted,
+    /// Withdrawn before we ever published it, in the last 30 days.
+    Tombstone,
+}
+
+/// By what an incoming item was recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KnownBy {
+    /// Its source id.
+    Id,
+    /// A source id remembered as an alias.
+    Alias,
+    /// Its canonical URL, in the same source.
+    Url,
+    /// Its canonical URL, in another source of the same actor.
+    OtherSource,
+}
+
+/// What is known of an incoming item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Our item.
+    pub item: ItemId,
+    /// Where it stands.
+    pub state: KnownState,
+    /// Digest of the last item that **this source** gave for it, whatever became of it. For [`KnownBy::OtherSource`]: of the
+    /// other source's.
+    pub digest: Digest,
+    /// Version of that item.
+    pub source_version: Option<i64>,
+    /// By what it was recognised.
+    pub by: KnownBy,
+    /// Updates sent for its post in the last 24 hours.
+    pub edits_today: u32,
+    /// When the last update of its post was sent; `None` when there was none.
+    pub last_edit_at: Option<Timestamp>,
+    /// Whether a person here withdrew it. Then the source may still list it, and only a change of the text is a return.
+    pub withdrawn_here: bool,
+}
+
+/// What holds for all items of one poll or push.
+#[derive(Debug, Clone, Copy)]
+pub struct Poll<'a> {
+    /// First successful poll of the source: store, publish nothing but the newest few.
+    pub baseline: bool,
+    /// Now.
+    pub now: Timestamp,
+    /// The source's policy.
+    pub policy: &'a SourcePolicy,
+}
+
+/// Why a new item is stored and not published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreReason {
+    /// It was there at the first poll.
+    Baseline,
+    /// It is older than the policy's age limit.
+    TooOld,
+}
+
+/// Why an item is not taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefuseReason {
+    /// Its page is on a host that the policy does not list.
+    Host(String),
+    /// It has no title, text or image.
+    Empty,
+}
+
+/// What becomes of an incoming item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
+    /// Unknown: store it and make a post.
+    New {
+        /// More new items came than the flood fuse lets through: hold it.
+        flooded: bool,
+    },
+    /// Store it, and its digest and version; no post.
+    StoreOnly(StoreReason),
+    /// The post is public and the text differs: send an Update.
+    Edit,
+    /// As [`Act::Edit`], but the last update is too fresh: keep the item and send it at that time, unless a newer one comes.
+    EditLater {
+        /// When.
+        at: Timestamp,
+    },
+    /// As [`Act::Edit`], but the post changed too often today: a person looks first.
+    ReviewEdit,
+    /// The post waits and the text differs: replace it, and review it again.
+    Revise,
+    /// The same page came from another source of the actor: no second post. Store this source's item with the same post,
+    /// and edit the post if [`merge`] says more than the post does.
+    Merge,
+    /// Nothing changed.
+    Same,
+    /// Another item of this poll, at that index, is the same one and newer.
+    Duplicate {
+        /// Index of the other.
+        of: usize,
+    },
+    /// Older than what we know.
+    OutOfOrder,
+    /// The post is public: send a Delete.
+    Retract,
+    /// The post waits: withdraw it, nothing is sent.
+    Cancel,
+    /// Never published: remember for 30 days that it is withdrawn.
+    Tombstone,
+    /// It was withdrawn and comes back: make a new post under a new id, held until a person confirms.
+    Return,
+    /// Not taken in.
+    Refuse(RefuseReason),
+}
+
+/// What becomes of an incoming item, and whether its source id must be remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decision {
+    /// What becomes of it.
+    pub act: Act,
+    /// Remember the incoming `source_id` as an alias of the known item (of the other item for [`Act::Duplicate`]).
+    pub add_alias: bool,
+}
+
+/// Decides over all items of one poll or push: same length, same order.
+pub fn plan(incoming: &[(Item, Option<Known>)], poll: &Poll<'_>) -> Vec<Decision> {
+    let _ = poll;
+    incoming.iter().map(|_| Decision { act: Act::Same, add_alias: false }).collect()
+}
+
+/// One item of two that different sources gave for the same page: field by field the richer one.
+pub fn merge(known: &Item, incoming: &Item) -> Item {
+    let _ = incoming;
+    known.clone()
+}
+
+/// What becomes of known items that are absent from a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Missing {
+    /// Withdraw these; often none.
+    Retract(Vec<ItemId>),
+    /// So many are absent that it looks like an accident at the source: ask a person. Nothing is withdrawn.
+    Suspicious(Vec<ItemId>),
+}
+
+/// Which of the `known` items (live or waiting) are withdrawn because the page does not list them any more: `seen` are those
+/// that it does. Only a page marked complete (RFC 5005 `fh:complete`) says so.
+pub fn missing(known: &[ItemId], seen: &[ItemId], page_complete: bool, policy: &SourcePolicy) -> Missing {
+    let _ = (known, seen, page_complete, policy);
+    Missing::Retract(Vec::new())
+}
+
+/// What follows from a check of an item's page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GoneDecision {
+    /// It is there, or it does not matter: forget earlier checks.
+    Nothing,
+    /// It is gone: remember since when (the earliest), check again.
+    FirstSeen,
+    /// It is gone for long enough: withdraw.
+    Retract,
+}
+
+/// What follows from the answer `status` of an item's page, which was first seen gone at `first_gone_at`.
+pub fn gone(policy: &SourcePolicy, first_gone_at: Option<Timestamp>, status: u16, now: Timestamp) -> GoneDecision {
+    let _ = (policy, first_gone_at, status, now);
+    GoneDecision::Nothing
+}

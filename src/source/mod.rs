@@ -2,3 +2,4 @@
 
 pub mod politeness;
 pub mod schedule;
+pub mod span;
