@@ -261,7 +261,9 @@ impl Hosts {
         // A host is leased again only after its pause, so whoever fails then was the probe.
         *breaker = breaker.ask(at).0.failed(at);
         match *breaker {
-            Breaker::Open { until } => Some((i32::try_from(crate::delivery::breaker::FAILURES_MAX).unwrap_or(1), until)),
+            Breaker::Open { until } => {
+                Some((i32::try_from(crate::delivery::breaker::FAILURES_MAX).unwrap_or(1), until))
+            }
             Breaker::Closed { .. } | Breaker::HalfOpen => None,
         }
     }
@@ -277,7 +279,11 @@ struct Signers {
 type Signer = Result<SigningIdentity, String>;
 
 impl Signers {
-    async fn identity(&self, gateway: &Gateway, id: ActorId) -> Result<Signer, Box<dyn std::error::Error + Send + Sync>> {
+    async fn identity(
+        &self,
+        gateway: &Gateway,
+        id: ActorId,
+    ) -> Result<Signer, Box<dyn std::error::Error + Send + Sync>> {
         let cached = {
             let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
             loaded.get(&id).filter(|(at, ..)| at.elapsed() < PROOF_CACHE).cloned()

@@ -98,7 +98,8 @@ impl Keyring {
             .master
             .open(&context(row.id), &row.sealed)
             .map_err(|source| KeyringError::Vault { whose: whose.clone(), source })?;
-        let key = RsaPrivateKey::from_pkcs8_der(opened.expose()).map_err(|source| KeyringError::Key { whose, source })?;
+        let key =
+            RsaPrivateKey::from_pkcs8_der(opened.expose()).map_err(|source| KeyringError::Key { whose, source })?;
         Ok(Arc::new(key))
     }
 }

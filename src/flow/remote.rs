@@ -1,1 +1,4 @@
 //! x
+/// f
+#[derive(Default)]
+pub struct Failures;

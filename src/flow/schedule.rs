@@ -110,7 +110,9 @@ async fn publish_loop(gateway: Shared, mut stop: Stop) {
         match publish::run_due(&gateway).await {
             Ok(0) => {}
             Ok(_) => continue,
-            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "posts that are due were not published"),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "posts that are due were not published")
+            }
         }
         tokio::select! {
             () = stop.sleep(LOOK_EVERY) => {}

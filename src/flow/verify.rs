@@ -49,10 +49,7 @@ pub struct Checked {
 /// Checks one proof that is due. Returns whether there was one.
 pub async fn run_due(gateway: &Gateway) -> Result<bool, VerifyError> {
     let at = now();
-    let due = gateway
-        .store
-        .write("lease a proof", move |db| proofs::lease_due(db, at, at.after(LEASE)))
-        .await?;
+    let due = gateway.store.write("lease a proof", move |db| proofs::lease_due(db, at, at.after(LEASE))).await?;
     let Some(actor) = due else { return Ok(false) };
     check(gateway, actor, "schedule").await?;
     Ok(true)
@@ -139,7 +136,10 @@ async fn commit(
     let holds = proof.failure.is_none();
     let changed = before.failure != proof.failure || before.held_at.is_none() != proof.held_at.is_none();
     let (act, detail) = match &proof.failure {
-        None => ("proof.holds", proof.evidence.as_ref().map(|e| format!("{} sha256:{}", e.url, e.sha256)).unwrap_or_default()),
+        None => (
+            "proof.holds",
+            proof.evidence.as_ref().map(|e| format!("{} sha256:{}", e.url, e.sha256)).unwrap_or_default(),
+        ),
         Some(failure) => ("proof.fails", failure.clone()),
     };
     let entry = gateway.audit(who, act, format!("actor:{}", actor.handle), detail);

@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 use crate::urls::{ActorUrl, InboxUrl, KeyUrl};
 
 /// A remote actor as its own document describes it. All texts are untrusted and bounded.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct RemoteActor {
     /// Its id, equal to the URL that was fetched.
     pub url: ActorUrl,
@@ -40,7 +40,7 @@ pub struct RemoteActor {
 }
 
 /// A public key as a remote document gives it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct RemoteKey {
     /// Its id.
     pub id: KeyUrl,

@@ -118,16 +118,14 @@ pub fn update(db: &mut Db<'_>, actor: &Actor, provisioned: bool) -> Queried<()> 
 
 /// All actors by handle.
 pub fn list(db: &mut Db<'_>) -> Queried<Vec<Actor>> {
-    let rows: Vec<(ActorRow, AgencyRow)> =
-        on!(db, c => actors::table.inner_join(agencies::table.on(agencies::id.eq(actors::agency_id)))
+    let rows: Vec<(ActorRow, AgencyRow)> = on!(db, c => actors::table.inner_join(agencies::table.on(agencies::id.eq(actors::agency_id)))
             .order(actors::handle).load(c))?;
     rows.into_iter().map(|(actor, agency)| complete(db, actor, agency)).collect()
 }
 
 /// The actor with that id.
 pub fn by_id(db: &mut Db<'_>, id: ActorId) -> Queried<Option<Actor>> {
-    let found: Option<(ActorRow, AgencyRow)> =
-        on!(db, c => actors::table.inner_join(agencies::table.on(agencies::id.eq(actors::agency_id)))
+    let found: Option<(ActorRow, AgencyRow)> = on!(db, c => actors::table.inner_join(agencies::table.on(agencies::id.eq(actors::agency_id)))
             .filter(actors::id.eq(id)).first(c).optional())?;
     found.map(|(actor, agency)| complete(db, actor, agency)).transpose()
 }
@@ -141,10 +139,14 @@ pub fn by_handle(db: &mut Db<'_>, handle: &str) -> Queried<Option<Actor>> {
 
 /// A key of an actor, or of the instance actor when `actor` is `None`.
 pub fn key(db: &mut Db<'_>, actor: Option<ActorId>, kind: &str) -> Queried<Option<KeyRow>> {
-    on!(db, c => actor_keys::table
-        .filter(actor_keys::actor_id.is_not_distinct_from(actor).and(actor_keys::kind.eq(kind)))
-        .first(c)
-        .optional())
+    on!(db, c => {
+        let query = actor_keys::table.filter(actor_keys::kind.eq(kind)).into_boxed();
+        let query = match actor {
+            Some(actor) => query.filter(actor_keys::actor_id.eq(Some(actor))),
+            None => query.filter(actor_keys::actor_id.is_null()),
+        };
+        query.first(c).optional()
+    })
 }
 
 /// How many actors there are, for NodeInfo.

@@ -172,7 +172,8 @@ pub fn record(
     error: Option<&str>,
     now: Timestamp,
 ) -> Queried<()> {
-    let settled = matches!(state, DeliveryState::Delivered | DeliveryState::Refused | DeliveryState::GaveUp).then_some(now);
+    let settled =
+        matches!(state, DeliveryState::Delivered | DeliveryState::Refused | DeliveryState::GaveUp).then_some(now);
     on!(db, c => diesel::update(deliveries::table.find((inbox, activity)))
         .set((
             deliveries::state.eq(state.code()),

@@ -16,6 +16,7 @@ pub mod posts;
 pub mod proofs;
 pub mod reactions;
 pub mod remote;
+#[allow(missing_docs)]
 pub mod schema;
 pub mod sources;
 
@@ -59,8 +60,14 @@ pub enum Db<'c> {
 macro_rules! on {
     ($db:expr, $c:ident => $body:expr) => {
         match $db {
-            $crate::store::Db::Lite($c) => $body,
-            $crate::store::Db::Pg($c) => $body,
+            $crate::store::Db::Lite(connection) => {
+                let $c = &mut **connection;
+                $body
+            }
+            $crate::store::Db::Pg(connection) => {
+                let $c = &mut **connection;
+                $body
+            }
         }
     };
 }
@@ -72,10 +79,14 @@ pub type Queried<T> = Result<T, DieselError>;
 #[derive(Debug, Error)]
 pub enum StoreError {
     /// The URL has another scheme than the two that we know.
-    #[error("database.url `{0}` is neither `sqlite:<file>` nor `postgres://user@host/name`; correct it in the configuration")]
+    #[error(
+        "database.url `{0}` is neither `sqlite:<file>` nor `postgres://user@host/name`; correct it in the configuration"
+    )]
     Url(String),
     /// It cannot be opened or reached.
-    #[error("the database {url} cannot be reached: {problem}; check database.url, that the server runs and that its folder exists")]
+    #[error(
+        "the database {url} cannot be reached: {problem}; check database.url, that the server runs and that its folder exists"
+    )]
     Unreachable {
         /// The URL without its password.
         url: String,

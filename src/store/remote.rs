@@ -20,23 +20,25 @@ pub struct Known {
 /// Stores what a remote actor's document says. A key id belongs to one actor: an older owner loses it.
 pub fn upsert(db: &mut Db<'_>, actor: &RemoteActor, now: Timestamp) -> Queried<()> {
     let document = to_json(actor)?;
-    let key_id = actor.key_id.as_str();
-    on!(db, c => diesel::update(remote_actors::table.filter(
-            remote_actors::key_id.eq(Some(key_id)).and(remote_actors::url.ne(actor.url.as_str()))))
-        .set(remote_actors::key_id.eq(None::<String>))
-        .execute(c))?;
+    let key_id = actor.key.as_ref().map(|key| key.id.as_str().to_owned());
+    if let Some(key_id) = &key_id {
+        on!(db, c => diesel::update(remote_actors::table.filter(
+                remote_actors::key_id.eq(Some(key_id)).and(remote_actors::url.ne(actor.url.as_str()))))
+            .set(remote_actors::key_id.eq(None::<String>))
+            .execute(c))?;
+    }
     on!(db, c => diesel::insert_into(remote_actors::table)
         .values((
             remote_actors::url.eq(actor.url.as_str()),
             remote_actors::document.eq(&document),
-            remote_actors::key_id.eq(Some(key_id)),
+            remote_actors::key_id.eq(&key_id),
             remote_actors::fetched_at.eq(now),
         ))
         .on_conflict(remote_actors::url)
         .do_update()
         .set((
             remote_actors::document.eq(&document),
-            remote_actors::key_id.eq(Some(key_id)),
+            remote_actors::key_id.eq(&key_id),
             remote_actors::fetched_at.eq(now),
         ))
         .execute(c))

@@ -300,4 +300,29 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(agencies, actors, actor_keys, proofs, sources, items, item_aliases, posts, post_changes, post_revisions, media, activities, hosts, inboxes, deliveries, followers, remote_actors, messages, reactions, quotes, blocks, seen_activities, deleted_objects, audit);
+diesel::allow_tables_to_appear_in_same_query!(
+    agencies,
+    actors,
+    actor_keys,
+    proofs,
+    sources,
+    items,
+    item_aliases,
+    posts,
+    post_changes,
+    post_revisions,
+    media,
+    activities,
+    hosts,
+    inboxes,
+    deliveries,
+    followers,
+    remote_actors,
+    messages,
+    reactions,
+    quotes,
+    blocks,
+    seen_activities,
+    deleted_objects,
+    audit
+);
