@@ -3,6 +3,7 @@
 
 pub mod deliver;
 pub mod gone;
+pub mod intake;
 pub mod keyring;
 pub mod mint;
 pub mod picture;
