@@ -121,16 +121,19 @@ fn keys(document: &mut Value, actor: &ActorUrl, keys: &PublicKeys) {
     }]);
 }
 
-/// An Image with the media type that its name tells.
 fn image(url: &str) -> Value {
+    json!({"type": "Image", "mediaType": image_type(url), "url": url})
+}
+
+/// The media type that the name of an image tells.
+pub(super) fn image_type(url: &str) -> &'static str {
     let path = url.split(['?', '#']).next().unwrap_or_default();
-    let media_type = match path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase().as_str() {
+    match path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase().as_str() {
         "png" => "image/png",
         "webp" => "image/webp",
         "gif" => "image/gif",
         _ => "image/jpeg",
-    };
-    json!({"type": "Image", "mediaType": media_type, "url": url})
+    }
 }
 
 /// Plain text to paragraphs; blank lines part them, other line ends become `br`.

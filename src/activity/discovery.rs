@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::activity::CONTENT_TYPE;
-use crate::activity::actor_document::instance_name;
+use crate::activity::actor_document::{image_type, instance_name};
 use crate::actor::verification::InstanceActor;
 use crate::actor::{Actor, Handle};
 use crate::ids::ActorId;
@@ -106,7 +106,7 @@ pub fn webfinger(actor: &Actor, base: &Base) -> Value {
         json!({"rel": "http://webfinger.net/rel/profile-page", "type": "text/html", "href": page}),
     ];
     if let Some(icon) = &actor.profile.icon {
-        links.push(json!({"rel": "http://webfinger.net/rel/avatar", "href": icon}));
+        links.push(json!({"rel": "http://webfinger.net/rel/avatar", "type": image_type(icon), "href": icon}));
     }
     json!({
         "subject": format!("acct:{}@{}", actor.handle, actor.handle_domain),

@@ -5,6 +5,8 @@
 //! is read here before the signature has been verified, except by [`read::deletes_its_actor`].
 
 pub mod decide;
+mod json;
+mod note;
 pub mod read;
 pub mod remote;
 
