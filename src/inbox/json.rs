@@ -20,7 +20,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Value, InboxError> {
     if !value.is_object() {
         return Err(InboxError::NotJson("it is of another type".to_owned()));
     }
-    match keyword(&value) {
+    match keyword(&value, false) {
         Some(found) => Err(InboxError::Keyword(found)),
         None => Ok(value),
     }
@@ -46,15 +46,15 @@ fn depth(bytes: &[u8]) -> usize {
     deepest
 }
 
-/// Whether a keyword stands as a key, or a context gives one another name.
-fn keyword(value: &Value) -> Option<&'static str> {
+/// Whether a keyword stands as a key anywhere, or a context gives one another name.
+fn keyword(value: &Value, in_context: bool) -> Option<&'static str> {
+    let exact = |text: &str| KEYWORDS.into_iter().find(|k| *k == text);
     match value {
-        Value::Array(items) => items.iter().find_map(keyword),
-        Value::Object(object) => object.iter().find_map(|(key, value)| {
-            let alias = value.as_str().filter(|_| !key.starts_with('@'));
-            let exact = |text: &str| KEYWORDS.into_iter().find(|k| *k == text);
-            exact(key).or_else(|| alias.and_then(exact)).or_else(|| keyword(value))
-        }),
+        Value::String(text) if in_context => exact(text),
+        Value::Array(items) => items.iter().find_map(|item| keyword(item, in_context)),
+        Value::Object(object) => object
+            .iter()
+            .find_map(|(key, value)| exact(key).or_else(|| keyword(value, in_context || key == "@context"))),
         _ => None,
     }
 }
