@@ -34,7 +34,6 @@ pub(super) fn decode(raw: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-
 /// The character and the bytes used of `after`, the text that follows an `&`.
 fn reference(after: &str) -> Option<(Option<char>, usize)> {
     let end = after.bytes().take(REFERENCE_BYTES_MAX + 1).position(|byte| byte == b';')?;

@@ -34,9 +34,9 @@ pub(super) enum Field {
 
 use Field::{Attributes, Construct, Markup, Once, Parent, Text, Tombstone};
 
-/// Whether an element is an item of a feed.
+/// Whether an element is an item of a feed. Some mix the two names up.
 pub(super) fn is_item(name: (Vocabulary, &str)) -> bool {
-    matches!(name, (RSS, "item") | (ATOM, "entry"))
+    matches!(name, (RSS | ATOM, "item" | "entry"))
 }
 
 /// How an element is written; `None` when it is not read. `core` is [`RSS`] or [`ATOM`].

@@ -313,6 +313,7 @@ impl<'a> Rewriter<'a> {
     /// Passes over `tag` and all that is in it.
     fn skip(&mut self, tag: &Tag<'a>) -> Result<(), Unfinished> {
         let (begins, mut depth) = (self.tokens.at(), usize::from(!tag.empty));
+        self.items_seen += usize::from(matches!(local(tag.name), "item" | "entry"));
         while depth > 0 {
             match self.tokens.next()? {
                 Some(Token::Start(child)) => {

@@ -85,8 +85,7 @@ impl<'a> Tokens<'a> {
             } else if let Some(inside) = rest.strip_prefix("<!") {
                 self.declaration(inside)?;
             } else if let Some(inside) = rest.strip_prefix("</") {
-                let name = self.until(inside, ">", 2, "an end tag")?;
-                return Ok(Some(Token::End(name.trim_end())));
+                return self.end(inside).map(Some);
             } else {
                 return self.start(rest).map(Some);
             }
@@ -137,6 +136,17 @@ impl<'a> Tokens<'a> {
         }
         self.at += 2 + end + 1;
         Ok(())
+    }
+
+    /// The last `>` of a document may be missing: editors and scripts lose it, and nothing else is lost with it.
+    fn end(&mut self, inside: &'a str) -> Result<Token<'a>, Unfinished> {
+        let end = inside.find(|c: char| c.is_whitespace() || matches!(c, '<' | '>')).unwrap_or(inside.len());
+        if inside.get(end..).is_some_and(|rest| rest.trim_ascii_start().is_empty()) {
+            self.at = self.text.len();
+            return Ok(Token::End(inside.trim_end()));
+        }
+        let name = self.until(inside, ">", 2, "an end tag")?;
+        Ok(Token::End(name.trim_end()))
     }
 
     fn start(&mut self, rest: &'a str) -> Result<Token<'a>, Unfinished> {
@@ -257,6 +267,7 @@ mod tests {
         check("<!DOCTYPE a [<!ENTITY b 'c'>] ><a>", &["+a"]);
         check("<!DOCTYPE a SYSTEM 'x'><a>", &["+a"]);
         check("<![CDATA[<b>&amp;]]>", &["#<b>&amp;"]);
+        check("<a></a\n", &["+a", "-a"]);
         check("<a title='caf&eacute; & co'>", &["+a title=café & co"]);
     }
 
