@@ -79,14 +79,15 @@ fn words(text: &str) -> Option<EpochMs> {
             }
         } else if let Some((d, m, y)) = dashed(word) {
             (day, month, year) = (Some(d), Some(m), Some(y));
-        } else if let Some(found) = month_name(word).filter(|_| month.is_none()) {
+        } else if let Some(found) = month_name(word) {
+            // The last counts: French begins a Tuesday in May with "mar.".
             month = Some(found);
         } else if let Some(found) = zone(word).filter(|_| clock.is_some() && in_zone.is_none()) {
             in_zone = Some(found);
         } else if let Some(number) = number(word) {
             match (day, year) {
                 (None, _) if number <= 31 => day = Some(number),
-                (_, None) => year = Some(full_year(word.trim_start_matches('\''), number)?),
+                (_, None) => year = Some(full_year(word, number)?),
                 _ => {}
             }
         } else if word.eq_ignore_ascii_case("am") || word.eq_ignore_ascii_case("pm") {
@@ -127,7 +128,7 @@ fn dashed(word: &str) -> Option<(u32, u32, i32)> {
 
 /// RFC 2822 §4.3: two digits up to 49 are this century, three digits count from 1900.
 fn full_year(digits: &str, number: u32) -> Option<i32> {
-    let year = match digits.len() {
+    let year = match digits.bytes().filter(u8::is_ascii_digit).count() {
         2 if number < 50 => number + 2_000,
         2 | 3 => number + 1_900,
         _ => number,
@@ -142,7 +143,7 @@ fn month_name(word: &str) -> Option<u32> {
     static MONTHS: [&[&str]; 12] = [
         &["jan"],
         &["feb", "fév", "fev"],
-        &["mar", "mrt", "maa", "mär", "mae"],
+        &["mar", "mrt", "maart", "mär", "mae"],
         &["apr", "avr"],
         &["may", "mei", "mai"],
         &["jun", "juin"],
@@ -153,7 +154,7 @@ fn month_name(word: &str) -> Option<u32> {
         &["nov"],
         &["dec", "dez", "déc"],
     ];
-    let at = MONTHS.iter().position(|names| names.iter().any(|name| begins(name)))?;
+    let at = MONTHS.iter().position(|names| names.iter().any(begins))?;
     // "maandag" is Monday in Dutch, "mardi" Tuesday in French.
     let is_weekday = word.starts_with("maand") || word.starts_with("mardi");
     u32::try_from(at + 1).ok().filter(|_| !is_weekday)
@@ -230,7 +231,7 @@ fn zone(text: &str) -> Option<Zone> {
         None if digits.len() <= 2 => (digits, "0"),
         None => digits.split_at_checked(digits.len() - 2)?,
     };
-    let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);
+    let (hours, minutes) = (i32::from(hours.parse::<u8>().ok()?), i32::from(minutes.parse::<u8>().ok()?));
     (hours <= 14 && minutes < 60).then_some(Zone::Seconds(sign * (hours * 3_600 + minutes * 60)))
 }
 
@@ -290,6 +291,7 @@ mod tests {
             ("6 mei 2026", "2026-05-05T22:00:00Z"),
             ("zo 25 okt. 2026 12:00 uur", "2026-10-25T11:00:00Z"),
             ("31-12-2026 23:59", "2026-12-31T22:59:00Z"),
+            ("mar. 5 mai 2026 12:00", "2026-05-05T10:00:00Z"),
             ("1e augustus 2026 10:00 CEST", "2026-08-01T08:00:00Z"),
         ]);
     }
@@ -311,6 +313,13 @@ mod tests {
     }
 
     #[test]
+    fn a_text_at_the_limit_is_a_date_and_a_longer_one_is_none() {
+        let padded = |length: usize| format!("2 mrt 2026 {}12:00", " ".repeat(length - 16));
+        assert!(parse(&padded(DATE_BYTES_MAX)).is_some());
+        assert!(parse(&padded(DATE_BYTES_MAX + 1)).is_none());
+    }
+
+    #[test]
     fn epoch_numbers_are_dates_and_nonsense_is_none() {
         check(&[
             ("1772443800", "2026-03-02T09:30:00Z"),
@@ -322,6 +331,8 @@ mod tests {
             ("12", "none"),
             ("10:00", "none"),
             ("Mon, 02 Mar 2026 99:99:99 GMT", "none"),
+            ("2026-03-02T09:30:00+-2147483648", "2026-03-02T08:30:00Z"),
+            ("2 mrt 4294967295 10:00", "none"),
         ]);
     }
 }

@@ -123,6 +123,10 @@ impl Draft {
         if media.len() > MEDIA_PER_ITEM_MAX || links.len() > LINKS_PER_ITEM_MAX {
             warnings.add("an item has more than 16 files; the first 16 were kept");
         }
+        for file in media.iter_mut().chain(&mut links) {
+            // Only the medium was declared, or nothing: which type it is shows when it is fetched.
+            file.media_type.take_if(|kind| kind.ends_with("/*"));
+        }
         media.truncate(MEDIA_PER_ITEM_MAX);
         links.truncate(LINKS_PER_ITEM_MAX);
         (media, links)

@@ -15,7 +15,7 @@ pub(super) fn read(text: &str) -> Result<(Page, Vec<Draft>), ConnectorError> {
     let unreadable = |problem: String| ConnectorError::Unreadable { what: "JSON Feed", problem };
     let feed: Map<String, Value> = match serde_json::from_str(text) {
         Ok(feed) => feed,
-        Err(problem) if text.contains("jsonfeed.org/version/") => return Err(unreadable(problem.to_string())),
+        Err(problem) if text.contains("jsonfeed.org") => return Err(unreadable(problem.to_string())),
         Err(_) => return Err(sniff::not_this("a JSON document that is no JSON Feed")),
     };
     let version = string(&feed, "version").unwrap_or_default();

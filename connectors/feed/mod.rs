@@ -99,9 +99,6 @@ fn page(text: &str, url: &Url) -> Result<Page, ConnectorError> {
         let (page, drafts) = json::read(text)?;
         return Ok(finished(page, drafts, url));
     }
-    if sniff::is_html(text) {
-        return Err(sniff::not_this("an HTML page"));
-    }
     let normal = normalise::normalise(text, url)?;
     let (page, drafts) = match normal.family {
         Family::Rss => rss::read(&normal.xml)?,

@@ -35,8 +35,8 @@ pub(super) fn not_this(found: &str) -> ConnectorError {
     ConnectorError::NotThis { found: found.to_owned(), wanted: WANTED }
 }
 
-/// Whether the text is an HTML page, whatever its root is called.
-pub(super) fn is_html(text: &str) -> bool {
+/// Whether a text whose root says nothing is an HTML page all the same.
+fn is_html(text: &str) -> bool {
     let head: String = text.trim_start().chars().take(HEAD_BYTES_MAX).collect::<String>().to_ascii_lowercase();
     let first = ["<rss", "<feed", "<rdf:rdf", "<channel"].iter().filter_map(|root| head.find(root)).min();
     let html = ["<!doctype html", "<html", "<head>", "<body"].iter().filter_map(|root| head.find(root)).min();

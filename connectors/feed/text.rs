@@ -16,10 +16,15 @@ pub(super) enum Text {
 }
 
 impl Text {
+    /// As it was written.
+    pub(super) fn as_str(&self) -> &str {
+        let (Text::Plain(text) | Text::Html(text)) = self;
+        text
+    }
+
     /// Whether there is nothing in it.
     pub(super) fn is_blank(&self) -> bool {
-        let (Text::Plain(text) | Text::Html(text)) = self;
-        text.trim().is_empty()
+        self.as_str().trim().is_empty()
     }
 
     /// As HTML: plain text is escaped, blank lines part paragraphs and other line ends become `<br>`.
