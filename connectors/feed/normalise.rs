@@ -449,18 +449,20 @@ fn local(name: &str) -> &str {
 /// are left out.
 pub(super) fn escape(text: &str, out: &mut String) {
     let mut from = 0;
-    for (at, c) in text.char_indices() {
-        let written = match c {
-            '&' => "&amp;",
-            '<' => "&lt;",
-            '>' => "&gt;",
-            '"' => "&quot;",
-            c if entities::is_xml_char(c) => continue,
-            _ => "",
+    for (at, byte) in text.bytes().enumerate() {
+        let (written, length) = match byte {
+            b'&' => ("&amp;", 1),
+            b'<' => ("&lt;", 1),
+            b'>' => ("&gt;", 1),
+            b'"' => ("&quot;", 1),
+            0..b' ' if !entities::is_xml_char(char::from(byte)) => ("", 1),
+            // U+FFFE and U+FFFF are the only forbidden ones beyond ASCII that a `str` can hold.
+            0xEF if matches!(text.get(at..at + 3), Some("\u{FFFE}" | "\u{FFFF}")) => ("", 3),
+            _ => continue,
         };
         out.push_str(text.get(from..at).unwrap_or_default());
         out.push_str(written);
-        from = at + c.len_utf8();
+        from = at + length;
     }
     out.push_str(text.get(from..).unwrap_or_default());
 }
