@@ -1,6 +1,6 @@
 //! Feeds: RSS 0.9x, 1.0 and 2.0, Atom 0.3 and 1.0, JSON Feed 1.x.
 //!
-//! bytes → [`decode`] text → [`normalise`] clean XML → a parser → [`draft`] → items. Invariants: what is no feed is an error; a
+//! bytes → `decode` text → `normalise` clean XML → a parser → `draft` → items. Invariants: what is no feed is an error; a
 //! document that plainly has items never reads as empty; no DTD or external entity is read; every step is linear in its input.
 
 mod atom;
