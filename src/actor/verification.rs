@@ -359,4 +359,4 @@ fn same_origin(a: &str, b: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

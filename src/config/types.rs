@@ -1,15 +1,17 @@
 //! What a configuration says, checked. Defaults and reasons stand in `config.example.toml`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use ipnet::IpNet;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::actor::{ActorKind, Handle, Language};
 use crate::config::secret::Secret;
+use crate::config::value::period_text;
 use crate::urls::Base;
 
 /// The whole file. Serialising it is for showing and for tests: secrets are redacted.
@@ -59,14 +61,14 @@ pub struct Server {
 /// `[database]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Database {
-    /// `sqlite:<absolute path>` (made absolute here) or `postgres://…`, which may hold a password.
+    /// `sqlite:<path>` or `postgres://…`, which may hold a password.
     pub url: Secret,
 }
 
 /// `[keys]`: where the master key is. The environment wins over the file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Keys {
-    /// The file with the master key, absolute or relative to the working directory as `dir` was.
+    /// The file with the master key.
     pub master_key_file: PathBuf,
     /// From `HERAUT_MASTER_KEY`; set by [`Config::load`], never by the file.
     #[serde(skip)]
@@ -162,8 +164,9 @@ pub struct SourceConfig {
     pub every: Option<String>,
     /// Cron line of five fields as written.
     pub cron: Option<String>,
-    /// IANA time zone of `cron` and of dates without one.
-    pub timezone: String,
+    /// Time zone of `cron`.
+    #[serde(serialize_with = "zone")]
+    pub timezone: Tz,
     /// Language of its items where they say none; `None` is the actor's.
     pub language: Option<Language>,
     /// Policy, for `post::policy::SourcePolicy`.
@@ -175,9 +178,27 @@ pub struct SourceConfig {
     pub settings: Value,
 }
 
+impl Server {
+    /// Loopback: a proxy on the same machine speaks TLS to the world.
+    pub fn listen_default() -> Vec<SocketAddr> {
+        vec![SocketAddr::from(([127, 0, 0, 1], 8080))]
+    }
+
+    /// Loopback, to go with [`Server::listen_default`].
+    pub fn trusted_proxies_default() -> Vec<IpNet> {
+        vec![IpNet::from(IpAddr::from([127, 0, 0, 1])), IpNet::from(IpAddr::V6(Ipv6Addr::LOCALHOST))]
+    }
+}
+
 impl Default for Database {
     fn default() -> Self {
         Self { url: Secret::new("sqlite:heraut.db") }
+    }
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self { master_key_file: PathBuf::from("master.key"), master_key: None }
     }
 }
 
@@ -211,5 +232,9 @@ fn root<S: Serializer>(base: &Base, serializer: S) -> Result<S::Ok, S::Error> {
 }
 
 fn period<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&format!("{}s", duration.as_secs()))
+    serializer.serialize_str(&period_text(*duration))
+}
+
+fn zone<S: Serializer>(zone: &Tz, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(zone.name())
 }
