@@ -1,10 +1,11 @@
 // A real fediverse server of one actor, made with Fedify, driven by lines of JSON. For tests, on loopback only.
 //
 //   node follower.mjs [--port 0] [--name volger] [--certificate DIR] [--first-knock rfc9421|draft-cavage-http-signatures-12]
-//                     [--silent-to-follows] [--log debug]
+//                     [--origin https://localhost:N] [--silent-to-follows] [--log debug]
 //
 // With --certificate (what certificate.mjs wrote) it speaks https as https://localhost:PORT, otherwise http as
 // http://127.0.0.1:PORT. To trust such a certificate of the gateway's: NODE_EXTRA_CA_CERTS=DIR/ca.pem.
+// --origin: as which it is seen, when tls_proxy.mjs stands in front of it.
 // It answers Follows with Accept, unless --silent-to-follows. --log debug: Fedify's own log on standard error.
 //
 // First line out:   {"event":"ready","url":"http://127.0.0.1:40001","actor":"…/users/volger","inbox":"…","sharedInbox":"…","acct":"acct:volger@…"}
@@ -50,6 +51,7 @@ const { values } = parseArgs({
     port: { type: "string", default: process.env.FOLLOWER_PORT ?? "0" },
     name: { type: "string", default: "volger" },
     certificate: { type: "string" },
+    origin: { type: "string" },
     "first-knock": { type: "string", default: "rfc9421" },
     "silent-to-follows": { type: "boolean", default: false },
     log: { type: "string" },
@@ -73,6 +75,7 @@ const peer = await startPeer({
   port: Number(values.port),
   name: values.name,
   certificate: values.certificate,
+  origin: values.origin,
   firstKnock: values["first-knock"],
   acceptFollows: !values["silent-to-follows"],
   emit: say,

@@ -20,7 +20,7 @@ const CAVAGE = "draft-cavage-http-signatures-12";
 const RFC9421 = "rfc9421";
 
 /** Starts a peer. `emit` is called with every event that it wants to tell. */
-export async function startPeer({ port = 0, name = "volger", certificate, firstKnock = RFC9421, acceptFollows = true, emit }) {
+export async function startPeer({ port = 0, origin: seenAs, name = "volger", certificate, firstKnock = RFC9421, acceptFollows = true, emit }) {
   const handler = { handle: (_incoming, answer) => answer.writeHead(503).end() };
   const listener = (incoming, answer) => handler.handle(incoming, answer);
   const server = certificate === undefined ? createHttpServer(listener) : createHttpsServer({
@@ -29,7 +29,7 @@ export async function startPeer({ port = 0, name = "volger", certificate, firstK
   }, listener);
   await new Promise((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
   const chosen = server.address().port;
-  const origin = certificate === undefined ? `http://127.0.0.1:${chosen}` : `https://localhost:${chosen}`;
+  const origin = seenAs ?? (certificate === undefined ? `http://127.0.0.1:${chosen}` : `https://localhost:${chosen}`);
   const peer = new Peer({ origin, name, firstKnock, acceptFollows, emit });
   peer.keyPair = await generateCryptoKeyPair("RSASSA-PKCS1-v1_5");
   handler.handle = (incoming, answer) => peer.answer(incoming, answer);

@@ -3,7 +3,8 @@
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
-import { mkdtempSync, rmSync } from "node:fs";
+import { request } from "node:https";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -109,13 +110,16 @@ describe("two Fedify peers over plain http", () => {
   });
 });
 
-test("a peer's acct: handle is found over https, followed and verified", async () => {
+test("an acct: handle behind the TLS proxy is found, followed, verified, and refuses forgeries", async () => {
   const { ca } = makeCertificate(scratch);
+  const behind = await freePort();
+  const proxy = await start("tls_proxy.mjs", ["--to", `127.0.0.1:${behind}`, "--certificate", scratch]);
   const [agency, citizen] = await Promise.all([
-    start("follower.mjs", ["--name", "gemeente", "--certificate", scratch], { ca }),
+    start("follower.mjs", ["--name", "gemeente", "--port", `${behind}`, "--origin", proxy.ready.url], { ca }),
     start("follower.mjs", ["--name", "burger", "--certificate", scratch], { ca }),
   ]);
   try {
+    assert.equal(agency.ready.acct, `acct:gemeente@localhost:${proxy.ready.port}`);
     const found = await citizen.tell({ do: "lookup", resource: agency.ready.acct });
     assert.equal(found.webfinger.subject, agency.ready.acct);
     assert.equal(found.object.id, agency.ready.actor);
@@ -123,9 +127,15 @@ test("a peer's acct: handle is found over https, followed and verified", async (
     assert.equal((await citizen.arrival("Accept")).verified, true);
     const { totalItems, items } = await citizen.tell({ do: "collection", url: `${agency.ready.actor}/followers` });
     assert.deepEqual([totalItems, items.length], [null, 1]);
+    const statuses = async (how) => {
+      const { attempts } = await citizen.tell({ do: "tampered", actor: agency.ready.actor, how });
+      return attempts.map(({ status }) => status);
+    };
+    assert.deepEqual([await statuses("none"), await statuses("body")], [[202, 202], [401, 401]]);
   } finally {
     await citizen.stop();
     await agency.stop();
+    await proxy.stop();
   }
 });
 
@@ -145,9 +155,9 @@ test("without the certificate authority nothing is found", async () => {
 
 test("the TLS proxy keeps Host, tells who calls, streams bodies, and answers 502 while nothing is behind it", async () => {
   const { ca } = makeCertificate(scratch);
-  const behind = createServer((request, answer) => {
-    answer.setHeader("Seen", JSON.stringify([request.headers.host, request.headers["x-forwarded-proto"], request.headers["x-forwarded-for"]]));
-    request.pipe(answer);
+  const behind = createServer((incoming, answer) => {
+    answer.setHeader("Seen", JSON.stringify([incoming.headers.host, incoming.headers["x-forwarded-proto"], incoming.headers["x-forwarded-for"]]));
+    incoming.pipe(answer);
   });
   const { port } = await new Promise((resolve) => behind.listen(0, "127.0.0.1", () => resolve(behind.address())));
   const proxy = await start("tls_proxy.mjs", ["--to", `127.0.0.1:${port}`, "--certificate", scratch]);
@@ -165,9 +175,14 @@ test("the TLS proxy keeps Host, tells who calls, streams bodies, and answers 502
   }
 });
 
+async function freePort() {
+  const probe = createServer();
+  const { port } = await new Promise((resolve) => probe.listen(0, "127.0.0.1", () => resolve(probe.address())));
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
 async function fetchTrusting(ca, url, body) {
-  const { request } = await import("node:https");
-  const { readFileSync } = await import("node:fs");
   return await new Promise((resolve, reject) => {
     const call = request(url, { method: "POST", ca: readFileSync(ca), headers: { "X-Forwarded-For": "203.0.113.9" } }, async (response) => {
       let text = "";
