@@ -4,9 +4,10 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const READY_MS_MAX = 20_000;
-const ANSWER_MS_MAX = 15_000;
-const EVENT_MS_MAX = 10_000;
+const READY_MS_MAX = 60_000;
+const ANSWER_MS_MAX = 30_000;
+const EVENT_MS_MAX = 15_000;
+const STOP_MS_MAX = 15_000;
 
 /** Starts a script of this folder and waits for its ready line. `ca` is a PEM file to trust. */
 export async function start(script, args = [], { ca } = {}) {
@@ -84,8 +85,12 @@ class Driven {
     return await this.next((message) => message.event === "inbox" && message.type === type);
   }
 
+  /** Ends the process; one that does not end by itself is killed, and that is an error. */
   async stop() {
     this.#child.stdin.end();
-    return await this.#exited;
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), STOP_MS_MAX);
+    await this.#exited;
+    clearTimeout(timer);
+    if (this.#child.signalCode !== null) throw new Error(`${this.#name} did not end when its standard input closed`);
   }
 }

@@ -22,6 +22,7 @@
 //                                                               Create{Note} with inReplyTo and a Mention of the author; "object" is the new note's id
 //   {"do":"mention","actor":…,"content":…,"visibility":…}       Create{Note} with a Mention
 //   {"do":"like","object":"https://…/ap/o/7"}
+//        These five go to the actor's own inbox; with "shared":true to its shared inbox.
 //   {"do":"tampered","actor":…,"how":"body","spec":"rfc9421","inbox":…}
 //                                                               → {"attempts":[{"status":401,"signature":"rfc9421","answer":"…"}]}
 //        how: body (altered after signing), unsigned, other-key (not the one published), stale (two days ago),
@@ -85,11 +86,11 @@ const COMMANDS = {
   lookup: ({ resource }) => peer.lookup(resource),
   collection: ({ url, limit }) => peer.collection(url, limit),
   nodeinfo: ({ url }) => peer.nodeinfo(url),
-  follow: ({ actor }) => peer.follow(actor),
-  unfollow: ({ actor }) => peer.unfollow(actor),
-  reply: ({ to, content, visibility }) => peer.reply(to, content, { visibility }),
-  mention: ({ actor, content, visibility }) => peer.mention(actor, content, { visibility }),
-  like: ({ object }) => peer.like(object),
+  follow: ({ actor, shared }) => peer.follow(actor, { shared }),
+  unfollow: ({ actor, shared }) => peer.unfollow(actor, { shared }),
+  reply: ({ to, content, visibility, shared }) => peer.reply(to, content, { visibility, shared }),
+  mention: ({ actor, content, visibility, shared }) => peer.mention(actor, content, { visibility, shared }),
+  like: ({ object, shared }) => peer.like(object, { shared }),
   tampered: ({ actor, how, spec, inbox }) => peer.tampered(actor, { how, spec, inbox }),
   publish: ({ content }) => peer.publish(content),
   edit: ({ note, content }) => peer.edit(note, content),
@@ -111,8 +112,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   const done = await obey(line);
   if (done === "quit") break;
 }
-await peer.close();
-process.exit(0);
+process.exit(0); // and with it the server, whatever its connections are doing
 
 async function obey(line) {
   let command = {};

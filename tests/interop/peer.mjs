@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { join } from "node:path";
-import { createFederation, generateCryptoKeyPair, getDocumentLoader, MemoryKvStore, signRequest } from "@fedify/fedify";
+import { createFederation, getDocumentLoader, MemoryKvStore, signRequest } from "@fedify/fedify";
 import {
   Accept, Activity, Collection, Create, Delete, Endpoints, Follow, isActor, Like, Mention, Note, Person, PUBLIC_COLLECTION, Tombstone,
   Undo, Update,
@@ -15,6 +15,7 @@ import {
 import { Temporal } from "@js-temporal/polyfill"; // Node 20 has none of its own
 
 const REQUEST_BODY_BYTES_MAX = 1_000_000; // as Mastodon's inbox
+const REQUEST_MS_MAX = 10_000; // as Mastodon's read timeout
 const COLLECTION_ITEMS_MAX = 100;
 const CAVAGE = "draft-cavage-http-signatures-12";
 const RFC9421 = "rfc9421";
@@ -31,12 +32,8 @@ export async function startPeer({ port = 0, origin: seenAs, name = "volger", cer
   const chosen = server.address().port;
   const origin = seenAs ?? (certificate === undefined ? `http://127.0.0.1:${chosen}` : `https://localhost:${chosen}`);
   const peer = new Peer({ origin, name, firstKnock, acceptFollows, emit });
-  peer.keyPair = await generateCryptoKeyPair("RSASSA-PKCS1-v1_5");
+  peer.keyPair = await newKeyPair();
   handler.handle = (incoming, answer) => peer.answer(incoming, answer);
-  peer.close = () => new Promise((resolve) => {
-    server.close(resolve);
-    server.closeAllConnections();
-  });
   return peer;
 }
 
@@ -141,10 +138,18 @@ class Peer {
       shared: ctx.recipient === null,
       to: activity.toIds.map((id) => id.href),
       cc: activity.ccIds.map((id) => id.href),
-      object: object === null ? { id: activity.objectId?.href ?? null } : await readObject(object, ctx),
+      object: await this.#readAbout(activity, object, ctx),
     };
     if (activity instanceof Follow && this.#acceptFollows) await this.#acceptFollow(ctx, activity);
     if (activity instanceof Undo && object instanceof Follow) this.#followers.delete(activity.actorId.href);
+  }
+
+  /** Fedify believes no embedded object of another origin, so what an Accept is about is looked up among what we sent. */
+  async #readAbout(activity, object, ctx) {
+    if (object !== null) return await readObject(object, ctx);
+    const id = activity.objectId?.href ?? null;
+    const follow = [...this.#follows.values()].find((sent) => sent.id.href === id);
+    return follow === undefined ? { id } : await readObject(follow, ctx);
   }
 
   async #acceptFollow(ctx, follow) {
@@ -194,36 +199,38 @@ class Peer {
 
   // Saying things to one actor. Each returns the attempts made: HTTP status and signature form, in order.
 
-  async follow(actorUrl) {
+  async follow(actorUrl, { shared } = {}) {
     const actor = await this.#actor(actorUrl);
     const follow = new Follow({ id: this.#newId("follow"), actor: new URL(this.actorId), to: actor.id, object: actor.id });
     this.#follows.set(actor.id.href, follow);
-    return await this.#send(actor, follow);
+    return await this.#send(actor, follow, shared);
   }
 
-  async unfollow(actorUrl) {
+  async unfollow(actorUrl, { shared } = {}) {
     const actor = await this.#actor(actorUrl);
     const follow = this.#follows.get(actor.id.href);
     if (follow === undefined) throw new Error(`this peer never followed ${actorUrl}`);
-    return await this.#send(actor, new Undo({ id: this.#newId("undo"), actor: new URL(this.actorId), to: actor.id, object: follow }));
+    const undo = new Undo({ id: this.#newId("undo"), actor: new URL(this.actorId), to: actor.id, object: follow });
+    return await this.#send(actor, undo, shared);
   }
 
-  async reply(noteUrl, content, { visibility = "public" } = {}) {
+  async reply(noteUrl, content, { visibility = "public", shared } = {}) {
     const parent = await this.#object(noteUrl);
     const author = await this.#actor(parent.attributionId.href);
     const reply = this.#note({ content, visibility, inReplyTo: parent.id, mentioned: author });
-    return await this.#send(author, this.#create(reply));
+    return await this.#send(author, this.#create(reply), shared);
   }
 
-  async mention(actorUrl, content, { visibility = "public" } = {}) {
+  async mention(actorUrl, content, { visibility = "public", shared } = {}) {
     const actor = await this.#actor(actorUrl);
-    return await this.#send(actor, this.#create(this.#note({ content, visibility, mentioned: actor })));
+    return await this.#send(actor, this.#create(this.#note({ content, visibility, mentioned: actor })), shared);
   }
 
-  async like(noteUrl) {
+  async like(noteUrl, { shared } = {}) {
     const note = await this.#object(noteUrl);
     const author = await this.#actor(note.attributionId.href);
-    return await this.#send(author, new Like({ id: this.#newId("like"), actor: new URL(this.actorId), to: author.id, object: note.id }));
+    const like = new Like({ id: this.#newId("like"), actor: new URL(this.actorId), to: author.id, object: note.id });
+    return await this.#send(author, like, shared);
   }
 
   /** Posts to the inbox of `actorUrl` something that must not be believed; `how` is a key of FORGERIES. */
@@ -249,14 +256,14 @@ class Peer {
 
   async publish(content) {
     const note = this.#note({ content, visibility: "public" });
-    return { ...await this.#send([...this.#followers.values()], this.#create(note)), note: note.id.href };
+    return { ...await this.#send([...this.#followers.values()], this.#create(note), true), note: note.id.href };
   }
 
   async edit(noteUrl, content) {
     const note = this.#ownNote(noteUrl).clone({ content, updated: Temporal.Now.instant() });
     this.#notes.set(pathId(noteUrl), note);
     const update = new Update({ id: this.#newId("update"), actor: note.attributionId, to: PUBLIC_COLLECTION, object: note });
-    return await this.#send([...this.#followers.values()], update);
+    return await this.#send([...this.#followers.values()], update, true);
   }
 
   async withdraw(noteUrl) {
@@ -264,7 +271,7 @@ class Peer {
     const tombstone = new Tombstone({ id: note.id });
     this.#notes.set(pathId(noteUrl), tombstone);
     const gone = new Delete({ id: this.#newId("delete"), actor: note.attributionId, to: PUBLIC_COLLECTION, object: tombstone });
-    return await this.#send([...this.#followers.values()], gone);
+    return await this.#send([...this.#followers.values()], gone, true);
   }
 
   // What the above are made of.
@@ -313,12 +320,12 @@ class Peer {
     return actor;
   }
 
-  async #send(recipients, activity) {
+  async #send(recipients, activity, shared = false) {
     const attempts = [];
     const result = { activity: activity.id.href, object: activity.objectId?.href ?? null, delivered: true, attempts };
     await watchingInboxes(attempts, async () => {
       try {
-        await this.context().sendActivity({ identifier: this.name }, recipients, activity, { preferSharedInbox: true, immediate: true });
+        await this.context().sendActivity({ identifier: this.name }, recipients, activity, { preferSharedInbox: shared, immediate: true });
       } catch (error) {
         Object.assign(result, { delivered: false, error: error.message });
       }
@@ -335,7 +342,7 @@ const FORGERIES = {
     return new Request(request.url, { method: "POST", headers: request.headers, body: what.body.replace("signed content", "forged content") });
   },
   unsigned: ({ to, body }) => inboxRequest(to, body),
-  "other-key": async (what) => signed({ ...what, privateKey: (await generateCryptoKeyPair("RSASSA-PKCS1-v1_5")).privateKey }),
+  "other-key": async (what) => signed({ ...what, privateKey: (await newKeyPair()).privateKey }),
   stale: (what) => signed(what, { currentTime: Temporal.Now.instant().subtract({ hours: 48 }) }),
   "other-actor": (what) => {
     const json = JSON.parse(what.body);
@@ -352,12 +359,20 @@ async function signed({ to, body, spec, keyId, privateKey }, options = {}) {
   return await signRequest(inboxRequest(to, body), privateKey, keyId, { spec, ...options });
 }
 
+/** RSA-2048, as Mastodon's. Fedify's own generator makes 4096 bits, which takes a busy machine up to half a minute. */
+function newKeyPair() {
+  const algorithm = { name: "RSASSA-PKCS1-v1_5", modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]), hash: "SHA-256" };
+  return crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+}
+
 // Fedify tells the status of a failed delivery only, and not of each knock: so the requests themselves are watched.
 const plainFetch = globalThis.fetch;
 let watcher = null;
 globalThis.fetch = async (input, init) => {
   const seenBy = watcher;
-  const response = await plainFetch(input, init);
+  const limit = AbortSignal.timeout(REQUEST_MS_MAX);
+  const signal = init?.signal ? AbortSignal.any([init.signal, limit]) : limit;
+  const response = await plainFetch(input, { ...init, signal });
   if (seenBy !== null && input instanceof Request && input.method === "POST") {
     seenBy.push({ inbox: input.url, status: response.status, signature: signatureForm(input.headers) });
   }

@@ -38,7 +38,8 @@ describe("two Fedify peers over plain http", () => {
     assert.equal(follow.signature, CAVAGE);
     const accept = await citizen.arrival("Accept");
     assert.equal(accept.actor, agency.ready.actor);
-    assert.equal(accept.object.id, answer.activity);
+    assert.deepEqual([accept.object.type, accept.object.id], ["Follow", answer.activity]);
+    assert.deepEqual([follow.shared, accept.shared], [false, false]);
     assert.equal(accept.signature, "rfc9421");
     assert.equal(accept.verified, true);
   });
@@ -68,8 +69,9 @@ describe("two Fedify peers over plain http", () => {
     assert.equal(reply.object.id, object);
     assert.equal(reply.object.inReplyTo, note);
     assert.deepEqual(reply.object.tags.map(({ type, href }) => [type, href]), [["Mention", agency.ready.actor]]);
-    await citizen.tell({ do: "like", object: note });
-    assert.equal((await agency.arrival("Like")).object.id, note);
+    await citizen.tell({ do: "like", object: note, shared: true });
+    const like = await agency.arrival("Like");
+    assert.deepEqual([like.object.id, like.shared], [note, true]);
   });
 
   test("a withdrawn post arrives as Delete with a Tombstone, and its page is gone", async () => {
