@@ -183,9 +183,28 @@ fn paths_are_relative_to_the_folder_of_the_file() {
 
 #[test]
 fn secrets_are_not_shown() {
-    let config = parse(&format!("{MINIMAL}[database]\nurl = \"postgres://u:hunter2@h/n\"\n")).unwrap();
+    let text = format!(
+        "{MINIMAL}{}",
+        r#"
+        [database]
+        url = "postgres://u:hunter2@h/n"
+        [[agency]]
+        name = "a"
+        domain = "a.example"
+        [[actor]]
+        agency = "a"
+        handle = "nieuws"
+        [[source]]
+        name = "s"
+        actor = "nieuws"
+        kind = "webhook"
+        secret = "hunter2"
+        "#
+    );
+    let config = parse(&text).unwrap();
     let shown = format!("{config:?}{}", serde_json::to_string(&config).unwrap());
-    assert!(!shown.contains("hunter2"), "{shown}");
+    assert!(shown.contains("secret") && !shown.contains("hunter2"), "{shown}");
+    assert_eq!(config.sources[0].settings, json!({"secret": "hunter2"}));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What a configuration says, checked. Defaults and reasons stand in `config.example.toml`.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,7 +16,7 @@ use crate::config::secret::Secret;
 use crate::config::value::period_text;
 use crate::urls::Base;
 
-/// The whole file. Serialising it is for showing and for tests: secrets are redacted.
+/// The whole file. Serialising it is for showing and for tests: secrets and connectors' settings are redacted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Config {
     /// `[server]`.
@@ -151,8 +153,8 @@ pub struct ActorConfig {
     pub indexable: bool,
 }
 
-/// One `[[source]]`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// One `[[source]]`. Shown and serialised without the values of its settings, because a connector's may be secrets.
+#[derive(Clone, PartialEq, Serialize)]
 pub struct SourceConfig {
     /// Unique name.
     pub name: String,
@@ -174,8 +176,18 @@ pub struct SourceConfig {
     /// Composition, for `post::compose::ComposeSettings`.
     pub compose: toml::Table,
     /// All other keys of the table, a JSON object for the connector, which refuses what it does not know.
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "redacted")]
     pub settings: Value,
+}
+
+impl fmt::Debug for SourceConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("SourceConfig");
+        shown.field("name", &self.name).field("actor", &self.actor).field("kind", &self.kind);
+        shown.field("every", &self.every).field("cron", &self.cron).field("timezone", &self.timezone);
+        shown.field("language", &self.language).field("policy", &self.policy).field("compose", &self.compose);
+        shown.field("settings", &keys_only(&self.settings)).finish()
+    }
 }
 
 impl Server {
@@ -237,4 +249,13 @@ fn period<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S:
 
 fn zone<S: Serializer>(zone: &Tz, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(zone.name())
+}
+
+/// The keys of a connector's settings, each with `<redacted>`.
+fn keys_only(settings: &Value) -> BTreeMap<&str, &'static str> {
+    settings.as_object().into_iter().flatten().map(|(key, _)| (key.as_str(), "<redacted>")).collect()
+}
+
+fn redacted<S: Serializer>(settings: &Value, serializer: S) -> Result<S::Ok, S::Error> {
+    keys_only(settings).serialize(serializer)
 }

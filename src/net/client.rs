@@ -125,7 +125,7 @@ pub struct Posted {
 }
 
 /// The guarded client; cloning is cheap and shares connections and TLS sessions.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Client {
     guard: Arc<Guard>,
     https: reqwest::Client,
