@@ -325,3 +325,19 @@ fn c38_only_the_delete_of_an_account_by_itself_is_known_before_its_signature() {
     }
     assert_eq!(deletes_its_actor(b"nonsense"), None);
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_the_reader_panic(bytes: Vec<u8>, text in r#"[\[\]{}",:@a-z\\]{0,200}"#) {
+        let _ = read(&bytes, &sender("mastodon"));
+        let _ = read(text.as_bytes(), &sender("mastodon"));
+    }
+
+    #[test]
+    fn no_object_of_a_known_activity_makes_the_reader_panic(kind in "(Create|Update|Undo|Delete|Move|Flag|QuoteRequest)", key in "[a-z]{0,9}", value: String) {
+        let nested = json!({"id": &value, key.as_str(): [&value, {"type": &value}], "type": "Note", "attributedTo": ANNA, "tag": {"type": "Mention", "href": &value}});
+        for object in [json!(value), json!([&value]), nested] {
+            let _ = from(json!({"type": kind, "actor": ANNA, "object": object, "target": &value, "instrument": &value}));
+        }
+    }
+}
