@@ -167,4 +167,4 @@ fn must_share_host(id: &str, host: &str, actor: &ActorUrl) -> Result<(), InboxEr
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

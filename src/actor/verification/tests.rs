@@ -87,7 +87,10 @@ fn each_failure_says_what_was_fetched_and_what_to_put_where() {
         (redirected, vec!["redirects to https://cdn.example/x.json"]),
         (other_port, vec!["on another host"]),
         (downgraded, vec!["redirects to http://"]),
-        (FetchedProof { status: 404, ..good.clone() }, vec![&url, "answered 404", "heraut actor proof"]),
+        (
+            FetchedProof { status: 404, ..good.clone() },
+            vec![&url, "answered 404", "https://social.example.nl/ap/a/7", "sha256:"],
+        ),
         (fetched("<html>"), vec!["not the JSON", "keyFingerprint"]),
         (fetched("{}"), vec!["not the JSON"]),
         (fetched(r#"{"actors":"x"}"#), vec!["not the JSON"]),
