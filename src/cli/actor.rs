@@ -85,8 +85,9 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
 }
 
 fn plan(gateway: &Gateway, add: Add) -> anyhow::Result<ActorPlan> {
-    let kind: ActorKind = serde_json::from_value(json!(add.kind))
-        .map_err(|_| anyhow::anyhow!("--type `{}` is none of Organization, Service, Person, Group, Application", add.kind))?;
+    let kind: ActorKind = serde_json::from_value(json!(add.kind)).map_err(|_| {
+        anyhow::anyhow!("--type `{}` is none of Organization, Service, Person, Group, Application", add.kind)
+    })?;
     Ok(ActorPlan {
         agency: add.agency,
         handle: Handle::parse(&add.handle)?,
@@ -115,7 +116,9 @@ pub async fn find(gateway: &Gateway, handle: &str) -> anyhow::Result<Actor> {
 async fn list(gateway: &Gateway, json: bool) -> anyhow::Result<()> {
     let load = |db: &mut Db<'_>| {
         let all = actors::list(db)?;
-        all.into_iter().map(|actor| Ok((proofs::of_actor(db, actor.id)?, followers::count(db, actor.id)?, actor))).collect()
+        all.into_iter()
+            .map(|actor| Ok((proofs::of_actor(db, actor.id)?, followers::count(db, actor.id)?, actor)))
+            .collect()
     };
     let rows: Vec<(Proof, i64, Actor)> = gateway.store.read("list actors", load).await?;
     let rows: Vec<_> = rows.into_iter().map(|(proof, count, actor)| describe(gateway, &actor, &proof, count)).collect();
@@ -129,7 +132,9 @@ async fn list(gateway: &Gateway, json: bool) -> anyhow::Result<()> {
     };
     let rows: Vec<_> = rows
         .iter()
-        .map(|row| [text(row, "handle"), text(row, "agency"), text(row, "url"), text(row, "verified"), text(row, "followers")])
+        .map(|row| {
+            [text(row, "handle"), text(row, "agency"), text(row, "url"), text(row, "verified"), text(row, "followers")]
+        })
         .collect();
     output::table(["HANDLE", "AGENCY", "URL", "VERIFIED", "FOLLOWERS"], &rows);
     Ok(())
@@ -188,7 +193,12 @@ async fn verify(gateway: &Gateway, handle: &str) -> anyhow::Result<ExitCode> {
     };
     output::line(format!("fails    {failure}"));
     output::line(String::new());
-    output::line(format!("To prove that {} speaks for {}, put this at {}:", actor.full_handle(), actor.agency.domain, checked.url));
+    output::line(format!(
+        "To prove that {} speaks for {}, put this at {}:",
+        actor.full_handle(),
+        actor.agency.domain,
+        checked.url
+    ));
     output::line(String::new());
     proof(gateway, handle).await?;
     Ok(ExitCode::from(1))

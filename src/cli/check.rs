@@ -82,12 +82,12 @@ async fn check_actors(gateway: &Shared, findings: &mut Findings) -> anyhow::Resu
         let checked = verify::check(gateway, actor.id, "cli:check").await?;
         let proved = VerifiedActor::prove(actor.clone(), &checked.proof, &gateway.settings.proof_times, now());
         match (proved, checked.failure) {
-            (Ok(verified), None) => findings.good(format!("{} is verified until {}", actor.full_handle(), verified.until())),
-            (Ok(verified), Some(failure)) => findings.bad(format!(
-                "{} is verified only until {}: {failure}",
-                actor.full_handle(),
-                verified.until()
-            )),
+            (Ok(verified), None) => {
+                findings.good(format!("{} is verified until {}", actor.full_handle(), verified.until()))
+            }
+            (Ok(verified), Some(failure)) => {
+                findings.bad(format!("{} is verified only until {}: {failure}", actor.full_handle(), verified.until()))
+            }
             (Err(_), failure) => findings.bad(format!(
                 "{} is not verified: {} (see `heraut actor verify {}`)",
                 actor.full_handle(),
@@ -103,11 +103,8 @@ async fn check_webfinger(gateway: &Gateway, actor: &Actor, findings: &mut Findin
     let account = actor.full_handle().trim_start_matches('@').to_owned();
     let scheme = if gateway.base.root().starts_with("http:") { "http" } else { "https" };
     let url = format!("{scheme}://{}/.well-known/webfinger?resource=acct:{account}", actor.handle_domain);
-    let way_out = format!(
-        "let {} forward /.well-known/webfinger with its query to {}",
-        actor.handle_domain,
-        gateway.base.root()
-    );
+    let way_out =
+        format!("let {} forward /.well-known/webfinger with its query to {}", actor.handle_domain, gateway.base.root());
     match fetch_json(gateway, &url, "application/jrd+json").await {
         Ok(document) => {
             let subject = document.get("subject").and_then(Value::as_str).unwrap_or_default();

@@ -7,9 +7,9 @@ use serde_json::json;
 
 use crate::cli::{open, output};
 use crate::ids::PostId;
+use crate::store::Db;
 use crate::store::deliveries::{self, DeliveryState, Receipt, Which};
 use crate::store::inboxes::{self, InboxRow};
-use crate::store::Db;
 
 /// `heraut deliveries`.
 #[derive(Debug, Args)]
@@ -40,8 +40,10 @@ pub async fn run(config: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     let (receipts, inboxes, totals) = gateway.store.read("read receipts", load).await?;
     let totals: Vec<_> = totals.into_iter().map(|(code, n)| (DeliveryState::from_code(code), n)).collect();
     if arguments.json {
-        let totals: serde_json::Map<_, _> =
-            totals.into_iter().filter_map(|(state, n)| Some((serde_json::to_value(state).ok()?.as_str()?.to_owned(), json!(n)))).collect();
+        let totals: serde_json::Map<_, _> = totals
+            .into_iter()
+            .filter_map(|(state, n)| Some((serde_json::to_value(state).ok()?.as_str()?.to_owned(), json!(n))))
+            .collect();
         return output::json(&json!({ "totals": totals, "inboxes": inboxes, "deliveries": receipts }));
     }
     inboxes.iter().for_each(|inbox| output::line(describe(inbox)));
@@ -54,7 +56,9 @@ pub async fn run(config: &Path, arguments: &Arguments) -> anyhow::Result<()> {
 fn describe(inbox: &InboxRow) -> String {
     let url = &inbox.url;
     match (inbox.parked_at, inbox.failing_since, inbox.due_at) {
-        (Some(parked), _, Some(due)) => format!("{url} is parked since {parked}; it is probed at {due}, and at once when it speaks to us"),
+        (Some(parked), _, Some(due)) => {
+            format!("{url} is parked since {parked}; it is probed at {due}, and at once when it speaks to us")
+        }
         (_, Some(since), Some(due)) => format!(
             "{url} fails since {since} ({} times in a row: {}); it is tried again at {due}",
             inbox.failures,
@@ -65,7 +69,8 @@ fn describe(inbox: &InboxRow) -> String {
 }
 
 fn row(receipt: &Receipt) -> [String; 7] {
-    let state = serde_json::to_value(receipt.state).ok().and_then(|v| v.as_str().map(ToOwned::to_owned)).unwrap_or_default();
+    let state =
+        serde_json::to_value(receipt.state).ok().and_then(|v| v.as_str().map(ToOwned::to_owned)).unwrap_or_default();
     let what = match (&receipt.error, receipt.next_at, receipt.settled_at) {
         (Some(error), Some(next), _) => format!("{error}; next at {next}"),
         (Some(error), None, _) => error.clone(),

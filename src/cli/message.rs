@@ -31,7 +31,9 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<()> {
     }
     let rows: Vec<_> = rows
         .into_iter()
-        .map(|row| [row.received_at.to_rfc3339(), row.author_handle, row.visibility, row.html.chars().take(80).collect()])
+        .map(|row| {
+            [row.received_at.to_rfc3339(), row.author_handle, row.visibility, row.html.chars().take(80).collect()]
+        })
         .collect();
     output::table(["RECEIVED", "FROM", "VISIBILITY", "TEXT"], &rows);
     Ok(())

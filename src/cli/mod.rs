@@ -4,6 +4,7 @@ mod actor;
 mod agency;
 mod check;
 mod deliveries;
+mod demo;
 mod init;
 mod message;
 pub mod output;
@@ -37,6 +38,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show it all: an agency's site, the gateway and a follower's server on this machine.
+    Demo(demo::Arguments),
     /// Run the gateway.
     Serve(serve::Arguments),
     /// Write a config.toml and a master key to start from; never overwrites.
@@ -88,6 +91,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let config = arguments.config.as_path();
     match arguments.command {
+        Command::Demo(command) => demo::run(&command).await?,
         Command::Serve(command) => serve::run(config, &command).await?,
         Command::Init(command) => init::run(config, &command)?,
         Command::Check => return check::run(config).await,

@@ -87,7 +87,8 @@ async fn run_release(gateway: &Gateway, release: Release) -> anyhow::Result<()> 
 async fn held_of_source(gateway: &Gateway, name: String) -> anyhow::Result<Vec<PostId>> {
     let wanted = name.clone();
     let source = gateway.store.read("read a source", move |db| sources::by_name(db, &wanted)).await?;
-    let source = source.with_context(|| format!("there is no source `{name}`; `heraut source list` shows those that there are"))?;
+    let source = source
+        .with_context(|| format!("there is no source `{name}`; `heraut source list` shows those that there are"))?;
     let held = gateway.store.read("list held posts", move |db| posts::held(db, Some(source.id))).await?;
     let waits_for_a_person = |post: &Post| post.state != PostState::Held(HoldReason::Unverified);
     Ok(held.iter().filter(|post| waits_for_a_person(post)).map(|post| post.id).collect())
