@@ -26,8 +26,6 @@ use crate::store::inboxes::{self, Failure, Leased};
 use crate::store::{StoreError, actors, proofs};
 use crate::time::Timestamp;
 
-/// How long a worker may hold an inbox; what a killed worker held is free again after this.
-pub const LEASE: Duration = Duration::from_secs(90);
 /// Inboxes leased in one statement.
 const LEASE_BATCH_MAX: usize = 64;
 /// Activities that are loaded for an inbox at once.
@@ -86,7 +84,8 @@ async fn lease(gateway: &Gateway, limit: usize) -> Result<Vec<Leased>, StoreErro
     if due.is_none_or(|at| at > now()) {
         return Ok(Vec::new());
     }
-    let lease = move |db: &mut crate::store::Db<'_>| inboxes::lease(db, now(), now().after(LEASE), limit);
+    let held = gateway.settings.lease;
+    let lease = move |db: &mut crate::store::Db<'_>| inboxes::lease(db, now(), now().after(held), limit);
     gateway.store.write("lease inboxes", lease).await
 }
 
@@ -106,7 +105,7 @@ enum After {
 
 impl Courier {
     /// Sends an inbox what it is owed, until nothing is, it fails, or the lease is nearly over.
-    async fn serve(&self, inbox: Leased, stop: &Stop) {
+    async fn serve(&self, mut inbox: Leased, stop: &Stop) {
         let started = Instant::now();
         let Ok(url) = Url::parse(&inbox.url) else {
             tracing::error!(delivery.inbox = inbox.url, "an inbox in the database is not a URL; it is left alone");
@@ -124,13 +123,13 @@ impl Courier {
             };
             let last_batch = owed.len() < usize::try_from(OWED_BATCH_MAX).unwrap_or(usize::MAX);
             for delivery in owed {
-                let time_left = LEASE.saturating_sub(started.elapsed());
-                if stop.is_set() || time_left < self.gateway.settings.delivery_timeout * 2 {
+                let time_left = self.gateway.settings.lease.saturating_sub(started.elapsed());
+                if stop.is_set() || time_left < self.gateway.settings.delivery_timeout {
                     self.recorder.record(Record::Done { inbox: id, at: now() }).await;
                     return;
                 }
                 match self.deliver(&inbox, &url, delivery).await {
-                    After::NextOne => {}
+                    After::NextOne => (inbox.failures, inbox.failing_since, inbox.parked_at) = (0, None, None),
                     After::LeaveInbox => return,
                 }
             }
