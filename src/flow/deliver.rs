@@ -99,7 +99,11 @@ struct Courier {
 
 /// What to do after one delivery.
 enum After {
-    NextOne,
+    /// The inbox answered: it is healthy, and the next one may be sent.
+    Answered,
+    /// Nothing was sent; the next one may be.
+    Skipped,
+    /// The inbox failed, or what happened cannot be recorded.
     LeaveInbox,
 }
 
@@ -129,7 +133,8 @@ impl Courier {
                     return;
                 }
                 match self.deliver(&inbox, &url, delivery).await {
-                    After::NextOne => (inbox.failures, inbox.failing_since, inbox.parked_at) = (0, None, None),
+                    After::Skipped => {}
+                    After::Answered => (inbox.failures, inbox.failing_since, inbox.parked_at) = (0, None, None),
                     After::LeaveInbox => return,
                 }
             }
@@ -145,7 +150,7 @@ impl Courier {
             Ok(Ok(identity)) => identity,
             Ok(Err(why)) => {
                 let record = Record::Held { inbox: inbox.id, actor: owed.actor_id, why };
-                return if self.recorder.record(record).await { After::NextOne } else { After::LeaveInbox };
+                return if self.recorder.record(record).await { After::Skipped } else { After::LeaveInbox };
             }
             Err(error) => {
                 tracing::error!(error = &*error, "a delivery cannot be signed; it is tried again when the lease ends");
@@ -198,7 +203,7 @@ impl Courier {
             Outcome::Held(why) => Record::Held { inbox: inbox.id, actor: owed.actor_id, why },
         };
         self.hosts.succeeded(&inbox.host);
-        if self.recorder.record(record).await { After::NextOne } else { After::LeaveInbox }
+        if self.recorder.record(record).await { After::Answered } else { After::LeaveInbox }
     }
 
     fn failed(
