@@ -1,7 +1,8 @@
 //! Collections below an actor.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
+use crate::activity::AS_CONTEXT;
 use crate::actor::Actor;
 use crate::ids::PostId;
 use crate::urls::Base;
@@ -41,31 +42,74 @@ impl OutboxPage {
 
 /// The outbox (ActivityPub §5.1): how many posts there are and where to begin; the items are on its pages.
 pub fn outbox(actor: &Actor, base: &Base, total: u64) -> Value {
-    let _ = (actor, base, total);
-    todo!()
+    let id = base.below(&actor.url, "outbox");
+    json!({
+        "@context": AS_CONTEXT,
+        "id": id,
+        "type": "OrderedCollection",
+        "totalItems": total,
+        "first": page_url(&id, OutboxPage::First),
+        "last": page_url(&id, OutboxPage::Last),
+    })
 }
 
 /// One page of the outbox. `creates` are the stored bytes of the Create activities, newest first, at most
-/// [`OUTBOX_PAGE_ITEMS_MAX`]; `older` is the oldest post on the page if there are older ones.
+/// [`OUTBOX_PAGE_ITEMS_MAX`]; `older` is the oldest post on the page if there are older ones. Their contexts are merged into
+/// that of the page; bytes that are not JSON are left out.
 pub fn outbox_page(actor: &Actor, base: &Base, page: OutboxPage, creates: &[Vec<u8>], older: Option<PostId>) -> Value {
-    let _ = (actor, base, page, creates, older);
-    todo!()
+    let outbox = base.below(&actor.url, "outbox");
+    let mut context = json!(AS_CONTEXT);
+    let mut items = Vec::new();
+    for bytes in creates.iter().take(OUTBOX_PAGE_ITEMS_MAX) {
+        let Ok(mut activity) = serde_json::from_slice::<Map<String, Value>>(bytes) else { continue };
+        if let Some(found) = activity.shift_remove("@context") {
+            context = found;
+        }
+        items.push(Value::Object(activity));
+    }
+    let mut collection = json!({
+        "@context": context,
+        "id": page_url(&outbox, page),
+        "type": "OrderedCollectionPage",
+        "partOf": outbox,
+    });
+    if let Some(oldest) = older {
+        collection["next"] = json!(page_url(&outbox, OutboxPage::Before(oldest)));
+    }
+    collection["orderedItems"] = Value::Array(items);
+    collection
 }
 
 /// Followers: only how many; who they are is nobody's business.
 pub fn followers(actor: &Actor, base: &Base, total: u64) -> Value {
-    let _ = (actor, base, total);
-    todo!()
+    count_only(base.below(&actor.url, "followers"), total)
 }
 
 /// Following: our actors follow nobody.
 pub fn following(actor: &Actor, base: &Base) -> Value {
-    let _ = (actor, base);
-    todo!()
+    count_only(base.below(&actor.url, "following"), 0)
 }
 
 /// Pinned posts, by id.
 pub fn featured(actor: &Actor, base: &Base, posts: &[PostId]) -> Value {
-    let _ = (actor, base, posts);
-    todo!()
+    let ids: Vec<String> = posts.iter().map(|id| base.object(*id).to_string()).collect();
+    json!({
+        "@context": AS_CONTEXT,
+        "id": base.below(&actor.url, "featured"),
+        "type": "OrderedCollection",
+        "totalItems": ids.len(),
+        "orderedItems": ids,
+    })
 }
+
+/// Without `first`: Mastodon then shows that the network is hidden.
+fn count_only(id: String, total: u64) -> Value {
+    json!({"@context": AS_CONTEXT, "id": id, "type": "OrderedCollection", "totalItems": total})
+}
+
+fn page_url(outbox: &str, page: OutboxPage) -> String {
+    format!("{outbox}?{}", page.query())
+}
+
+#[cfg(test)]
+mod tests;

@@ -7,15 +7,21 @@
 pub mod actor_document;
 pub mod collection;
 pub mod discovery;
+mod reply;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
+use crate::activity::actor_document::{actor_context, actor_object};
 use crate::actor::Actor;
 use crate::actor::verification::VerifiedActor;
-use crate::ids::{ActivityId, PostId, QuoteId};
-use crate::post::Content;
+use crate::ids::{ActivityId, PostId};
+use crate::post::{Content, Image};
 use crate::time::Timestamp;
-use crate::urls::{Base, ObjectUrl};
+use crate::urls::{ActorUrl, Base};
+
+pub use crate::activity::reply::{
+    accept_follow, accept_quote, delete_quote_authorization, quote_authorization, reject_follow, reject_quote,
+};
 
 /// The media type of everything that is served or sent as ActivityPub.
 pub const CONTENT_TYPE: &str = "application/activity+json";
@@ -23,6 +29,17 @@ pub const CONTENT_TYPE: &str = "application/activity+json";
 pub const PUBLIC: &str = "https://www.w3.org/ns/activitystreams#Public";
 /// Largest activity that we send, in bytes: Misskey refuses 64 KiB.
 pub const ACTIVITY_BYTES_MAX: usize = 48 * 1024;
+/// Most attachments: Mastodon drops the rest.
+pub const ATTACHMENTS_MAX: usize = 4;
+/// Longest alternative text that we send, in characters.
+pub const ALT_CHARS_MAX: usize = 1_500;
+/// What Misskey keeps of an alternative text, in characters; all that is sent where a post would otherwise be too large.
+pub const ALT_CHARS_SHORT: usize = 512;
+
+/// The ActivityStreams context: literal, because Mastodon looks for exactly this string.
+const AS_CONTEXT: &str = "https://www.w3.org/ns/activitystreams";
+/// What an activity around a Note adds to it, at most, in bytes.
+const ENVELOPE_BYTES: usize = 2 * 1024;
 
 /// A post as it is said: what a Note needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,73 +56,172 @@ pub struct PublishedPost {
 
 /// `Create` of a post (ActivityPub §6.2), public, copied to the followers.
 pub fn create(actor: &VerifiedActor, base: &Base, post: &PublishedPost, id: ActivityId) -> Vec<u8> {
-    let _ = (actor, base, post, id);
-    todo!()
+    let actor = actor.actor();
+    let object = note_object(actor, base, post);
+    let mut activity = envelope("Create", note_context(), actor, base, id);
+    activity.insert("published".to_owned(), json!(post.published.to_rfc3339()));
+    finish(activity, actor, base, object)
 }
 
 /// `Update` of a post (§6.3): the same id, the full object, `updated` of the post. Mastodon ignores one whose `updated` is not
 /// later than the last.
 pub fn update(actor: &VerifiedActor, base: &Base, post: &PublishedPost, id: ActivityId) -> Vec<u8> {
-    let _ = (actor, base, post, id);
-    todo!()
+    let actor = actor.actor();
+    let object = note_object(actor, base, post);
+    let mut activity = envelope("Update", note_context(), actor, base, id);
+    activity.insert("updated".to_owned(), json!(post.updated.unwrap_or(post.published).to_rfc3339()));
+    finish(activity, actor, base, object)
 }
 
 /// `Delete` of a post (§6.4): the object is a Tombstone, addressed as the original was.
 pub fn delete(actor: &VerifiedActor, base: &Base, post: PostId, id: ActivityId, now: Timestamp) -> Vec<u8> {
-    let _ = (actor, base, post, id, now);
-    todo!()
+    let actor = actor.actor();
+    let mut activity = envelope("Delete", json!(AS_CONTEXT), actor, base, id);
+    activity.insert("published".to_owned(), json!(now.to_rfc3339()));
+    finish(activity, actor, base, json!({"id": base.object(post).as_str(), "type": "Tombstone"}))
 }
 
 /// `Update` of the actor itself, after its profile or keys changed; with new keys it is to be signed by the old one.
 pub fn update_actor(actor: &VerifiedActor, base: &Base, id: ActivityId, now: Timestamp) -> Vec<u8> {
-    let _ = (actor, base, id, now);
-    todo!()
+    let actor = actor.actor();
+    let mut activity = envelope("Update", actor_context(), actor, base, id);
+    activity.insert("updated".to_owned(), json!(now.to_rfc3339()));
+    finish(activity, actor, base, actor_object(actor, base))
 }
 
 /// The Note of a post as answered on GET of its id, with its context.
 pub fn note(actor: &Actor, base: &Base, post: &PublishedPost) -> Value {
-    let _ = (actor, base, post);
-    todo!()
+    with_context(note_context(), note_object(actor, base, post))
 }
 
 /// What is answered with 410 on GET of a withdrawn post (§6.4).
 pub fn tombstone(base: &Base, post: PostId, at: Timestamp) -> Value {
-    let _ = (base, post, at);
-    todo!()
+    json!({
+        "@context": AS_CONTEXT,
+        "id": base.object(post).as_str(),
+        "type": "Tombstone",
+        "formerType": "Note",
+        "deleted": at.to_rfc3339(),
+    })
 }
 
-/// `Accept` of a Follow (§7.5).
-pub fn accept_follow(actor: &Actor, base: &Base, follow: &Value, id: ActivityId) -> Vec<u8> {
-    let _ = (actor, base, follow, id);
-    todo!()
+/// The terms that a Note needs, and nothing that a peer would have to fetch.
+fn note_context() -> Value {
+    json!([AS_CONTEXT, {
+        "Hashtag": "as:Hashtag",
+        "sensitive": "as:sensitive",
+        "toot": "http://joinmastodon.org/ns#",
+        "blurhash": "toot:blurhash",
+        "focalPoint": {"@container": "@list", "@id": "toot:focalPoint"},
+        "gts": "https://gotosocial.org/ns#",
+        "interactionPolicy": {"@id": "gts:interactionPolicy", "@type": "@id"},
+        "canQuote": {"@id": "gts:canQuote", "@type": "@id"},
+        "automaticApproval": {"@id": "gts:automaticApproval", "@type": "@id"},
+    }])
 }
 
-/// `Reject` of a Follow, also of one accepted before: it ends the following.
-pub fn reject_follow(actor: &Actor, base: &Base, follow: &Value, id: ActivityId) -> Vec<u8> {
-    let _ = (actor, base, follow, id);
-    todo!()
+/// The object with its context in front.
+fn with_context(context: Value, object: Value) -> Value {
+    let mut whole = Map::new();
+    whole.insert("@context".to_owned(), context);
+    if let Value::Object(properties) = object {
+        whole.extend(properties);
+    }
+    Value::Object(whole)
 }
 
-/// `Accept` of a QuoteRequest (FEP-044f); `result` is the authorization.
-pub fn accept_quote(actor: &Actor, base: &Base, request: &Value, quote: QuoteId, id: ActivityId) -> Vec<u8> {
-    let _ = (actor, base, request, quote, id);
-    todo!()
+/// The beginning of every activity of ours.
+fn envelope(kind: &str, context: Value, actor: &Actor, base: &Base, id: ActivityId) -> Map<String, Value> {
+    let mut activity = Map::new();
+    activity.insert("@context".to_owned(), context);
+    activity.insert("id".to_owned(), json!(base.activity(id).as_str()));
+    activity.insert("type".to_owned(), json!(kind));
+    activity.insert("actor".to_owned(), json!(actor.url.as_str()));
+    activity
 }
 
-/// `Reject` of a QuoteRequest (FEP-044f).
-pub fn reject_quote(actor: &Actor, base: &Base, request: &Value, id: ActivityId) -> Vec<u8> {
-    let _ = (actor, base, request, id);
-    todo!()
+/// Addresses an activity as every public post is, and puts its object last.
+fn finish(mut activity: Map<String, Value>, actor: &Actor, base: &Base, object: Value) -> Vec<u8> {
+    activity.insert("to".to_owned(), json!([PUBLIC]));
+    activity.insert("cc".to_owned(), json!([followers_of(&actor.url, base)]));
+    activity.insert("object".to_owned(), object);
+    Value::Object(activity).to_string().into_bytes()
 }
 
-/// The QuoteAuthorization (FEP-044f) as answered on GET of its id: `interacting_object` is the quoting post, `post` ours.
-pub fn quote_authorization(
-    actor: &Actor,
-    base: &Base,
-    quote: QuoteId,
-    interacting_object: &ObjectUrl,
-    post: PostId,
-) -> Value {
-    let _ = (actor, base, quote, interacting_object, post);
-    todo!()
+/// The Note, without context. Alternative texts are shortened where it would be too large for Misskey otherwise.
+fn note_object(actor: &Actor, base: &Base, post: &PublishedPost) -> Value {
+    let note = note_with_alt(actor, base, post, ALT_CHARS_MAX);
+    if note.to_string().len() + ENVELOPE_BYTES <= ACTIVITY_BYTES_MAX {
+        return note;
+    }
+    note_with_alt(actor, base, post, ALT_CHARS_SHORT)
 }
+
+fn note_with_alt(actor: &Actor, base: &Base, post: &PublishedPost, alt_chars: usize) -> Value {
+    let content = &post.content;
+    let html = content.html.as_str();
+    let mut note = json!({
+        "id": base.object(post.id).as_str(),
+        "type": "Note",
+        "attributedTo": actor.url.as_str(),
+        "published": post.published.to_rfc3339(),
+    });
+    if let Some(updated) = post.updated {
+        note["updated"] = json!(updated.to_rfc3339());
+    }
+    note["url"] = json!(base.post_page(actor.handle.as_str(), post.id));
+    note["to"] = json!([PUBLIC]);
+    note["cc"] = json!([followers_of(&actor.url, base)]);
+    if let Some(warning) = &content.warning {
+        note["summary"] = json!(warning);
+    }
+    note["sensitive"] = json!(content.warning.is_some());
+    note["content"] = json!(html);
+    // Mastodon takes the first key as the language, GoToSocial the one whose value equals the content.
+    note["contentMap"] = json!({ content.language.primary(): html });
+    note["tag"] = content
+        .hashtags
+        .iter()
+        .map(|tag| json!({"type": "Hashtag", "href": base.hashtag(&tag.0), "name": format!("#{}", tag.0)}))
+        .collect();
+    note["attachment"] =
+        content.images.iter().take(ATTACHMENTS_MAX).map(|image| attachment(base, image, alt_chars)).collect();
+    // Without it Mastodon lets nobody quote.
+    note["interactionPolicy"] = json!({"canQuote": {"automaticApproval": [PUBLIC]}});
+    note
+}
+
+/// `Document` for every file: the one type that every peer reads.
+fn attachment(base: &Base, image: &Image, alt_chars: usize) -> Value {
+    let mut attachment = json!({
+        "type": "Document",
+        "mediaType": image.media_type,
+        "url": base.media(image.id, extension(&image.media_type)),
+    });
+    if let Some(alt) = &image.alt {
+        attachment["name"] = json!(alt.chars().take(alt_chars).collect::<String>());
+    }
+    attachment["width"] = json!(image.width);
+    attachment["height"] = json!(image.height);
+    attachment["blurhash"] = json!(image.blurhash);
+    attachment
+}
+
+/// The file name extension under which a file of this type is served.
+pub fn extension(media_type: &str) -> &'static str {
+    match media_type {
+        "image/jpeg" => "jpg",
+        "image/png" => "png",
+        "image/webp" => "webp",
+        "image/gif" => "gif",
+        _ => "bin",
+    }
+}
+
+/// The collection of an actor's followers.
+fn followers_of(actor: &ActorUrl, base: &Base) -> String {
+    base.below(actor, "followers")
+}
+
+#[cfg(test)]
+mod tests;

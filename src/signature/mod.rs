@@ -6,6 +6,7 @@
 
 pub mod cavage;
 pub mod digest;
+mod parameters;
 
 use std::sync::Arc;
 
@@ -51,6 +52,20 @@ pub struct ReceivedRequest<'a> {
     pub headers: &'a [(String, String)],
     /// The raw body, byte for byte.
     pub body: &'a [u8],
+}
+
+impl<'a> ReceivedRequest<'a> {
+    /// The values of a header, in order; `name` in lower case.
+    pub fn values<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a str> + use<'a, 'n> {
+        self.headers.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The value of a header that must not be repeated.
+    fn single(&self, name: &'static str) -> Result<Option<&'a str>, SignatureError> {
+        let mut values = self.values(name);
+        let first = values.next();
+        if values.next().is_some() { Err(SignatureError::Repeated(name)) } else { Ok(first) }
+    }
 }
 
 /// The algorithms that we verify.
@@ -105,6 +120,9 @@ pub enum SignatureError {
     /// A parameter stands twice.
     #[error("the signature parameter `{0}` stands twice")]
     Duplicate(String),
+    /// A header that must stand once stands twice.
+    #[error("the header `{0}` stands twice; proxies and servers would disagree about which one counts")]
+    Repeated(&'static str),
     /// A parameter is missing.
     #[error("the signature parameter `{0}` is missing")]
     Missing(&'static str),
@@ -151,7 +169,7 @@ impl SignatureError {
     pub fn status(&self) -> u16 {
         match self {
             Self::Malformed(_) | Self::Duplicate(_) | Self::Missing(_) | Self::Several(_) => 400,
-            Self::Date(_) | Self::DigestForm => 400,
+            Self::Date(_) | Self::DigestForm | Self::Repeated(_) => 400,
             _ => 401,
         }
     }
