@@ -5,7 +5,10 @@
 
 pub mod contract;
 pub mod error;
+pub mod feed;
 pub mod item;
+#[cfg(test)]
+mod kit;
 
 /// Every kind of connector there is.
-pub static CONNECTORS: &[&dyn contract::Kind] = &[];
+pub static CONNECTORS: &[&dyn contract::Kind] = &[&feed::Feed];

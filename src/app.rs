@@ -1,1 +1,223 @@
-//! The composition root: the one place that knows everything.
+//! The composition root: the one place that knows everything. It makes the [`Gateway`] of a configuration, puts what the
+//! configuration names into the database, and runs the roles of a process until it is told to stop.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::actor::Profile;
+use crate::actor::verification::ProofTimes;
+use crate::config::{ActorConfig, Config, SourceConfig};
+use crate::flow::keyring::{Keyring, KeyringError};
+use crate::flow::provision::{self, ActorPlan, ProvisionError, SourcePlan};
+use crate::flow::schedule::{self, Roles, Stop};
+use crate::flow::{FlowSettings, Gateway, Shared};
+use crate::net::{Client, NetError, NetSettings};
+use crate::source::schedule::Schedule;
+use crate::store::sources::Settings;
+use crate::store::{Store, StoreError};
+use crate::vault::{MasterKey, VaultError};
+
+/// How long a process that was told to stop may take to finish what is under way.
+pub const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+/// Why the gateway does not start. The text says what to do.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The master key.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// The HTTP client.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// A key.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// Something that the configuration names.
+    #[error("{what} cannot be set up")]
+    Provision {
+        /// What, by its name.
+        what: String,
+        /// Why not.
+        #[source]
+        source: ProvisionError,
+    },
+    /// A setting of a source.
+    #[error("source `{source_name}`: {problem}")]
+    Source {
+        /// Its name.
+        source_name: String,
+        /// What is wrong, and what is accepted.
+        problem: String,
+    },
+    /// The media folder.
+    #[error("the folder for media {path} cannot be made: {problem}; correct media.dir")]
+    Media {
+        /// Its path.
+        path: PathBuf,
+        /// The system's words.
+        problem: std::io::Error,
+    },
+    /// An address to listen on.
+    #[error("{listen} cannot be listened on: {problem}; is another process there? Correct server.listen")]
+    Listen {
+        /// The addresses.
+        listen: String,
+        /// The system's words.
+        problem: std::io::Error,
+    },
+    /// A task of the process ended when it should not have.
+    #[error("the web server failed: {0}")]
+    Web(std::io::Error),
+}
+
+/// Makes the gateway of a configuration: opens and migrates the database, reads the master key, makes the client.
+pub fn gateway(config: &Config) -> Result<Shared, AppError> {
+    let master = MasterKey::load(&config.keys.master_key_file, config.keys.master_key.as_ref())?;
+    gateway_with(config, master)
+}
+
+/// As [`gateway`], with a master key that is in memory already.
+pub fn gateway_with(config: &Config, master: MasterKey) -> Result<Shared, AppError> {
+    let media_dir = config.media.dir.clone();
+    std::fs::create_dir_all(&media_dir).map_err(|problem| AppError::Media { path: media_dir.clone(), problem })?;
+    let store = Store::open(config.database.url.expose())?;
+    let base = config.server.public_url.clone();
+    let net = Client::new(&NetSettings {
+        allow_addresses: config.net.allow_addresses.clone(),
+        extra_ca_file: config.net.extra_ca_file.clone(),
+        user_agent: format!("heraut/{} (+{}about-bot)", env!("CARGO_PKG_VERSION"), base.root()),
+    })?;
+    let settings = FlowSettings {
+        media_dir,
+        concurrency: config.delivery.concurrency,
+        delivery_timeout: config.delivery.timeout,
+        proof_times: ProofTimes { recheck_every: config.verification.recheck_every, grace: config.verification.grace },
+        allow_addresses: config.net.allow_addresses.clone(),
+    };
+    Ok(Arc::new(Gateway {
+        store,
+        net,
+        base,
+        mint: Arc::default(),
+        keyring: Keyring::new(master),
+        settings,
+        wake: Default::default(),
+        remote_failures: Default::default(),
+    }))
+}
+
+/// Puts the agencies, actors and sources of the configuration into the database, and makes the instance actor.
+pub async fn provision(gateway: &Gateway, config: &Config) -> Result<(), AppError> {
+    gateway.instance_actor().await?;
+    for agency in &config.agencies {
+        provision::agency(gateway, &agency.name, &agency.domain, true)
+            .await
+            .map_err(|source| AppError::Provision { what: format!("agency `{}`", agency.name), source })?;
+    }
+    for actor in &config.actors {
+        let plan = actor_plan(config, actor);
+        provision::actor(gateway, plan, true)
+            .await
+            .map_err(|source| AppError::Provision { what: format!("actor `{}`", actor.handle), source })?;
+    }
+    for source in &config.sources {
+        let plan = source_plan(source)?;
+        provision::source(gateway, plan, true)
+            .await
+            .map_err(|error| AppError::Provision { what: format!("source `{}`", source.name), source: error })?;
+    }
+    Ok(())
+}
+
+fn actor_plan(config: &Config, actor: &ActorConfig) -> ActorPlan {
+    ActorPlan {
+        agency: actor.agency.clone(),
+        handle: actor.handle.clone(),
+        handle_domain: config.handle_domain(actor),
+        kind: actor.kind,
+        language: actor.language.clone(),
+        profile: Profile {
+            name: actor.name.clone(),
+            summary: actor.summary.clone(),
+            icon: actor.icon.clone(),
+            image: actor.image.clone(),
+            fields: actor.fields.clone(),
+            discoverable: actor.discoverable,
+            indexable: actor.indexable,
+        },
+    }
+}
+
+/// How often a source without a schedule is looked at: it is pushed to, so only its pages that may be gone are.
+const PUSHED_EVERY: &str = "15m";
+
+/// The plan of a configured source; its schedule, policy and composition are read here.
+pub fn source_plan(source: &SourceConfig) -> Result<SourcePlan, AppError> {
+    let wrong = |problem: String| AppError::Source { source_name: source.name.clone(), problem };
+    let schedule = match (&source.every, &source.cron) {
+        (Some(every), _) => Schedule::every(every),
+        (None, Some(line)) => Schedule::cron(line, source.timezone),
+        (None, None) => Schedule::every(PUSHED_EVERY),
+    };
+    Ok(SourcePlan {
+        name: source.name.clone(),
+        actor: source.actor.clone(),
+        kind: source.kind.clone(),
+        settings: Settings {
+            schedule: schedule.map_err(|e| wrong(e.to_string()))?,
+            policy: source.policy.clone().try_into().map_err(|e| wrong(format!("policy: {e}")))?,
+            compose: source.compose.clone().try_into().map_err(|e| wrong(format!("compose: {e}")))?,
+            language: source.language.clone(),
+            connector: source.settings.clone(),
+        },
+    })
+}
+
+/// What a running process is: the addresses that it serves, and how to end it.
+pub struct Running {
+    /// The addresses that it listens on.
+    pub addresses: Vec<std::net::SocketAddr>,
+    web: Option<actix_web::dev::Server>,
+    tasks: tokio::task::JoinSet<()>,
+}
+
+/// Starts the roles of a process. `web` serves HTTP; the others poll, publish and deliver.
+pub fn start(gateway: &Shared, config: &Config, web: bool, roles: Roles, stop: &Stop) -> Result<Running, AppError> {
+    let mut addresses = Vec::new();
+    let mut server = None;
+    if web {
+        let (started, bound) = crate::web::serve(gateway.clone(), &config.server.listen, config.server.workers)
+            .map_err(|problem| AppError::Listen { listen: format!("{:?}", config.server.listen), problem })?;
+        addresses = bound;
+        server = Some(started);
+    }
+    let tasks = schedule::start(gateway, roles, stop);
+    Ok(Running { addresses, web: server, tasks })
+}
+
+impl Running {
+    /// Runs until `stop` is given, then finishes what is under way, for at most [`STOP_WITHIN`].
+    pub async fn run(mut self, mut stop: Stop) -> Result<(), AppError> {
+        let handle = self.web.as_ref().map(actix_web::dev::Server::handle);
+        let web = self.web.take().map(tokio::spawn);
+        stop.wait().await;
+        tracing::info!("stopping");
+        if let Some(handle) = handle {
+            handle.stop(true).await;
+        }
+        let finish = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_WITHIN, finish).await.is_err() {
+            tracing::warn!("some work did not finish in time; it goes on at the next start");
+        }
+        match web {
+            Some(web) => web.await.unwrap_or(Ok(())).map_err(AppError::Web),
+            None => Ok(()),
+        }
+    }
+}

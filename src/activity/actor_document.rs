@@ -3,9 +3,9 @@
 //! One `publicKey` object, because an array breaks most peers; every collection on the host of the id, because Misskey and
 //! Akkoma demand it; `manuallyApprovesFollowers` always, because Pixelfed takes its absence for true.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::activity::{AS_CONTEXT, with_context};
+use crate::activity::{AS_CONTEXT, put, with_context};
 use crate::actor::key::{PublicKeys, ed25519_key_id, main_key_id};
 use crate::actor::verification::InstanceActor;
 use crate::actor::{Actor, ActorKind};
@@ -19,21 +19,20 @@ pub fn actor_document(actor: &Actor, base: &Base) -> Value {
 /// The document of the instance actor: an Application that follows nobody and publishes nothing.
 pub fn instance_document(instance: &InstanceActor, base: &Base) -> Value {
     let name = instance_name(base);
-    let mut document = json!({
-        "id": instance.url.as_str(),
-        "type": ActorKind::Application.name(),
-        "preferredUsername": name,
-        "webfinger": format!("{name}@{}", base.authority()),
-        "name": name,
-        "url": base.root(),
-    });
+    let mut document = Map::new();
+    put(&mut document, "id", json!(instance.url.as_str()));
+    put(&mut document, "type", json!(ActorKind::Application.name()));
+    put(&mut document, "preferredUsername", json!(name));
+    put(&mut document, "webfinger", json!(format!("{name}@{}", base.authority())));
+    put(&mut document, "name", json!(name));
+    put(&mut document, "url", json!(base.root()));
     endpoints(&mut document, &instance.url, base);
-    document["manuallyApprovesFollowers"] = json!(true);
-    document["discoverable"] = json!(false);
-    document["indexable"] = json!(false);
-    document["published"] = json!(instance.created_at.to_rfc3339());
+    put(&mut document, "manuallyApprovesFollowers", json!(true));
+    put(&mut document, "discoverable", json!(false));
+    put(&mut document, "indexable", json!(false));
+    put(&mut document, "published", json!(instance.created_at.to_rfc3339()));
     keys(&mut document, &instance.url, &instance.keys);
-    with_context(actor_context(), document)
+    with_context(actor_context(), Value::Object(document))
 }
 
 /// The user name of the instance actor: the host, as with Mastodon.
@@ -68,69 +67,83 @@ pub(super) fn actor_object(actor: &Actor, base: &Base) -> Value {
     let profile = &actor.profile;
     let handle = actor.handle.as_str();
     let name = if profile.name.is_empty() { handle } else { profile.name.as_str() };
-    let mut document = json!({
-        "id": actor.url.as_str(),
-        "type": actor.kind.name(),
-        "preferredUsername": handle,
-        "webfinger": format!("{handle}@{}", actor.handle_domain),
-        "name": name,
-        "summary": paragraphs(&profile.summary),
-        "url": base.actor_page(handle),
-    });
+    let mut document = Map::new();
+    put(&mut document, "id", json!(actor.url.as_str()));
+    put(&mut document, "type", json!(actor.kind.name()));
+    put(&mut document, "preferredUsername", json!(handle));
+    put(&mut document, "webfinger", json!(format!("{handle}@{}", actor.handle_domain)));
+    put(&mut document, "name", json!(name));
+    put(&mut document, "summary", json!(paragraphs(&profile.summary)));
+    put(&mut document, "url", json!(base.actor_page(handle)));
     endpoints(&mut document, &actor.url, base);
-    document["featured"] = json!(base.below(&actor.url, "featured"));
-    document["manuallyApprovesFollowers"] = json!(false);
-    document["discoverable"] = json!(profile.discoverable);
-    document["indexable"] = json!(profile.indexable);
-    document["published"] = json!(actor.created_at.to_rfc3339());
-    document["updated"] = json!(actor.updated_at.to_rfc3339());
+    put(&mut document, "featured", json!(base.below(&actor.url, "featured")));
+    put(&mut document, "manuallyApprovesFollowers", json!(false));
+    put(&mut document, "discoverable", json!(profile.discoverable));
+    put(&mut document, "indexable", json!(profile.indexable));
+    put(&mut document, "published", json!(actor.created_at.to_rfc3339()));
+    put(&mut document, "updated", json!(actor.updated_at.to_rfc3339()));
     if let Some(icon) = &profile.icon {
-        document["icon"] = image(icon);
+        put(&mut document, "icon", image(icon));
     }
     if let Some(header) = &profile.image {
-        document["image"] = image(header);
+        put(&mut document, "image", image(header));
     }
-    document["attachment"] = profile
-        .fields
-        .iter()
-        .map(|(name, value)| json!({"type": "PropertyValue", "name": name, "value": field_value(value)}))
-        .collect();
-    document["attributionDomains"] = json!([without_port(&actor.agency.domain)]);
+    put(
+        &mut document,
+        "attachment",
+        profile
+            .fields
+            .iter()
+            .map(|(name, value)| json!({"type": "PropertyValue", "name": name, "value": field_value(value)}))
+            .collect(),
+    );
+    put(&mut document, "attributionDomains", json!([without_port(&actor.agency.domain)]));
     keys(&mut document, &actor.url, &actor.keys);
-    document
+    Value::Object(document)
 }
 
-fn endpoints(document: &mut Value, actor: &ActorUrl, base: &Base) {
+fn endpoints(document: &mut Map<String, Value>, actor: &ActorUrl, base: &Base) {
     for name in ["inbox", "outbox", "followers", "following"] {
-        document[name] = json!(base.below(actor, name));
+        put(document, name, json!(base.below(actor, name)));
     }
-    document["endpoints"] = json!({"sharedInbox": base.shared_inbox().as_str()});
+    put(document, "endpoints", json!({"sharedInbox": base.shared_inbox().as_str()}));
 }
 
-fn keys(document: &mut Value, actor: &ActorUrl, keys: &PublicKeys) {
-    document["publicKey"] = json!({
-        "id": main_key_id(actor),
-        "owner": actor.as_str(),
-        "publicKeyPem": keys.rsa_pem,
-    });
-    document["assertionMethod"] = json!([{
-        "id": ed25519_key_id(actor),
-        "type": "Multikey",
-        "controller": actor.as_str(),
-        "publicKeyMultibase": keys.ed25519_multibase,
-    }]);
+fn keys(document: &mut Map<String, Value>, actor: &ActorUrl, keys: &PublicKeys) {
+    put(
+        document,
+        "publicKey",
+        json!({
+            "id": main_key_id(actor),
+            "owner": actor.as_str(),
+            "publicKeyPem": keys.rsa_pem,
+        }),
+    );
+    put(
+        document,
+        "assertionMethod",
+        json!([{
+            "id": ed25519_key_id(actor),
+            "type": "Multikey",
+            "controller": actor.as_str(),
+            "publicKeyMultibase": keys.ed25519_multibase,
+        }]),
+    );
 }
 
-/// An Image with the media type that its name tells.
 fn image(url: &str) -> Value {
+    json!({"type": "Image", "mediaType": image_type(url), "url": url})
+}
+
+/// The media type that the name of an image tells.
+pub(super) fn image_type(url: &str) -> &'static str {
     let path = url.split(['?', '#']).next().unwrap_or_default();
-    let media_type = match path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase().as_str() {
+    match path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase().as_str() {
         "png" => "image/png",
         "webp" => "image/webp",
         "gif" => "image/gif",
         _ => "image/jpeg",
-    };
-    json!({"type": "Image", "mediaType": media_type, "url": url})
+    }
 }
 
 /// Plain text to paragraphs; blank lines part them, other line ends become `br`.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::activity::AS_CONTEXT;
+use crate::activity::{AS_CONTEXT, put};
 use crate::actor::Actor;
 use crate::ids::PostId;
 use crate::urls::Base;
@@ -67,17 +67,16 @@ pub fn outbox_page(actor: &Actor, base: &Base, page: OutboxPage, creates: &[Vec<
         }
         items.push(Value::Object(activity));
     }
-    let mut collection = json!({
-        "@context": context,
-        "id": page_url(&outbox, page),
-        "type": "OrderedCollectionPage",
-        "partOf": outbox,
-    });
+    let mut collection = Map::new();
+    put(&mut collection, "@context", json!(context));
+    put(&mut collection, "id", json!(page_url(&outbox, page)));
+    put(&mut collection, "type", json!("OrderedCollectionPage"));
+    put(&mut collection, "partOf", json!(outbox));
     if let Some(oldest) = older {
-        collection["next"] = json!(page_url(&outbox, OutboxPage::Before(oldest)));
+        put(&mut collection, "next", json!(page_url(&outbox, OutboxPage::Before(oldest))));
     }
-    collection["orderedItems"] = Value::Array(items);
-    collection
+    put(&mut collection, "orderedItems", Value::Array(items));
+    Value::Object(collection)
 }
 
 /// Followers: only how many; who they are is nobody's business.

@@ -1,10 +1,10 @@
 //! How others find us: WebFinger (RFC 7033), host-meta (RFC 6415), NodeInfo 2.0 and 2.1.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use thiserror::Error;
 
-use crate::activity::CONTENT_TYPE;
-use crate::activity::actor_document::instance_name;
+use crate::activity::actor_document::{image_type, instance_name};
+use crate::activity::{CONTENT_TYPE, put};
 use crate::actor::verification::InstanceActor;
 use crate::actor::{Actor, Handle};
 use crate::ids::ActorId;
@@ -106,7 +106,7 @@ pub fn webfinger(actor: &Actor, base: &Base) -> Value {
         json!({"rel": "http://webfinger.net/rel/profile-page", "type": "text/html", "href": page}),
     ];
     if let Some(icon) = &actor.profile.icon {
-        links.push(json!({"rel": "http://webfinger.net/rel/avatar", "href": icon}));
+        links.push(json!({"rel": "http://webfinger.net/rel/avatar", "type": image_type(icon), "href": icon}));
     }
     json!({
         "subject": format!("acct:{}@{}", actor.handle, actor.handle_domain),
@@ -206,13 +206,15 @@ pub struct NodeFacts {
 
 /// A NodeInfo document. Usage tells no more than how many actors and posts there are: nothing about any person.
 pub fn nodeinfo(version: NodeInfoVersion, facts: &NodeFacts) -> Value {
-    let mut software = json!({"name": "heraut", "version": facts.version});
+    let mut software = Map::new();
+    put(&mut software, "name", json!("heraut"));
+    put(&mut software, "version", json!(facts.version));
     if version == NodeInfoVersion::V2_1 {
         if let Some(repository) = &facts.repository {
-            software["repository"] = json!(repository);
+            put(&mut software, "repository", json!(repository));
         }
         if let Some(homepage) = &facts.homepage {
-            software["homepage"] = json!(homepage);
+            put(&mut software, "homepage", json!(homepage));
         }
     }
     json!({

@@ -59,7 +59,7 @@ pub fn create(actor: &VerifiedActor, base: &Base, post: &PublishedPost, id: Acti
     let actor = actor.actor();
     let object = note_object(actor, base, post);
     let mut activity = envelope("Create", note_context(), actor, base, id);
-    activity.insert("published".to_owned(), json!(post.published.to_rfc3339()));
+    put(&mut activity, "published", json!(post.published.to_rfc3339()));
     finish(activity, actor, base, object)
 }
 
@@ -69,7 +69,7 @@ pub fn update(actor: &VerifiedActor, base: &Base, post: &PublishedPost, id: Acti
     let actor = actor.actor();
     let object = note_object(actor, base, post);
     let mut activity = envelope("Update", note_context(), actor, base, id);
-    activity.insert("updated".to_owned(), json!(post.updated.unwrap_or(post.published).to_rfc3339()));
+    put(&mut activity, "updated", json!(post.updated.unwrap_or(post.published).to_rfc3339()));
     finish(activity, actor, base, object)
 }
 
@@ -77,7 +77,7 @@ pub fn update(actor: &VerifiedActor, base: &Base, post: &PublishedPost, id: Acti
 pub fn delete(actor: &VerifiedActor, base: &Base, post: PostId, id: ActivityId, now: Timestamp) -> Vec<u8> {
     let actor = actor.actor();
     let mut activity = envelope("Delete", json!(AS_CONTEXT), actor, base, id);
-    activity.insert("published".to_owned(), json!(now.to_rfc3339()));
+    put(&mut activity, "published", json!(now.to_rfc3339()));
     finish(activity, actor, base, json!({"id": base.object(post).as_str(), "type": "Tombstone"}))
 }
 
@@ -85,7 +85,7 @@ pub fn delete(actor: &VerifiedActor, base: &Base, post: PostId, id: ActivityId, 
 pub fn update_actor(actor: &VerifiedActor, base: &Base, id: ActivityId, now: Timestamp) -> Vec<u8> {
     let actor = actor.actor();
     let mut activity = envelope("Update", actor_context(), actor, base, id);
-    activity.insert("updated".to_owned(), json!(now.to_rfc3339()));
+    put(&mut activity, "updated", json!(now.to_rfc3339()));
     finish(activity, actor, base, actor_object(actor, base))
 }
 
@@ -120,10 +120,15 @@ fn note_context() -> Value {
     }])
 }
 
+/// Sets a property; properties keep the order in which they are first set.
+fn put(object: &mut Map<String, Value>, key: &str, value: Value) {
+    object.insert(key.to_owned(), value);
+}
+
 /// The object with its context in front.
 fn with_context(context: Value, object: Value) -> Value {
     let mut whole = Map::new();
-    whole.insert("@context".to_owned(), context);
+    put(&mut whole, "@context", context);
     if let Value::Object(properties) = object {
         whole.extend(properties);
     }
@@ -133,18 +138,18 @@ fn with_context(context: Value, object: Value) -> Value {
 /// The beginning of every activity of ours.
 fn envelope(kind: &str, context: Value, actor: &Actor, base: &Base, id: ActivityId) -> Map<String, Value> {
     let mut activity = Map::new();
-    activity.insert("@context".to_owned(), context);
-    activity.insert("id".to_owned(), json!(base.activity(id).as_str()));
-    activity.insert("type".to_owned(), json!(kind));
-    activity.insert("actor".to_owned(), json!(actor.url.as_str()));
+    put(&mut activity, "@context", context);
+    put(&mut activity, "id", json!(base.activity(id).as_str()));
+    put(&mut activity, "type", json!(kind));
+    put(&mut activity, "actor", json!(actor.url.as_str()));
     activity
 }
 
 /// Addresses an activity as every public post is, and puts its object last.
 fn finish(mut activity: Map<String, Value>, actor: &Actor, base: &Base, object: Value) -> Vec<u8> {
-    activity.insert("to".to_owned(), json!([PUBLIC]));
-    activity.insert("cc".to_owned(), json!([followers_of(&actor.url, base)]));
-    activity.insert("object".to_owned(), object);
+    put(&mut activity, "to", json!([PUBLIC]));
+    put(&mut activity, "cc", json!([followers_of(&actor.url, base)]));
+    put(&mut activity, "object", object);
     Value::Object(activity).to_string().into_bytes()
 }
 
@@ -160,51 +165,56 @@ fn note_object(actor: &Actor, base: &Base, post: &PublishedPost) -> Value {
 fn note_with_alt(actor: &Actor, base: &Base, post: &PublishedPost, alt_chars: usize) -> Value {
     let content = &post.content;
     let html = content.html.as_str();
-    let mut note = json!({
-        "id": base.object(post.id).as_str(),
-        "type": "Note",
-        "attributedTo": actor.url.as_str(),
-        "published": post.published.to_rfc3339(),
-    });
+    let mut note = Map::new();
+    put(&mut note, "id", json!(base.object(post.id).as_str()));
+    put(&mut note, "type", json!("Note"));
+    put(&mut note, "attributedTo", json!(actor.url.as_str()));
+    put(&mut note, "published", json!(post.published.to_rfc3339()));
     if let Some(updated) = post.updated {
-        note["updated"] = json!(updated.to_rfc3339());
+        put(&mut note, "updated", json!(updated.to_rfc3339()));
     }
-    note["url"] = json!(base.post_page(actor.handle.as_str(), post.id));
-    note["to"] = json!([PUBLIC]);
-    note["cc"] = json!([followers_of(&actor.url, base)]);
+    put(&mut note, "url", json!(base.post_page(actor.handle.as_str(), post.id)));
+    put(&mut note, "to", json!([PUBLIC]));
+    put(&mut note, "cc", json!([followers_of(&actor.url, base)]));
     if let Some(warning) = &content.warning {
-        note["summary"] = json!(warning);
+        put(&mut note, "summary", json!(warning));
     }
-    note["sensitive"] = json!(content.warning.is_some());
-    note["content"] = json!(html);
+    put(&mut note, "sensitive", json!(content.warning.is_some()));
+    put(&mut note, "content", json!(html));
     // Mastodon takes the first key as the language, GoToSocial the one whose value equals the content.
-    note["contentMap"] = json!({ content.language.primary(): html });
-    note["tag"] = content
-        .hashtags
-        .iter()
-        .map(|tag| json!({"type": "Hashtag", "href": base.hashtag(&tag.0), "name": format!("#{}", tag.0)}))
-        .collect();
-    note["attachment"] =
-        content.images.iter().take(ATTACHMENTS_MAX).map(|image| attachment(base, image, alt_chars)).collect();
+    put(&mut note, "contentMap", json!({ content.language.primary(): html }));
+    put(
+        &mut note,
+        "tag",
+        content
+            .hashtags
+            .iter()
+            .map(|tag| json!({"type": "Hashtag", "href": base.hashtag(&tag.0), "name": format!("#{}", tag.0)}))
+            .collect(),
+    );
+    put(
+        &mut note,
+        "attachment",
+        content.images.iter().take(ATTACHMENTS_MAX).map(|image| attachment(base, image, alt_chars)).collect(),
+    );
     // Without it Mastodon lets nobody quote.
-    note["interactionPolicy"] = json!({"canQuote": {"automaticApproval": [PUBLIC]}});
-    note
+    put(&mut note, "interactionPolicy", json!({"canQuote": {"automaticApproval": [PUBLIC]}}));
+    Value::Object(note)
 }
 
 /// `Document` for every file: the one type that every peer reads.
 fn attachment(base: &Base, image: &Image, alt_chars: usize) -> Value {
-    let mut attachment = json!({
-        "type": "Document",
-        "mediaType": image.media_type,
-        "url": base.media(image.id, extension(&image.media_type)),
-    });
+    let mut attachment = Map::new();
+    put(&mut attachment, "type", json!("Document"));
+    put(&mut attachment, "mediaType", json!(image.media_type));
+    put(&mut attachment, "url", json!(base.media(image.id, extension(&image.media_type))));
     if let Some(alt) = &image.alt {
-        attachment["name"] = json!(alt.chars().take(alt_chars).collect::<String>());
+        put(&mut attachment, "name", json!(alt.chars().take(alt_chars).collect::<String>()));
     }
-    attachment["width"] = json!(image.width);
-    attachment["height"] = json!(image.height);
-    attachment["blurhash"] = json!(image.blurhash);
-    attachment
+    put(&mut attachment, "width", json!(image.width));
+    put(&mut attachment, "height", json!(image.height));
+    put(&mut attachment, "blurhash", json!(image.blurhash));
+    Value::Object(attachment)
 }
 
 /// The file name extension under which a file of this type is served.

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::activity::{AS_CONTEXT, envelope};
+use crate::activity::{AS_CONTEXT, envelope, put};
 use crate::actor::Actor;
 use crate::ids::{ActivityId, PostId, QuoteId};
 use crate::time::Timestamp;
@@ -65,9 +65,9 @@ pub fn delete_quote_authorization(
     now: Timestamp,
 ) -> Vec<u8> {
     let mut activity = envelope("Delete", json!(AS_CONTEXT), actor, base, id);
-    activity.insert("published".to_owned(), json!(now.to_rfc3339()));
-    activity.insert("to".to_owned(), json!([quoting_actor]));
-    activity.insert("object".to_owned(), json!(base.quote_authorization(quote).as_str()));
+    put(&mut activity, "published", json!(now.to_rfc3339()));
+    put(&mut activity, "to", json!([quoting_actor]));
+    put(&mut activity, "object", json!(base.quote_authorization(quote).as_str()));
     Value::Object(activity).to_string().into_bytes()
 }
 
@@ -87,11 +87,11 @@ fn answer(
     let asked = essence(asked);
     let mut activity = envelope(kind, context, actor, base, id);
     if let Some(asker) = asked.get("actor") {
-        activity.insert("to".to_owned(), json!([asker]));
+        put(&mut activity, "to", json!([asker]));
     }
-    activity.insert("object".to_owned(), asked);
+    put(&mut activity, "object", asked);
     if let Some(result) = result {
-        activity.insert("result".to_owned(), json!(result));
+        put(&mut activity, "result", json!(result));
     }
     Value::Object(activity).to_string().into_bytes()
 }
@@ -101,7 +101,7 @@ fn essence(asked: &Value) -> Value {
     let mut kept = Map::new();
     for key in ["id", "type", "actor", "object", "instrument"] {
         if let Some(text) = asked.get(key).and_then(id_of) {
-            kept.insert(key.to_owned(), json!(text));
+            put(&mut kept, key, json!(text));
         }
     }
     Value::Object(kept)

@@ -210,4 +210,4 @@ fn verifies(key: &PKey<Public>, digest: MessageDigest, message: &[u8], signature
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

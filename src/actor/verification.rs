@@ -73,8 +73,8 @@ pub enum ProofFailure {
     },
     /// It is not JSON of the wanted shape.
     #[error(
-        "the proof is not the JSON that is wanted ({0}); put there what `heraut actor proof` prints: \
-         {{\"actors\": [{{\"actor\": …, \"keyFingerprint\": …}}]}}"
+        "the proof is not the JSON that is wanted ({0}); put there \
+         {{\"actors\": [{{\"actor\": \"<id of the actor>\", \"keyFingerprint\": \"sha256:<hex>\"}}]}}"
     )]
     Shape(String),
     /// It names too many actors.
@@ -105,12 +105,19 @@ pub enum ProofFailure {
         final_url: String,
     },
     /// The answer was not 200.
-    #[error("{url} answered {status}; it must answer 200 with the JSON that `heraut actor proof` prints")]
+    #[error(
+        "{url} answered {status}; put the file there, so that it answers 200 with \
+         {{\"actors\": [{{\"actor\": \"{actor}\", \"keyFingerprint\": \"{fingerprint}\"}}]}}"
+    )]
     Status {
         /// What was fetched.
         url: String,
         /// HTTP status found.
         status: u16,
+        /// The actor that is wanted.
+        actor: String,
+        /// Its fingerprint.
+        fingerprint: String,
     },
     /// No entry names the actor.
     #[error(
@@ -275,11 +282,12 @@ pub fn judge(fetched: &FetchedProof, actor: &Actor) -> Result<Evidence, ProofFai
     if !same_origin(&url, &fetched.final_url) {
         return Err(ProofFailure::Redirected { url, final_url: fetched.final_url.clone() });
     }
+    let fingerprint = actor.keys.fingerprint();
     if fetched.status != 200 {
-        return Err(ProofFailure::Status { url, status: fetched.status });
+        let actor = actor.url.to_string();
+        return Err(ProofFailure::Status { url, status: fetched.status, actor, fingerprint });
     }
     let document = read_document(&fetched.bytes)?;
-    let fingerprint = actor.keys.fingerprint();
     let named: Vec<&ProofEntry> = document.actors.iter().filter(|e| e.actor == actor.url.as_str()).collect();
     if named.iter().any(|e| e.key_fingerprint.eq_ignore_ascii_case(&fingerprint)) {
         let sha256 = hex::encode(openssl::sha::sha256(&fetched.bytes));
@@ -359,4 +367,4 @@ fn same_origin(a: &str, b: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,1 +1,137 @@
-//! The command line.
+//! The command line. Exit codes: 0 done, 1 failed (with the reason and the way out on standard error), 2 wrong usage.
+
+mod actor;
+mod agency;
+mod check;
+mod deliveries;
+mod init;
+mod message;
+pub mod output;
+mod post;
+mod serve;
+mod source;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::app;
+use crate::config::{Config, environment};
+use crate::flow::Shared;
+use crate::telemetry::{self, LogFormat};
+
+/// Republishes what agencies publish to the fediverse, as signed Notes from verified actors.
+#[derive(Debug, Parser)]
+#[command(name = "heraut", version, about, max_term_width = 100)]
+struct Arguments {
+    /// The configuration file.
+    #[arg(long, short, global = true, default_value = "config.toml", value_name = "FILE")]
+    config: PathBuf,
+    /// Log as JSON lines, whatever standard error is.
+    #[arg(long, global = true)]
+    log_json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway.
+    Serve(serve::Arguments),
+    /// Write a config.toml and a master key to start from; never overwrites.
+    Init(init::Arguments),
+    /// Say what is wrong with configuration, database, keys, WebFinger and proofs, and what to do.
+    Check,
+    /// Agencies: the organisations that speak.
+    #[command(subcommand)]
+    Agency(agency::Command),
+    /// Actors: their voices.
+    #[command(subcommand)]
+    Actor(actor::Command),
+    /// Sources: what feeds actors.
+    #[command(subcommand)]
+    Source(source::Command),
+    /// Posts: what was, is and will be published.
+    #[command(subcommand)]
+    Post(post::Command),
+    /// Messages: what citizens replied.
+    #[command(subcommand)]
+    Message(message::Command),
+    /// Receipts: who got what, who refused, what is due when.
+    Deliveries(deliveries::Arguments),
+    /// Apply pending migrations to the database.
+    Migrate,
+}
+
+/// Runs the program.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            output::note(format!("heraut: {}", chain(&error)));
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let format = if arguments.log_json { LogFormat::Json } else { LogFormat::default() };
+    let quiet = !matches!(arguments.command, Command::Serve(_));
+    let filter = environment::log_filter().or_else(|| quiet.then(|| "error".to_owned()));
+    telemetry::init(format, filter.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(dispatch(arguments))
+}
+
+async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    let config = arguments.config.as_path();
+    match arguments.command {
+        Command::Serve(command) => serve::run(config, &command).await?,
+        Command::Init(command) => init::run(config, &command)?,
+        Command::Check => return check::run(config).await,
+        Command::Agency(command) => agency::run(config, command).await?,
+        Command::Actor(command) => return actor::run(config, command).await,
+        Command::Source(command) => source::run(config, command).await?,
+        Command::Post(command) => post::run(config, command).await?,
+        Command::Message(command) => message::run(config, command).await?,
+        Command::Deliveries(command) => deliveries::run(config, &command).await?,
+        Command::Migrate => {
+            open(config).await?;
+            output::line("the database is up to date");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The gateway of a configuration file, with what the file names in its database.
+async fn open(config: &Path) -> anyhow::Result<Shared> {
+    let (gateway, _) = open_with(config).await?;
+    Ok(gateway)
+}
+
+async fn open_with(config: &Path) -> anyhow::Result<(Shared, Config)> {
+    let config = Config::load(config)?;
+    let gateway = app::gateway(&config)?;
+    app::provision(&gateway, &config).await?;
+    Ok((gateway, config))
+}
+
+/// Who acts, for the audit log.
+fn who() -> String {
+    environment::user().map_or_else(|| "cli".to_owned(), |user| format!("cli:{user}"))
+}
+
+/// An error and its causes in one line. A cause that its effect already tells is left out.
+fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}

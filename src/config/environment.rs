@@ -16,3 +16,8 @@ pub fn master_key() -> Option<Secret> {
 pub fn log_filter() -> Option<String> {
     std::env::var(LOG).ok().filter(|v| !v.trim().is_empty())
 }
+
+/// The name of the user who runs the program, for the audit log.
+pub fn user() -> Option<String> {
+    std::env::var("USER").ok().filter(|user| !user.is_empty())
+}

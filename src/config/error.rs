@@ -32,7 +32,7 @@ pub enum ConfigError {
         #[source]
         source: std::io::Error,
     },
-    /// The file is not TOML, or says things that cannot be used. Shown one a line, in the order of the file.
+    /// The file is not TOML, or says things that cannot be used. Shown one a line.
     #[error("{}", lines(.0))]
     Problems(Vec<Problem>),
 }

@@ -1,18 +1,22 @@
 //! What a configuration says, checked. Defaults and reasons stand in `config.example.toml`.
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chrono_tz::Tz;
 use ipnet::IpNet;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::actor::{ActorKind, Handle, Language};
 use crate::config::secret::Secret;
+use crate::config::value::period_text;
 use crate::urls::Base;
 
-/// The whole file. Serialising it is for showing and for tests: secrets are redacted.
+/// The whole file. Serialising it is for showing and for tests: secrets and connectors' settings are redacted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Config {
     /// `[server]`.
@@ -59,14 +63,14 @@ pub struct Server {
 /// `[database]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Database {
-    /// `sqlite:<absolute path>` (made absolute here) or `postgres://…`, which may hold a password.
+    /// `sqlite:<path>` or `postgres://…`, which may hold a password.
     pub url: Secret,
 }
 
 /// `[keys]`: where the master key is. The environment wins over the file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Keys {
-    /// The file with the master key, absolute or relative to the working directory as `dir` was.
+    /// The file with the master key.
     pub master_key_file: PathBuf,
     /// From `HERAUT_MASTER_KEY`; set by [`Config::load`], never by the file.
     #[serde(skip)]
@@ -149,8 +153,8 @@ pub struct ActorConfig {
     pub indexable: bool,
 }
 
-/// One `[[source]]`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// One `[[source]]`. Shown and serialised without the values of its settings, because a connector's may be secrets.
+#[derive(Clone, PartialEq, Serialize)]
 pub struct SourceConfig {
     /// Unique name.
     pub name: String,
@@ -162,8 +166,9 @@ pub struct SourceConfig {
     pub every: Option<String>,
     /// Cron line of five fields as written.
     pub cron: Option<String>,
-    /// IANA time zone of `cron` and of dates without one.
-    pub timezone: String,
+    /// Time zone of `cron`.
+    #[serde(serialize_with = "zone")]
+    pub timezone: Tz,
     /// Language of its items where they say none; `None` is the actor's.
     pub language: Option<Language>,
     /// Policy, for `post::policy::SourcePolicy`.
@@ -171,13 +176,41 @@ pub struct SourceConfig {
     /// Composition, for `post::compose::ComposeSettings`.
     pub compose: toml::Table,
     /// All other keys of the table, a JSON object for the connector, which refuses what it does not know.
-    #[serde(flatten)]
+    #[serde(flatten, serialize_with = "redacted")]
     pub settings: Value,
+}
+
+impl fmt::Debug for SourceConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("SourceConfig");
+        shown.field("name", &self.name).field("actor", &self.actor).field("kind", &self.kind);
+        shown.field("every", &self.every).field("cron", &self.cron).field("timezone", &self.timezone);
+        shown.field("language", &self.language).field("policy", &self.policy).field("compose", &self.compose);
+        shown.field("settings", &keys_only(&self.settings)).finish()
+    }
+}
+
+impl Server {
+    /// Loopback: a proxy on the same machine speaks TLS to the world.
+    pub fn listen_default() -> Vec<SocketAddr> {
+        vec![SocketAddr::from(([127, 0, 0, 1], 8080))]
+    }
+
+    /// Loopback, to go with [`Server::listen_default`].
+    pub fn trusted_proxies_default() -> Vec<IpNet> {
+        vec![IpNet::from(IpAddr::from([127, 0, 0, 1])), IpNet::from(IpAddr::V6(Ipv6Addr::LOCALHOST))]
+    }
 }
 
 impl Default for Database {
     fn default() -> Self {
         Self { url: Secret::new("sqlite:heraut.db") }
+    }
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self { master_key_file: PathBuf::from("master.key"), master_key: None }
     }
 }
 
@@ -211,5 +244,18 @@ fn root<S: Serializer>(base: &Base, serializer: S) -> Result<S::Ok, S::Error> {
 }
 
 fn period<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&format!("{}s", duration.as_secs()))
+    serializer.serialize_str(&period_text(*duration))
+}
+
+fn zone<S: Serializer>(zone: &Tz, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(zone.name())
+}
+
+/// The keys of a connector's settings, each with `<redacted>`.
+fn keys_only(settings: &Value) -> BTreeMap<&str, &'static str> {
+    settings.as_object().into_iter().flatten().map(|(key, _)| (key.as_str(), "<redacted>")).collect()
+}
+
+fn redacted<S: Serializer>(settings: &Value, serializer: S) -> Result<S::Ok, S::Error> {
+    keys_only(settings).serialize(serializer)
 }

@@ -2,7 +2,9 @@
 //! Effects follow the commit, so a crash between beats is always safe to repeat.
 
 pub mod deliver;
+pub mod effects;
 pub mod gone;
+pub mod intake;
 pub mod keyring;
 pub mod mint;
 pub mod picture;
@@ -43,7 +45,7 @@ pub struct Gateway {
     /// The root of our URLs.
     pub base: Base,
     /// Where new ids come from.
-    pub mint: Mint,
+    pub mint: Arc<Mint>,
     /// Our private keys.
     pub keyring: Keyring,
     /// What an operator set.

@@ -1,1 +1,108 @@
-//! x
+//! Fetches the images of an item, checks them, and keeps them where we serve them from.
+
+use url::Url;
+
+use heraut_connectors::item::{Item, Media};
+
+use crate::flow::{Gateway, now};
+use crate::ids::MediaId;
+use crate::net::Get;
+use crate::post::Image;
+use crate::post::picture::{Picture, read_picture};
+use crate::store::posts::{MediaRow, Post, image_of};
+
+/// Largest image that is fetched, in bytes: what Mastodon takes.
+const IMAGE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Most images of a post: Mastodon drops the rest.
+const IMAGES_MAX: usize = 4;
+
+/// The images of an item, ours now.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// In the order of the item.
+    pub images: Vec<Image>,
+    /// Files that are new, to be stored with the post.
+    pub files: Vec<MediaRow>,
+    /// What could not be had, as sentences for the editors.
+    pub problems: Vec<String>,
+}
+
+/// Fetches the images of an item, at most four. An image that `post` already shows under the same URL is not fetched again. One
+/// that cannot be had is left out and said so: news does not wait for a picture.
+pub async fn gather(gateway: &Gateway, item: &Item, post: Option<&Post>) -> Gathered {
+    let mut gathered = Gathered::default();
+    for media in item.media.iter().take(IMAGES_MAX) {
+        if let Some(known) = post.and_then(|post| image_of(post, &media.url)) {
+            gathered.images.push(Image { alt: media.alt.clone(), ..known });
+            continue;
+        }
+        match fetch(gateway, media).await {
+            Ok((image, file)) => {
+                gathered.images.push(image);
+                gathered.files.push(file);
+            }
+            Err(problem) => {
+                tracing::warn!(image.url = media.url, problem, "an image is left out");
+                gathered.problems.push(format!("image {} is left out: {problem}", media.url));
+            }
+        }
+    }
+    gathered
+}
+
+async fn fetch(gateway: &Gateway, media: &Media) -> Result<(Image, MediaRow), String> {
+    let url = Url::parse(&media.url).map_err(|e| e.to_string())?;
+    let get = Get { bytes_max: IMAGE_BYTES_MAX, ..Get::new(url, "image/webp,image/jpeg,image/png,image/gif") };
+    let fetched = gateway.net.get(get).await.map_err(|e| super::verify::with_causes(&e))?;
+    if fetched.status != 200 {
+        return Err(format!("it answered {}", fetched.status));
+    }
+    let read = tokio::task::spawn_blocking(move || read_picture(&fetched.body).map(|p| (p, fetched.body))).await;
+    let (picture, original) = match read {
+        Ok(Ok(read)) => read,
+        Ok(Err(error)) => return Err(error.to_string()),
+        Err(error) => return Err(format!("its reader failed: {error}")),
+    };
+    let id = MediaId(gateway.mint.next());
+    let bytes = picture.bytes.as_deref().unwrap_or(&original);
+    let name = format!("{id}.{}", picture.extension);
+    let path = gateway.settings.media_dir.join(&name);
+    write_whole(&path, bytes).await.map_err(|e| format!("{} cannot be written: {e}", path.display()))?;
+    Ok(describe(id, media, &picture))
+}
+
+/// Writes a file so that it is there whole or not at all, also after a crash.
+async fn write_whole(path: &std::path::Path, bytes: &[u8]) -> std::io::Result<()> {
+    use tokio::io::AsyncWriteExt;
+    let partial = path.with_extension("partial");
+    let mut file = tokio::fs::File::create(&partial).await?;
+    file.write_all(bytes).await?;
+    file.sync_all().await?;
+    tokio::fs::rename(&partial, path).await
+}
+
+fn describe(id: MediaId, media: &Media, picture: &Picture) -> (Image, MediaRow) {
+    let image = Image {
+        id,
+        source_url: media.url.clone(),
+        media_type: picture.media_type.to_owned(),
+        width: picture.width,
+        height: picture.height,
+        blurhash: picture.blurhash.clone(),
+        alt: media.alt.clone(),
+        sha256: picture.sha256.clone(),
+    };
+    let file = MediaRow {
+        id,
+        post_id: None,
+        source_url: media.url.clone(),
+        sha256: picture.sha256.clone(),
+        media_type: picture.media_type.to_owned(),
+        extension: picture.extension.to_owned(),
+        width: i32::try_from(picture.width).unwrap_or(i32::MAX),
+        height: i32::try_from(picture.height).unwrap_or(i32::MAX),
+        blurhash: picture.blurhash.clone(),
+        created_at: now(),
+    };
+    (image, file)
+}

@@ -1,7 +1,369 @@
-//! x
-/// x
-pub async fn lease_due(_g: &super::Gateway) -> Result<Option<crate::store::sources::Source>, crate::store::StoreError> {
-    Ok(None)
+//! Polls a source: asks the connector what to fetch, fetches it, has the answer read, takes the items in, and decides when to
+//! ask again. All connectors are polled alike.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use heraut_connectors::CONNECTORS;
+use heraut_connectors::contract::{Connector, Page, Politeness, Request, Response};
+use heraut_connectors::error::ConnectorError;
+use thiserror::Error;
+
+use crate::actor::Actor;
+use crate::flow::intake::{self, Tally};
+use crate::flow::verify::with_causes;
+use crate::flow::{Gateway, gone, now};
+use crate::net::{FetchError, Fetched, Get};
+use crate::source::politeness::{
+    self, NextPoll, PollOutcome, STALE_AFTER_DEFAULT, Signals, StopReason, next_poll, stale, usual_interval,
+};
+use crate::store::sources::{self, Progress, Source};
+use crate::store::{Db, StoreError, actors, items};
+use crate::time::Timestamp;
+
+/// How long one process may take over a poll with its images.
+const LEASE: Duration = Duration::from_secs(300);
+/// Version of what reads feeds. Raise it when the reader learns something: validators got with an older one are not sent, so
+/// that documents are read anew.
+const READER: i32 = 1;
+/// Longest chance delay after a failure.
+const JITTER_MAX_S: f64 = 30.0;
+/// When a source without a next tick is looked at again.
+const NEVER: Duration = Duration::from_secs(365 * 86_400);
+
+/// Why a poll did not give a page. The source is asked again later; nothing is lost.
+#[derive(Debug, Error)]
+pub enum PollError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No connector has that name.
+    #[error("source `{source_name}` has the kind `{kind}`, which does not exist; these do: {known}")]
+    Kind {
+        /// The source.
+        source_name: String,
+        /// The kind it has.
+        kind: String,
+        /// The kinds that there are.
+        known: String,
+    },
+    /// The connector refuses the settings.
+    #[error("source `{source_name}` is set up wrongly")]
+    Settings {
+        /// The source.
+        source_name: String,
+        /// What the connector says.
+        #[source]
+        source: ConnectorError,
+    },
+    /// The actor is gone.
+    #[error("source `{0}` feeds an actor that does not exist")]
+    NoActor(String),
+    /// Nothing came back.
+    #[error("{0}")]
+    Fetch(String),
+    /// Something else than a document came back.
+    #[error("{url} answered {status}{hint}")]
+    Status {
+        /// What was fetched.
+        url: String,
+        /// HTTP status.
+        status: u16,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// The document cannot be read.
+    #[error("{url}: {source}")]
+    Read {
+        /// What was fetched.
+        url: String,
+        /// What the connector says.
+        source: ConnectorError,
+    },
+    /// A document without items came where there were items before.
+    #[error(
+        "{url} has no items any more, where there were some; nothing is withdrawn because of that. Is the site in order?"
+    )]
+    Emptied {
+        /// What was fetched.
+        url: String,
+    },
+    /// The reader panicked: a defect of ours, of which only this source suffers.
+    #[error("{url}: the reader failed ({problem}); please report this with the document")]
+    Panicked {
+        /// What was fetched.
+        url: String,
+        /// What it said.
+        problem: String,
+    },
 }
-/// x
-pub async fn run(_g: &super::Gateway, _s: crate::store::sources::Source) {}
+
+/// Leases a source that is due, if there is one.
+pub async fn lease_due(gateway: &Gateway) -> Result<Option<Source>, StoreError> {
+    let at = now();
+    gateway.store.write("lease a source", move |db| sources::lease_due(db, at, at.after(LEASE))).await
+}
+
+/// Polls a leased source and records what came of it.
+pub async fn run(gateway: &Gateway, source: Source) {
+    let started = now();
+    match poll(gateway, &source).await {
+        Ok(tally) => {
+            let duration_ms = now().since(started).as_millis();
+            for refused in &tally.refused {
+                tracing::warn!(source.name = source.name, refused, "an item was not taken in");
+            }
+            tracing::info!(
+                source.name = source.name,
+                new = tally.new,
+                edited = tally.edited,
+                retracted = tally.retracted,
+                held = tally.held,
+                stored = tally.stored,
+                duration_ms,
+                "a source was polled"
+            );
+        }
+        Err(PollError::Store(error)) => {
+            tracing::error!(
+                source.name = source.name,
+                error = &error as &dyn std::error::Error,
+                "a poll was not recorded"
+            );
+        }
+        Err(error) => {
+            tracing::warn!(source.name = source.name, error = with_causes(&error), "a source cannot be polled");
+        }
+    }
+}
+
+/// The connector of a source.
+pub fn connector(source: &Source) -> Result<Box<dyn Connector>, PollError> {
+    let kind = CONNECTORS.iter().find(|kind| kind.name() == source.kind).ok_or_else(|| PollError::Kind {
+        source_name: source.name.clone(),
+        kind: source.kind.clone(),
+        known: CONNECTORS.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", "),
+    })?;
+    kind.configure(&source.settings.connector)
+        .map_err(|error| PollError::Settings { source_name: source.name.clone(), source: error })
+}
+
+/// What a fetch came to, before anything is stored.
+struct Asked {
+    outcome: PollOutcome,
+    page: Option<Page>,
+    fetched: Option<Fetched>,
+    error: Option<PollError>,
+}
+
+/// Polls a source now, whether it is due or not, and records what came of it.
+pub async fn poll(gateway: &Gateway, source: &Source) -> Result<Tally, PollError> {
+    let asked = match connector(source) {
+        Ok(connector) => ask(gateway, source, Arc::from(connector)).await,
+        Err(error) => Asked { outcome: PollOutcome::Failed, page: None, fetched: None, error: Some(error) },
+    };
+    let at = now();
+    let (progress, due_at) = progress(source, &asked, at);
+    let mut tally = match &asked.page {
+        Some(page) => {
+            let actor = load_actor(gateway, source).await?;
+            intake::take_in(gateway, source, &actor, page, progress, due_at).await?
+        }
+        None => {
+            let id = source.id;
+            let record = move |db: &mut Db<'_>| sources::record(db, id, &progress, due_at);
+            gateway.store.write("record a poll", record).await?;
+            Tally::default()
+        }
+    };
+    if asked.error.is_none() {
+        tally.retracted += gone::check(gateway, source).await?;
+    }
+    asked.error.map_or(Ok(tally), Err)
+}
+
+/// The actor that a source feeds.
+pub async fn load_actor(gateway: &Gateway, source: &Source) -> Result<Actor, PollError> {
+    let id = source.actor_id;
+    let actor = gateway.store.read("read the actor of a source", move |db| actors::by_id(db, id)).await?;
+    actor.ok_or_else(|| PollError::NoActor(source.name.clone()))
+}
+
+async fn ask(gateway: &Gateway, source: &Source, connector: Arc<dyn Connector>) -> Asked {
+    let Some(request) = connector.request() else {
+        // Items are pushed to us: there is nothing to fetch.
+        return Asked { outcome: PollOutcome::NotModified, page: None, fetched: None, error: None };
+    };
+    let fetched = match fetch(gateway, source, &request, true).await {
+        Ok(fetched) => fetched,
+        Err(error) => {
+            let error = Some(PollError::Fetch(with_causes(&error)));
+            return Asked { outcome: PollOutcome::Failed, page: None, fetched: None, error };
+        }
+    };
+    let url = fetched.url.to_string();
+    let refuse = |outcome, hint| {
+        let error = Some(PollError::Status { url: url.clone(), status: fetched.status, hint });
+        (outcome, None, error)
+    };
+    let (outcome, page, error) = match fetched.status {
+        304 => (PollOutcome::NotModified, None, None),
+        429 | 503 => refuse(PollOutcome::Throttled, "; it asks to be left alone for a while, and is"),
+        404 => refuse(PollOutcome::NotFound, "; is the address still right? It is tried daily for a week"),
+        410 => refuse(PollOutcome::Gone, ": it is gone for good, and is polled no more; correct its url"),
+        401 | 403 => refuse(PollOutcome::Failed, "; ask the site's operator to let Heraut read it"),
+        200 => match read(gateway, source, connector, &fetched).await {
+            Ok(page) if page.expired => (PollOutcome::Expired, Some(page), None),
+            Ok(page) => (PollOutcome::Changed, Some(page), None),
+            Err(error) => (PollOutcome::Failed, None, Some(error)),
+        },
+        _ => refuse(PollOutcome::Failed, ", which is no document"),
+    };
+    Asked { outcome, page, fetched: Some(fetched), error }
+}
+
+/// Fetches what a connector asks for; with `conditional`, only if it changed since the last poll.
+pub async fn fetch(
+    gateway: &Gateway,
+    source: &Source,
+    request: &Request,
+    conditional: bool,
+) -> Result<Fetched, FetchError> {
+    let mut get = Get::new(request.url.clone(), request.accept);
+    if conditional && source.progress.reader == READER {
+        let validators =
+            [("if-none-match", &source.progress.etag), ("if-modified-since", &source.progress.last_modified)];
+        for (name, value) in validators {
+            get.headers.extend(value.iter().map(|value| (name.to_owned(), value.clone())));
+        }
+    }
+    gateway.net.get(get).await
+}
+
+async fn read(
+    gateway: &Gateway,
+    source: &Source,
+    connector: Arc<dyn Connector>,
+    fetched: &Fetched,
+) -> Result<Page, PollError> {
+    let page = read_page(connector, fetched).await?;
+    if page.items.is_empty() && !page.complete && !page.expired {
+        let id = source.id;
+        let before = gateway.store.read("look for earlier items", move |db| items::any_of_source(db, id)).await?;
+        if before {
+            return Err(PollError::Emptied { url: fetched.url.to_string() });
+        }
+    }
+    for warning in &page.warnings {
+        tracing::info!(source.name = source.name, warning, "the document was repaired");
+    }
+    Ok(page)
+}
+
+/// Has an answer read, off the async threads; a panic of the reader is an error of this source alone.
+pub async fn read_page(connector: Arc<dyn Connector>, fetched: &Fetched) -> Result<Page, PollError> {
+    let response = Response {
+        url: fetched.url.clone(),
+        content_type: fetched.header("content-type").map(ToOwned::to_owned),
+        body: fetched.body.clone(),
+        received_at: now().0,
+    };
+    let url = fetched.url.to_string();
+    match tokio::task::spawn_blocking(move || connector.read(&response)).await {
+        Ok(Ok(page)) => Ok(page),
+        Ok(Err(source)) => Err(PollError::Read { url, source }),
+        Err(error) => Err(PollError::Panicked { url, problem: error.to_string() }),
+    }
+}
+
+/// Where the source stands after this poll, and when the next one is due.
+fn progress(source: &Source, asked: &Asked, at: Timestamp) -> (Progress, Timestamp) {
+    let before = &source.progress;
+    let failed = asked.error.is_some();
+    let mut progress = Progress {
+        polled_at: Some(at),
+        failures: if failed { before.failures.saturating_add(1) } else { 0 },
+        failure: asked.error.as_ref().map(|error| with_causes(error)),
+        ..before.clone()
+    };
+    if !failed {
+        progress.ok_at = Some(at);
+        keep_validators(&mut progress, asked);
+    }
+    if let Some(page) = &asked.page {
+        keep_page_facts(&mut progress, page, at);
+    }
+    let quiet = stale(
+        progress.newest_item_at,
+        progress.usual_interval.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis),
+        at,
+        STALE_AFTER_DEFAULT,
+    );
+    if quiet && before.stale_since.is_none() {
+        tracing::error!(
+            source.name = source.name,
+            "the source is stale: it answers, but has had nothing new for too long"
+        );
+    }
+    progress.stale_since = quiet.then(|| before.stale_since.unwrap_or(at));
+    let due_at = due(source, &mut progress, asked, at);
+    (progress, due_at)
+}
+
+fn keep_validators(progress: &mut Progress, asked: &Asked) {
+    let Some(fetched) = &asked.fetched else { return };
+    let no_store = fetched.header("expires").is_some_and(|value| value.trim() == "0");
+    let keep = |name: &str| if no_store { None } else { fetched.header(name).map(ToOwned::to_owned) };
+    if fetched.status == 304 {
+        progress.etag = keep("etag").or(progress.etag.take());
+        progress.last_modified = keep("last-modified").or(progress.last_modified.take());
+    } else {
+        progress.etag = keep("etag");
+        progress.last_modified = keep("last-modified");
+        progress.reader = READER;
+    }
+}
+
+fn keep_page_facts(progress: &mut Progress, page: &Page, at: Timestamp) {
+    progress.baseline_at = Some(progress.baseline_at.unwrap_or(at));
+    progress.politeness = serde_json::to_string(&page.politeness).ok();
+    let mut published: Vec<Timestamp> =
+        page.items.iter().filter_map(|item| item.updated_at.or(item.published_at)).map(Timestamp).collect();
+    published.sort_unstable();
+    let newest = published.iter().copied().filter(|t| *t <= at).max();
+    progress.newest_item_at = newest.or(progress.newest_item_at).or(Some(at));
+    progress.usual_interval = usual_interval(&published).and_then(|d| i64::try_from(d.as_millis()).ok());
+}
+
+fn due(source: &Source, progress: &mut Progress, asked: &Asked, at: Timestamp) -> Timestamp {
+    let header = |name: &str| asked.fetched.as_ref().and_then(|f| f.header(name));
+    let politeness: Politeness =
+        progress.politeness.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let signals = Signals {
+        schedule_next: source.settings.schedule.next_after(at).unwrap_or_else(|| at.after(NEVER)),
+        politeness,
+        max_age: header("cache-control").and_then(politeness::max_age),
+        expires: header("expires").and_then(politeness::expires),
+        retry_after: header("retry-after").and_then(|value| politeness::retry_after(value, at)),
+        consecutive_failures: u32::try_from(progress.failures).unwrap_or(1),
+        outcome: asked.outcome,
+    };
+    let jitter = Duration::from_secs_f64(JITTER_MAX_S * rand::random::<f64>());
+    match next_poll(&signals, jitter, at) {
+        NextPoll::At(due_at) => due_at,
+        NextPoll::Stopped(reason) => {
+            let text = match reason {
+                StopReason::Gone => "it answered 410, gone for good",
+                StopReason::NotFound => "it answered 404 for a week",
+                StopReason::Expired => "it says that it will never change again",
+            };
+            tracing::error!(
+                source.name = source.name,
+                reason = text,
+                "the source is polled no more; `heraut source poll` starts it again"
+            );
+            progress.stopped = Some(text.to_owned());
+            at.after(NEVER)
+        }
+    }
+}

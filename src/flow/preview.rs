@@ -1,1 +1,139 @@
-//! x
+//! Shows what a source would publish, and publishes nothing: nothing is stored, and no image is kept.
+
+use heraut_connectors::contract::Page;
+use heraut_connectors::item::Item;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::activity::{self, PublishedPost};
+use crate::actor::Actor;
+use crate::flow::intake::compose_item;
+use crate::flow::poll::{self, PollError};
+use crate::flow::{Gateway, now};
+use crate::ids::PostId;
+use crate::net::Fetched;
+use crate::post::policy::admit;
+use crate::post::revision::{Act, Decision};
+use crate::post::{Image, PostState};
+use crate::store::sources::Source;
+
+/// What a source says now.
+#[derive(Debug, Serialize)]
+pub struct Preview {
+    /// Title of the feed.
+    pub title: Option<String>,
+    /// What was repaired or left out.
+    pub warnings: Vec<String>,
+    /// The items read.
+    pub items: Vec<Value>,
+    /// The Notes that would be published.
+    pub posts: Vec<PreviewPost>,
+}
+
+/// A Note that would be published.
+#[derive(Debug, Serialize)]
+pub struct PreviewPost {
+    /// The item's id.
+    pub item: String,
+    /// `ready`, `scheduled`, or why it would be held.
+    pub state: String,
+    /// What the editors would be told.
+    pub flags: Vec<String>,
+    /// The Note; its ids and dates are made up.
+    pub note: Value,
+}
+
+/// Where the document comes from.
+pub enum Origin {
+    /// It is fetched as a poll would.
+    Fetch,
+    /// It was read from a file.
+    File(Fetched),
+}
+
+/// Reads a source and composes its items.
+pub async fn preview(gateway: &Gateway, source: &Source, actor: &Actor, origin: Origin) -> Result<Preview, PollError> {
+    let connector: std::sync::Arc<dyn heraut_connectors::contract::Connector> = poll::connector(source)?.into();
+    let fetched = match (origin, connector.request()) {
+        (Origin::File(fetched), _) => fetched,
+        (Origin::Fetch, Some(request)) => poll::fetch(gateway, source, &request, false)
+            .await
+            .map_err(|e| PollError::Fetch(super::verify::with_causes(&e)))?,
+        (Origin::Fetch, None) => {
+            return Err(PollError::Fetch(
+                "items of this source are pushed to us: there is nothing to fetch".to_owned(),
+            ));
+        }
+    };
+    if fetched.status != 200 {
+        return Err(PollError::Status {
+            url: fetched.url.to_string(),
+            status: fetched.status,
+            hint: ", which is no document",
+        });
+    }
+    let page = poll::read_page(connector, &fetched).await?;
+    Ok(compose_page(gateway, source, actor, page))
+}
+
+fn compose_page(gateway: &Gateway, source: &Source, actor: &Actor, page: Page) -> Preview {
+    let posts = page.items.iter().map(|item| preview_post(gateway, source, actor, item)).collect();
+    let items = page.items.iter().map(show_item).collect();
+    Preview { title: page.title, warnings: page.warnings, items, posts }
+}
+
+/// An item in the terms of `heraut source preview --json`.
+fn show_item(item: &Item) -> Value {
+    let date = |ms: Option<i64>| ms.map(|ms| crate::time::Timestamp(ms).to_rfc3339());
+    serde_json::json!({
+        "id": item.source_id,
+        "url": item.canonical_url,
+        "title": item.title,
+        "published": date(item.published_at),
+        "updated": date(item.updated_at),
+        "language": item.language,
+        "media": item.media,
+        "links": item.links,
+        "categories": item.categories,
+        "summary": item.summary,
+        "body": item.body,
+        "action": item.action,
+    })
+}
+
+fn preview_post(gateway: &Gateway, source: &Source, actor: &Actor, item: &Item) -> PreviewPost {
+    let at = now();
+    // Images are shown as the source has them: a preview fetches and keeps none.
+    let images = item.media.iter().take(4).map(|media| Image {
+        id: crate::ids::MediaId(0),
+        source_url: media.url.clone(),
+        media_type: media.media_type.clone().unwrap_or_else(|| "image/jpeg".to_owned()),
+        width: media.width.unwrap_or(0),
+        height: media.height.unwrap_or(0),
+        blurhash: String::new(),
+        alt: media.alt.clone(),
+        sha256: String::new(),
+    });
+    let mut content = compose_item(gateway, source, actor, item, images.collect());
+    let decision = Decision { act: Act::New { flooded: false }, add_alias: false };
+    let state = match admit(&mut content, item, &decision, &source.settings.policy, at) {
+        PostState::Held(reason) => format!("held: {}", reason.explain()),
+        PostState::Scheduled(when) => format!("scheduled for {when}"),
+        _ => "ready".to_owned(),
+    };
+    let flags = content.flags.clone();
+    let sources: Vec<String> = content.images.iter().map(|image| image.source_url.clone()).collect();
+    let post = PublishedPost { id: PostId(0), content, published: at, updated: None };
+    let mut note = activity::note(actor, &gateway.base, &post);
+    if let Some(attachments) = note.get_mut("attachment").and_then(Value::as_array_mut) {
+        for (attachment, url) in attachments.iter_mut().zip(sources) {
+            if let Some(object) = attachment.as_object_mut() {
+                object.insert("url".to_owned(), Value::String(url));
+                object.retain(|key, value| {
+                    !(key == "blurhash" && value == "") && !(["width", "height"].contains(&key.as_str()) && *value == 0)
+                });
+            }
+        }
+    }
+    PreviewPost { item: item.source_id.clone(), state, flags, note }
+}

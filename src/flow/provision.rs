@@ -1,1 +1,195 @@
-//! x
+//! Makes agencies, actors and sources, and changes them. What the configuration file names is upserted at every start; what is
+//! made otherwise lives in the database alone.
+
+use thiserror::Error;
+
+use crate::activity;
+use crate::actor::verification::VerifiedActor;
+use crate::actor::{Actor, ActorKind, Agency, Handle, Language, Profile};
+use crate::flow::keyring::KeyringError;
+use crate::flow::poll::{self, PollError};
+use crate::flow::{Gateway, now};
+use crate::ids::{ActivityId, ActorId, AgencyId, KeyRowId, SourceId};
+use crate::store::activities::{self, ActivityRow};
+use crate::store::actors::{self, AgencyRow};
+use crate::store::sources::{self, Progress, Settings, Source};
+use crate::store::{Db, StoreError, audit, deliveries, proofs};
+
+/// Why something could not be made or changed.
+#[derive(Debug, Error)]
+pub enum ProvisionError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Keys could not be made.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// The source's connector or settings are wrong.
+    #[error(transparent)]
+    Source(#[from] PollError),
+    /// No such agency.
+    #[error("there is no agency `{0}`; `heraut agency list` shows those that there are")]
+    NoAgency(String),
+    /// No such actor.
+    #[error("there is no actor `{0}`; `heraut actor list` shows those that there are")]
+    NoActor(String),
+}
+
+/// An actor to be made or changed.
+#[derive(Debug, Clone)]
+pub struct ActorPlan {
+    /// The name of its agency.
+    pub agency: String,
+    /// Its handle.
+    pub handle: Handle,
+    /// The domain of its handle.
+    pub handle_domain: String,
+    /// Its type.
+    pub kind: ActorKind,
+    /// Its language.
+    pub language: Language,
+    /// What readers see.
+    pub profile: Profile,
+}
+
+/// A source to be made or changed.
+#[derive(Debug, Clone)]
+pub struct SourcePlan {
+    /// Its name.
+    pub name: String,
+    /// The handle of the actor that it feeds.
+    pub actor: Handle,
+    /// The kind of its connector.
+    pub kind: String,
+    /// Its settings.
+    pub settings: Settings,
+}
+
+/// Makes an agency, or gives the one of that name this domain.
+pub async fn agency(
+    gateway: &Gateway,
+    name: &str,
+    domain: &str,
+    provisioned: bool,
+) -> Result<AgencyId, ProvisionError> {
+    let row = AgencyRow {
+        id: AgencyId(gateway.mint.next()),
+        name: name.to_owned(),
+        domain: domain.to_ascii_lowercase(),
+        provisioned,
+        created_at: now(),
+    };
+    Ok(gateway.store.write("store an agency", move |db| actors::upsert_agency(db, &row)).await?)
+}
+
+/// Makes an actor with its keys, or changes what readers see of the one with that handle. Its id, URL and keys never change; a
+/// change is sent to its followers.
+pub async fn actor(gateway: &Gateway, plan: ActorPlan, provisioned: bool) -> Result<Actor, ProvisionError> {
+    let (name, handle) = (plan.agency.clone(), plan.handle.to_string());
+    let load = move |db: &mut Db<'_>| Ok((actors::agency_by_name(db, &name)?, actors::by_handle(db, &handle)?));
+    let (agency, known) = gateway.store.read("read an actor and its agency", load).await?;
+    let agency = agency.ok_or(ProvisionError::NoAgency(plan.agency.clone()))?;
+    let agency = Agency { id: agency.id, name: agency.name, domain: agency.domain };
+    match known {
+        Some(known) => change_actor(gateway, known, agency, plan, provisioned).await,
+        None => make_actor(gateway, agency, plan, provisioned).await,
+    }
+}
+
+async fn make_actor(
+    gateway: &Gateway,
+    agency: Agency,
+    plan: ActorPlan,
+    provisioned: bool,
+) -> Result<Actor, ProvisionError> {
+    let id = ActorId(gateway.mint.next());
+    let keys = gateway.keyring.generate([KeyRowId(gateway.mint.next()), KeyRowId(gateway.mint.next())], Some(id))?;
+    let at = now();
+    let actor = Actor {
+        id,
+        agency,
+        handle: plan.handle,
+        handle_domain: plan.handle_domain,
+        kind: plan.kind,
+        language: plan.language,
+        profile: plan.profile,
+        url: gateway.base.actor(id),
+        keys: keys.public,
+        created_at: at,
+        updated_at: at,
+    };
+    let entry = gateway.audit("config", "actor.make", format!("actor:{}", actor.handle), actor.url.to_string());
+    let (stored, rows) = (actor.clone(), keys.rows);
+    gateway
+        .store
+        .write("store an actor", move |db| {
+            actors::insert(db, &stored, provisioned, &rows)?;
+            proofs::ensure(db, id, at)?;
+            audit::add(db, &entry)
+        })
+        .await?;
+    Ok(actor)
+}
+
+async fn change_actor(
+    gateway: &Gateway,
+    known: Actor,
+    agency: Agency,
+    plan: ActorPlan,
+    provisioned: bool,
+) -> Result<Actor, ProvisionError> {
+    let changed = Actor {
+        agency,
+        handle_domain: plan.handle_domain,
+        kind: plan.kind,
+        language: plan.language,
+        profile: plan.profile,
+        ..known.clone()
+    };
+    if changed == known {
+        return Ok(known);
+    }
+    let at = now();
+    let changed = Actor { updated_at: at, ..changed };
+    let id = changed.id;
+    let proof = gateway.store.read("read a proof", move |db| proofs::of_actor(db, id)).await?;
+    let verified = VerifiedActor::prove(changed.clone(), &proof, &gateway.settings.proof_times, at).ok();
+    let update = verified.map(|verified| {
+        let activity = ActivityId(gateway.mint.next());
+        let bytes = activity::update_actor(&verified, &gateway.base, activity, at);
+        ActivityRow { id: activity, actor_id: id, post_id: None, kind: "Update".to_owned(), bytes, created_at: at }
+    });
+    let entry = gateway.audit("config", "actor.change", format!("actor:{}", changed.handle), "");
+    let stored = changed.clone();
+    gateway
+        .store
+        .write("change an actor", move |db| {
+            actors::update(db, &stored, provisioned)?;
+            audit::add(db, &entry)?;
+            if let Some(row) = &update {
+                activities::insert(db, row)?;
+                deliveries::fan_out(db, row.id, id, None, at)?;
+            }
+            Ok(())
+        })
+        .await?;
+    Ok(changed)
+}
+
+/// Makes a source, or changes the one of that name. Its settings are checked by its connector first.
+pub async fn source(gateway: &Gateway, plan: SourcePlan, provisioned: bool) -> Result<SourceId, ProvisionError> {
+    let handle = plan.actor.to_string();
+    let actor = gateway.store.read("read the actor of a source", move |db| actors::by_handle(db, &handle)).await?;
+    let actor = actor.ok_or_else(|| ProvisionError::NoActor(plan.actor.to_string()))?;
+    let source = Source {
+        id: SourceId(gateway.mint.next()),
+        name: plan.name,
+        actor_id: actor.id,
+        kind: plan.kind,
+        settings: plan.settings,
+        progress: Progress::default(),
+    };
+    poll::connector(&source)?;
+    let at = now();
+    Ok(gateway.store.write("store a source", move |db| sources::upsert(db, &source, provisioned, at)).await?)
+}

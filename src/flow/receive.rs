@@ -1,9 +1,23 @@
 //! Receives what other servers post to our inboxes: verified, decided, committed in one transaction, and only then
-//! acknowledged.
+//! acknowledged. The order of the checks is that of `reference/federation.md` 6.1.
 
 use bytes::Bytes;
 
-use crate::flow::Gateway;
+use crate::flow::effects::{self, Arrival};
+use crate::flow::remote::{self, RemoteFetchError};
+use crate::flow::verify::with_causes;
+use crate::flow::{Gateway, now};
+use crate::inbox::decide::{Effect, Known, KnownMessage, KnownPost, Named, decide, names};
+use crate::inbox::read::{deletes_its_actor, read};
+use crate::inbox::remote::RemoteActor;
+use crate::inbox::{INBOX_BODY_BYTES_MAX, Incoming, IncomingKind};
+use crate::post::PostState;
+use crate::signature::{ParsedSignature, ReceivedRequest, RsaPublicKey, SignatureError, cavage};
+use crate::store::{Db, Queried, StoreError, actors, followers, messages, posts};
+use crate::urls::ActorUrl;
+
+/// When a peer whose key could not be fetched should come back, in seconds.
+const KEY_RETRY_S: u32 = 300;
 
 /// A POST to an inbox, as it came in.
 #[derive(Debug, Clone)]
@@ -27,7 +41,193 @@ pub struct Refusal {
     pub retry_after_s: Option<u32>,
 }
 
+impl Refusal {
+    fn new(status: u16, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), retry_after_s: None }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(error = &error as &dyn std::error::Error, "an inbox request could not be stored");
+        Self { status: 503, detail: "not now; please try again".to_owned(), retry_after_s: Some(60) }
+    }
+}
+
+impl From<SignatureError> for Refusal {
+    fn from(error: SignatureError) -> Self {
+        Self::new(error.status(), with_causes(&error))
+    }
+}
+
 /// Takes one activity in. `Ok` is a 202: what it says is on disk, or was rightly ignored.
-pub async fn receive(_gateway: &Gateway, _request: Request) -> Result<(), Refusal> {
+pub async fn receive(gateway: &Gateway, request: Request) -> Result<(), Refusal> {
+    if request.body.len() > INBOX_BODY_BYTES_MAX {
+        return Err(Refusal::new(413, format!("the body is larger than {INBOX_BODY_BYTES_MAX} bytes")));
+    }
+    let received = ReceivedRequest {
+        method: "POST",
+        path_and_query: &request.path_and_query,
+        headers: &request.headers,
+        body: &request.body,
+    };
+    let signature = cavage::parse(&received, &[&gateway.base.authority()], now())?;
+    let sender = match sender(gateway, &signature).await {
+        Ok(sender) => sender,
+        Err(problem) => return without_key(&request.body, &signature, problem),
+    };
+    let incoming = read(&request.body, &sender.url).map_err(|e| Refusal::new(e.status(), with_causes(&e)))?;
+    handle(gateway, incoming, sender).await
+}
+
+/// Why the sender of a request is not known.
+enum NoSender {
+    Fetch(RemoteFetchError),
+    Signature(SignatureError),
+}
+
+/// The actor whose key made the signature. A key that we know and that does not fit is fetched anew, once: it may have been
+/// rotated.
+async fn sender(gateway: &Gateway, signature: &ParsedSignature) -> Result<RemoteActor, NoSender> {
+    let known = remote::key_owner(gateway, signature.key_id(), false).await.map_err(NoSender::Fetch)?;
+    match fits(&known, signature) {
+        Ok(()) => Ok(known),
+        Err(first) => {
+            let fresh =
+                remote::key_owner(gateway, signature.key_id(), true).await.map_err(|_| NoSender::Signature(first))?;
+            fits(&fresh, signature).map_err(NoSender::Signature)?;
+            Ok(fresh)
+        }
+    }
+}
+
+fn fits(owner: &RemoteActor, signature: &ParsedSignature) -> Result<(), SignatureError> {
+    let key_id = signature.key_id();
+    let key = owner.key.as_ref().filter(|key| key.id == *key_id);
+    let key = key.ok_or_else(|| SignatureError::Invalid(key_id.to_string()))?;
+    cavage::verify(signature, &RsaPublicKey::from_pem(&key.pem)?)
+}
+
+/// What to answer when the key cannot be had. An account that deletes itself takes its key along: that is a 202, or its server
+/// would try for days.
+fn without_key(body: &[u8], signature: &ParsedSignature, problem: NoSender) -> Result<(), Refusal> {
+    let problem = match problem {
+        NoSender::Signature(error) => return Err(error.into()),
+        NoSender::Fetch(problem) => problem,
+    };
+    match problem {
+        RemoteFetchError::Store(error) => Err(error.into()),
+        RemoteFetchError::Keyring(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "the instance actor cannot sign");
+            Err(Refusal { status: 503, detail: "not now; please try again".to_owned(), retry_after_s: Some(60) })
+        }
+        RemoteFetchError::Gone(_) | RemoteFetchError::Unavailable { .. }
+            if deletes_its_actor(body).is_some_and(|actor| actor.authority() == signature.key_id().authority()) =>
+        {
+            Ok(())
+        }
+        RemoteFetchError::Unavailable { .. } => {
+            let detail = format!("the key {} cannot be fetched now", signature.key_id());
+            Err(Refusal { status: 503, detail, retry_after_s: Some(KEY_RETRY_S) })
+        }
+        other => {
+            Err(Refusal::new(401, format!("the key {} is not usable: {}", signature.key_id(), with_causes(&other))))
+        }
+    }
+}
+
+/// Decides what an activity means and carries it out. Fetches come before the transaction, never inside it.
+async fn handle(gateway: &Gateway, incoming: Incoming, sender: RemoteActor) -> Result<(), Refusal> {
+    let known = load(gateway, &incoming).await?;
+    let mut arrivals = Vec::new();
+    let mut effects = decide(&incoming, &gateway.base, &known);
+    let elsewhere: Vec<_> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::FetchObject { object } => Some(object.clone()),
+            _ => None,
+        })
+        .collect();
+    effects.retain(|effect| !matches!(effect, Effect::FetchObject { .. }));
+    for object in elsewhere {
+        arrivals.extend(fetched(gateway, &object).await);
+    }
+    effects::refresh(gateway, &mut effects).await;
+    arrivals.push(Arrival { id: remembered(&incoming), deleted: deleted(&incoming), effects, sender });
+    effects::commit(gateway, arrivals).await?;
     Ok(())
+}
+
+/// Reads an object from its origin, as if its author had just sent it. What cannot be had is left out: it is not the sender's
+/// fault, and trying again would not help.
+async fn fetched(gateway: &Gateway, object: &crate::urls::ObjectUrl) -> Option<Arrival> {
+    let attempt = async {
+        let note = remote::note(gateway, object).await?;
+        let author = remote::actor(gateway, &note.attributed_to, false).await?;
+        Ok::<_, RemoteFetchError>((Incoming::fetched(note), author))
+    };
+    match attempt.await {
+        Ok((incoming, sender)) => {
+            let known = load(gateway, &incoming).await.ok()?;
+            let mut effects = decide(&incoming, &gateway.base, &known);
+            effects.retain(|effect| !matches!(effect, Effect::FetchObject { .. }));
+            Some(Arrival { id: None, deleted: None, effects, sender })
+        }
+        Err(error) => {
+            tracing::info!(object.url = %object, error = with_causes(&error), "an object elsewhere was not read");
+            None
+        }
+    }
+}
+
+/// The id by which an activity is remembered. A Follow is not: its sender may have lost our Accept and ask again.
+fn remembered(incoming: &Incoming) -> Option<String> {
+    match incoming.kind {
+        IncomingKind::Follow { .. } => None,
+        _ => incoming.id.as_ref().map(ToString::to_string),
+    }
+}
+
+/// The object that a Delete takes away, so that a Create that comes after it is ignored.
+fn deleted(incoming: &Incoming) -> Option<String> {
+    match &incoming.kind {
+        IncomingKind::Delete { object } if object.as_str() != incoming.actor.as_str() => Some(object.to_string()),
+        _ => None,
+    }
+}
+
+async fn load(gateway: &Gateway, incoming: &Incoming) -> Result<Known, StoreError> {
+    let named = names(incoming, &gateway.base);
+    let sender = incoming.actor.clone();
+    gateway.store.read("look up what an activity names", move |db| known(db, &named, &sender)).await
+}
+
+fn known(db: &mut Db<'_>, named: &Named, sender: &ActorUrl) -> Queried<Known> {
+    let mut known = Known { quotes_allowed: true, ..Known::default() };
+    for id in &named.actors {
+        if actors::exists(db, *id)? {
+            known.actors.push(*id);
+        }
+    }
+    for id in &named.posts {
+        if let Some(post) = posts::by_id(db, *id)? {
+            let public = matches!(post.state, PostState::Published(_));
+            known.posts.push(KnownPost { id: post.id, actor: post.actor_id, public });
+        }
+    }
+    for object in &named.objects {
+        for row in messages::by_url(db, object.as_str())? {
+            let author = crate::store::odd_row(ActorUrl::parse(&row.author_url))?;
+            known.messages.push(KnownMessage {
+                id: row.id,
+                object: object.clone(),
+                author,
+                actor: row.actor_id,
+                post: row.post_id,
+            });
+        }
+    }
+    known.sender_known =
+        !followers::followed_by(db, sender.as_str())?.is_empty() || messages::any_by(db, sender.as_str())?;
+    Ok(known)
 }

@@ -1,4 +1,256 @@
-//! x
-/// f
-#[derive(Default)]
-pub struct Failures;
+//! Fetches documents of remote actors and their keys, signed by the instance actor, and keeps them. Failures are remembered for
+//! a while, so that a flood of signatures with unknown keys costs few fetches.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use thiserror::Error;
+use tokio::sync::Semaphore;
+use url::Url;
+
+use crate::activity::CONTENT_TYPE;
+use crate::flow::keyring::KeyringError;
+use crate::flow::verify::with_causes;
+use crate::flow::{Gateway, now};
+use crate::inbox::NoteIn;
+use crate::inbox::remote::{KeyDocument, RemoteActor, RemoteError, read_actor, read_key, read_note};
+use crate::net::{Get, SignHop};
+use crate::signature::cavage;
+use crate::store::{Db, StoreError, remote};
+use crate::urls::{ActorUrl, KeyUrl, ObjectUrl};
+
+/// What we accept from remote servers: both spellings of the media type.
+const ACCEPT: &str =
+    "application/activity+json, application/ld+json; profile=\"https://www.w3.org/ns/activitystreams\"";
+/// Largest document, in bytes (`reference/federation.md` 6.1, 11).
+const DOCUMENT_BYTES_MAX: u64 = 1024 * 1024;
+/// Time for one fetch: peers give our inbox ten seconds to answer, and a key may need two fetches.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(8);
+/// Fetches at the same time.
+const FETCHES_MAX: usize = 16;
+/// How long an actor is believed before its document is fetched again (Mastodon: a day, or a week in the background).
+const FRESH_FOR: Duration = Duration::from_secs(86_400);
+/// How long a document that could not be had is not asked for again (Mastodon: 5 minutes).
+const FAILURE_KEPT: Duration = Duration::from_secs(300);
+/// Most failures that are remembered.
+const FAILURES_MAX: usize = 10_000;
+/// Hosts may fail so often in [`FAILURE_KEPT`] before nothing is asked of them.
+const HOST_FAILURES_MAX: u32 = 10;
+
+/// Why a remote document cannot be had.
+#[derive(Debug, Error)]
+pub enum RemoteFetchError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// We cannot sign our request.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// It is gone, says its server.
+    #[error("{0} is gone, says its server")]
+    Gone(String),
+    /// Its server cannot be asked now.
+    #[error("{url} cannot be fetched: {problem}")]
+    Unavailable {
+        /// What was to be fetched.
+        url: String,
+        /// What happened.
+        problem: String,
+    },
+    /// It is not what it should be.
+    #[error(transparent)]
+    Document(#[from] RemoteError),
+    /// Its media type is none of ActivityPub: an uploaded file must not pose as an actor (CVE-2024-25623).
+    #[error("{url} answers with the media type `{found}`, not {CONTENT_TYPE}")]
+    MediaType {
+        /// What was fetched.
+        url: String,
+        /// What was found.
+        found: String,
+    },
+}
+
+/// Documents that could not be had lately, and the gate that bounds fetches.
+pub struct Failures {
+    lately: Mutex<HashMap<String, (Instant, u32)>>,
+    gate: Arc<Semaphore>,
+}
+
+impl Default for Failures {
+    fn default() -> Self {
+        Self { lately: Mutex::default(), gate: Arc::new(Semaphore::new(FETCHES_MAX)) }
+    }
+}
+
+impl Failures {
+    fn count(&self, what: &str) -> u32 {
+        let lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        lately.get(what).filter(|(at, _)| at.elapsed() < FAILURE_KEPT).map_or(0, |(_, n)| *n)
+    }
+
+    fn note(&self, what: &str) {
+        let mut lately = self.lately.lock().unwrap_or_else(PoisonError::into_inner);
+        if lately.len() >= FAILURES_MAX {
+            lately.retain(|_, (at, _)| at.elapsed() < FAILURE_KEPT);
+        }
+        if lately.len() >= FAILURES_MAX {
+            lately.clear();
+        }
+        let entry = lately.entry(what.to_owned()).or_insert((Instant::now(), 0));
+        *entry = (Instant::now(), if entry.0.elapsed() < FAILURE_KEPT { entry.1.saturating_add(1) } else { 1 });
+    }
+
+    fn forget(&self, what: &str) {
+        self.lately.lock().unwrap_or_else(PoisonError::into_inner).remove(what);
+    }
+}
+
+/// The owner of a key. `fresh` asks its server even if we know it: its key may have changed.
+pub async fn key_owner(gateway: &Gateway, key: &KeyUrl, fresh: bool) -> Result<RemoteActor, RemoteFetchError> {
+    if !fresh {
+        let id = key.to_string();
+        let known = gateway.store.read("read a remote key", move |db| remote::by_key(db, &id)).await?;
+        if let Some(known) = known {
+            return Ok(known.actor);
+        }
+    }
+    let document = key.document();
+    let (bytes, url) = fetch(gateway, &document).await?;
+    let actor = match read_key(&bytes, &url, key)? {
+        KeyDocument::Actor(actor) => *actor,
+        KeyDocument::Key(found) => {
+            let owner = found.owner.to_string();
+            let (bytes, url) = fetch(gateway, &owner).await?;
+            read_actor(&bytes, &url, Some(key))?
+        }
+    };
+    keep(gateway, &actor).await?;
+    Ok(actor)
+}
+
+/// A remote actor; `fresh` asks its server even if we fetched it lately.
+pub async fn actor(gateway: &Gateway, url: &ActorUrl, fresh: bool) -> Result<RemoteActor, RemoteFetchError> {
+    if !fresh {
+        let id = url.to_string();
+        let known = gateway.store.read("read a remote actor", move |db| remote::by_url(db, &id)).await?;
+        if let Some(known) = known.filter(|known| now().since(known.fetched_at) < FRESH_FOR) {
+            return Ok(known.actor);
+        }
+    }
+    let (bytes, final_url) = fetch(gateway, url.as_str()).await?;
+    let actor = read_actor(&bytes, &final_url, None)?;
+    keep(gateway, &actor).await?;
+    Ok(actor)
+}
+
+/// A remote text, from its own origin.
+pub async fn note(gateway: &Gateway, url: &ObjectUrl) -> Result<NoteIn, RemoteFetchError> {
+    let (bytes, final_url) = fetch(gateway, url.as_str()).await?;
+    Ok(read_note(&bytes, &final_url)?)
+}
+
+async fn keep(gateway: &Gateway, actor: &RemoteActor) -> Result<(), RemoteFetchError> {
+    let (actor, at) = (actor.clone(), now());
+    let keep = move |db: &mut Db<'_>| remote::upsert(db, &actor, at);
+    Ok(gateway.store.write("keep a remote actor", keep).await?)
+}
+
+/// Fetches a document; gives its bytes and the URL that answered, byte for byte as asked for when there was no redirect.
+async fn fetch(gateway: &Gateway, text: &str) -> Result<(Vec<u8>, String), RemoteFetchError> {
+    let unavailable = |problem: String| RemoteFetchError::Unavailable { url: text.to_owned(), problem };
+    let url = Url::parse(text).map_err(|e| unavailable(e.to_string()))?;
+    let host = crate::urls::authority(&url);
+    let failures = &gateway.remote_failures;
+    if failures.count(text) > 0 || failures.count(&host) >= HOST_FAILURES_MAX {
+        return Err(unavailable("it failed a moment ago and is asked again in five minutes".to_owned()));
+    }
+    let get = Get {
+        same_host_redirects: true,
+        redirects_max: 3,
+        bytes_max: DOCUMENT_BYTES_MAX,
+        timeout: FETCH_TIMEOUT,
+        sign: Some(signer(gateway).await?),
+        ..Get::new(url.clone(), ACCEPT)
+    };
+    let gate = failures.gate.clone();
+    let Ok(_slot) = gate.acquire_owned().await else { return Err(unavailable("the gateway is stopping".to_owned())) };
+    let fetched = match gateway.net.get(get).await {
+        Ok(fetched) => fetched,
+        Err(error) => {
+            failures.note(text);
+            failures.note(&host);
+            return Err(unavailable(with_causes(&error)));
+        }
+    };
+    match fetched.status {
+        200 => {}
+        404 | 410 => {
+            failures.note(text);
+            return Err(RemoteFetchError::Gone(text.to_owned()));
+        }
+        status => {
+            failures.note(text);
+            failures.note(&host);
+            return Err(unavailable(format!("it answered {status}")));
+        }
+    }
+    failures.forget(text);
+    failures.forget(&host);
+    let media_type = fetched.header("content-type").unwrap_or_default().to_owned();
+    let final_url = if fetched.url == url { text.to_owned() } else { fetched.url.to_string() };
+    if !is_activity_json(&media_type) {
+        return Err(RemoteFetchError::MediaType { url: final_url, found: media_type });
+    }
+    Ok((fetched.body, final_url))
+}
+
+/// Whether a `Content-Type` is one of ActivityPub: activity+json, or ld+json with the profile.
+fn is_activity_json(media_type: &str) -> bool {
+    let lower = media_type.to_ascii_lowercase();
+    let essence = lower.split(';').next().unwrap_or_default().trim();
+    essence == CONTENT_TYPE
+        || (essence == "application/ld+json" && lower.contains("https://www.w3.org/ns/activitystreams"))
+}
+
+async fn signer(gateway: &Gateway) -> Result<SignHop, KeyringError> {
+    let identity = gateway.sign_as_instance().await?;
+    Ok(Arc::new(move |url: &Url| match cavage::sign(&identity, "GET", url, None, "", now()) {
+        Ok(headers) => headers,
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "a fetch goes out unsigned");
+            Vec::new()
+        }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_media_types_of_activitypub_make_an_actor() {
+        for (media_type, expected) in [
+            ("application/activity+json", true),
+            ("application/activity+json; charset=utf-8", true),
+            ("application/ld+json; profile=\"https://www.w3.org/ns/activitystreams\"", true),
+            ("application/ld+json", false),
+            ("application/json", false),
+            ("text/html", false),
+            ("", false),
+        ] {
+            assert_eq!(is_activity_json(media_type), expected, "{media_type}");
+        }
+    }
+
+    #[test]
+    fn a_failure_is_remembered_and_forgotten() {
+        let failures = Failures::default();
+        assert_eq!(failures.count("https://x.example/a"), 0);
+        failures.note("https://x.example/a");
+        failures.note("https://x.example/a");
+        assert_eq!(failures.count("https://x.example/a"), 2);
+        failures.forget("https://x.example/a");
+        assert_eq!(failures.count("https://x.example/a"), 0);
+    }
+}

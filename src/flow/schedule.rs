@@ -47,6 +47,12 @@ impl Stop {
         *self.receiver.borrow() || self.receiver.has_changed().is_err()
     }
 
+    /// Waits until the signal is given.
+    pub async fn wait(&mut self) {
+        // An error means that the stopper was dropped, which is the same signal.
+        let _ = self.receiver.wait_for(|stop| *stop).await;
+    }
+
     /// Sleeps, at most until the signal is given.
     pub async fn sleep(&mut self, time: Duration) {
         tokio::select! {

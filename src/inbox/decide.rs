@@ -4,8 +4,9 @@
 use serde_json::Value;
 
 use crate::ids::{ActorId, MessageId, PostId};
-use crate::inbox::{Incoming, NoteIn};
-use crate::urls::{ActivityUrl, ActorUrl, Base, ObjectUrl};
+pub use crate::inbox::effect::{Effect, IgnoreReason, ReactionKind};
+use crate::inbox::{Incoming, IncomingKind, NoteIn, Said, Undone, UndoneKind, Updated, json};
+use crate::urls::{ActorUrl, Base, ObjectUrl};
 
 /// What an activity names: the keys to look up.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -61,215 +62,297 @@ pub struct Known {
     pub quotes_allowed: bool,
 }
 
-/// A kind of reaction.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReactionKind {
-    /// A like.
-    Like,
-    /// A like with an emoji.
-    Emoji(String),
-    /// A boost.
-    Boost,
-    /// A quote.
-    Quote,
-}
-
-impl ReactionKind {
-    /// The stable name in the database and in JSON.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Like => "like",
-            Self::Emoji(_) => "emoji",
-            Self::Boost => "boost",
-            Self::Quote => "quote",
-        }
-    }
-}
-
-/// Something to do. Effects of one activity are done in one transaction.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Store the follower and answer with Accept; a second Follow is normal and is answered again.
-    AddFollower {
-        /// Our actor.
-        actor: ActorId,
-        /// Who follows.
-        follower: ActorUrl,
-        /// The Follow, for the Accept.
-        follow: Value,
-    },
-    /// Answer with Reject, and remove the follower if it is one.
-    RejectFollower {
-        /// Our actor.
-        actor: ActorId,
-        /// Who wanted to follow.
-        follower: ActorUrl,
-        /// The Follow, for the Reject.
-        follow: Value,
-    },
-    /// It follows no more.
-    RemoveFollower {
-        /// Our actor.
-        actor: ActorId,
-        /// Who followed.
-        follower: ActorUrl,
-    },
-    /// Keep a message for webcare.
-    StoreMessage {
-        /// The message; its visibility says whether it may ever be shown publicly.
-        note: Box<NoteIn>,
-        /// Our actors whom it concerns; not empty.
-        actors: Vec<ActorId>,
-        /// Our post that it is about: the answered one, or the one that its conversation began with.
-        post: Option<PostId>,
-        /// The kept message that it answers.
-        parent: Option<MessageId>,
-        /// It must never be shown publicly or republished.
-        never_public: bool,
-    },
-    /// A kept message was edited by its author.
-    UpdateMessage {
-        /// The message.
-        message: MessageId,
-        /// How it is now.
-        note: Box<NoteIn>,
-        /// It must never be shown publicly or republished.
-        never_public: bool,
-    },
-    /// A kept message was deleted by its author.
-    DeleteMessage {
-        /// The message.
-        message: MessageId,
-        /// Its id there, which never comes back.
-        object: ObjectUrl,
-    },
-    /// Count a reaction; one per kind, post and actor.
-    AddReaction {
-        /// Which.
-        kind: ReactionKind,
-        /// To which post.
-        post: PostId,
-        /// By whom.
-        by: ActorUrl,
-        /// Id of the activity, for its Undo.
-        activity: Option<ActivityUrl>,
-    },
-    /// Take back a reaction: by the id of its activity, else by kind, post and actor. Nothing of anybody else's is touched.
-    RemoveReaction {
-        /// Id of the undone activity.
-        activity: Option<ActivityUrl>,
-        /// Which kind: [`ReactionKind::Like`] stands for emoji too.
-        kind: ReactionKind,
-        /// To which post, where given.
-        post: Option<PostId>,
-        /// By whom.
-        by: ActorUrl,
-    },
-    /// Take back whatever of the sender's has this id: a follower's Follow or a reaction.
-    RemoveByActivity {
-        /// Id of the undone activity.
-        activity: ActivityUrl,
-        /// By whom.
-        by: ActorUrl,
-    },
-    /// The account is gone: remove its followings, reactions, messages and cached document.
-    RemoveActorTraces {
-        /// Who.
-        actor: ActorUrl,
-    },
-    /// It blocked us: send it nothing any more.
-    BlockFollower {
-        /// Our actor.
-        actor: ActorId,
-        /// Who blocks.
-        follower: ActorUrl,
-    },
-    /// It moved: fetch the target, check that `alsoKnownAs` there names the old one, then carry the followings over.
-    MoveFollower {
-        /// Old id.
-        from: ActorUrl,
-        /// New id.
-        to: ActorUrl,
-    },
-    /// Fetch its document again.
-    RefreshActor {
-        /// Who.
-        actor: ActorUrl,
-    },
-    /// Fetch an object from its origin, and read it as if its author had sent it.
-    FetchObject {
-        /// Its id.
-        object: ObjectUrl,
-    },
-    /// Answer a QuoteRequest.
-    AnswerQuote {
-        /// Our post.
-        post: PostId,
-        /// The actor that said it.
-        actor: ActorId,
-        /// The quoting post.
-        instrument: ObjectUrl,
-        /// Who asks.
-        by: ActorUrl,
-        /// Accept with an authorization; otherwise Reject.
-        accept: bool,
-        /// The request, for the answer.
-        request: Value,
-    },
-    /// A report, for the moderation desk; it is never answered publicly.
-    RecordReport {
-        /// Who reports (Mastodon: its instance actor).
-        by: ActorUrl,
-        /// Our actors that are reported.
-        actors: Vec<ActorId>,
-        /// Our posts that are reported.
-        posts: Vec<PostId>,
-        /// What the reporter wrote.
-        text: Option<String>,
-    },
-    /// Nothing to do.
-    Ignore(IgnoreReason),
-}
-
-/// Why nothing is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IgnoreReason {
-    /// It concerns nothing of ours.
-    NotAboutUs,
-    /// The sender is blocked.
-    Blocked,
-    /// A type that we do not act on.
-    Type,
-    /// What it deletes, edits or takes back is not here.
-    Unknown,
-    /// What it concerns is not the sender's.
-    NotTheirs,
-    /// It concerns a post that is withdrawn or not public.
-    NotPublic,
-}
-
-impl IgnoreReason {
-    /// For logs and counters.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NotAboutUs => "not_about_us",
-            Self::Blocked => "blocked",
-            Self::Type => "type",
-            Self::Unknown => "unknown",
-            Self::NotTheirs => "not_theirs",
-            Self::NotPublic => "not_public",
-        }
-    }
-}
-
 /// What of ours an activity names.
 pub fn names(incoming: &Incoming, base: &Base) -> Named {
-    let _ = (incoming, base);
-    todo!()
+    let mut named = Named::default();
+    match &incoming.kind {
+        IncomingKind::Follow { object } | IncomingKind::Block { object } => named.actor(object.as_str(), base),
+        IncomingKind::Undo(Undone { kind, .. }) => match kind {
+            UndoneKind::Follow { object: Some(object) } | UndoneKind::Block { object: Some(object) } => {
+                named.actor(object.as_str(), base);
+            }
+            UndoneKind::Like { object: Some(object) } | UndoneKind::Announce { object: Some(object) } => {
+                named.object(object, base);
+            }
+            _ => {}
+        },
+        IncomingKind::Create(Said::Note(note)) | IncomingKind::Update(Updated::Note(note)) => named.note(note, base),
+        IncomingKind::Create(Said::Elsewhere(object)) | IncomingKind::Update(Updated::Elsewhere(object)) => {
+            named.object(object, base);
+            for id in addressed(&incoming.raw) {
+                named.actor(id, base);
+            }
+        }
+        IncomingKind::Delete { object }
+        | IncomingKind::Like { object, .. }
+        | IncomingKind::EmojiReact { object, .. }
+        | IncomingKind::Announce { object }
+        | IncomingKind::QuoteRequest { object, .. } => named.object(object, base),
+        IncomingKind::Flag { objects, .. } => {
+            for id in objects {
+                named.actor(id, base);
+                named.post(id, base);
+            }
+        }
+        _ => {}
+    }
+    named
+}
+
+impl Named {
+    fn actor(&mut self, id: &str, base: &Base) {
+        if let Some(id) = base.read_actor(id).filter(|id| !self.actors.contains(id)) {
+            self.actors.push(id);
+        }
+    }
+
+    fn post(&mut self, id: &str, base: &Base) {
+        if let Some(id) = base.read_post(id).filter(|id| !self.posts.contains(id)) {
+            self.posts.push(id);
+        }
+    }
+
+    fn object(&mut self, id: &ObjectUrl, base: &Base) {
+        if base.owns(id.as_str()) {
+            self.post(id.as_str(), base);
+        } else if !self.objects.contains(id) {
+            self.objects.push(id.clone());
+        }
+    }
+
+    fn note(&mut self, note: &NoteIn, base: &Base) {
+        self.object(&note.id, base);
+        for id in note.in_reply_to.iter().chain(&note.quote) {
+            self.object(id, base);
+        }
+        for id in note.to.iter().chain(&note.cc).chain(note.mentions.iter().map(|m| &m.href)) {
+            self.actor(id, base);
+        }
+    }
+}
+
+/// Whom the activity itself addresses.
+fn addressed(raw: &Value) -> impl Iterator<Item = &str> {
+    ["to", "cc"].into_iter().flat_map(|key| json::many(raw, key)).filter_map(json::id_of)
 }
 
 /// What to do about an activity; never empty.
 pub fn decide(incoming: &Incoming, base: &Base, known: &Known) -> Vec<Effect> {
-    let _ = (incoming, base, known);
-    todo!()
+    let by = &incoming.actor;
+    // Who is blocked may still take things back: that only makes less of what is kept.
+    let takes_back = matches!(incoming.kind, IncomingKind::Undo(_) | IncomingKind::Delete { .. });
+    if known.sender_blocked && !takes_back {
+        return match &incoming.kind {
+            IncomingKind::Follow { object } => follow(incoming, object, base, known),
+            _ => ignore(IgnoreReason::Blocked),
+        };
+    }
+    match &incoming.kind {
+        IncomingKind::Follow { object } => follow(incoming, object, base, known),
+        IncomingKind::Undo(undone) => undo(undone, by, base, known),
+        IncomingKind::Create(Said::Note(note)) => said(note, base, known, incoming),
+        IncomingKind::Update(Updated::Note(note)) => edited(note, base, known, incoming),
+        IncomingKind::Create(Said::Elsewhere(object)) | IncomingKind::Update(Updated::Elsewhere(object)) => {
+            let ours = !known.actors.is_empty() || !known.messages.is_empty();
+            if ours && !base.owns(object.as_str()) {
+                vec![Effect::FetchObject { object: object.clone() }]
+            } else {
+                ignore(IgnoreReason::NotAboutUs)
+            }
+        }
+        IncomingKind::Update(Updated::Actor) if known.sender_known => vec![Effect::RefreshActor { actor: by.clone() }],
+        IncomingKind::Update(Updated::Actor) => ignore(IgnoreReason::Unknown),
+        IncomingKind::Delete { object } => deleted(object, by, known),
+        IncomingKind::Like { object, content: None } => reaction(incoming, ReactionKind::Like, object, base, known),
+        IncomingKind::Like { object, content: Some(emoji) } | IncomingKind::EmojiReact { object, content: emoji } => {
+            reaction(incoming, ReactionKind::Emoji(emoji.clone()), object, base, known)
+        }
+        IncomingKind::Announce { object } => reaction(incoming, ReactionKind::Boost, object, base, known),
+        IncomingKind::Block { object } => match our_actor(object, base, known) {
+            Some(actor) => vec![Effect::BlockFollower { actor, follower: by.clone() }],
+            None => ignore(IgnoreReason::NotAboutUs),
+        },
+        IncomingKind::Move { target, .. } if known.sender_known => {
+            vec![Effect::MoveFollower { from: by.clone(), to: target.clone() }]
+        }
+        IncomingKind::Move { .. } => ignore(IgnoreReason::Unknown),
+        IncomingKind::QuoteRequest { object, instrument } => quote_request(incoming, object, instrument, base, known),
+        IncomingKind::Flag { content, .. } => report(by, content.as_deref(), known),
+        IncomingKind::Create(Said::Other(_))
+        | IncomingKind::Update(Updated::Other(_))
+        | IncomingKind::Accept { .. }
+        | IncomingKind::Reject { .. }
+        | IncomingKind::Unknown(_) => ignore(IgnoreReason::Type),
+    }
 }
+
+fn ignore(reason: IgnoreReason) -> Vec<Effect> {
+    vec![Effect::Ignore(reason)]
+}
+
+fn our_actor(url: &ActorUrl, base: &Base, known: &Known) -> Option<ActorId> {
+    base.read_actor(url.as_str()).filter(|id| known.actors.contains(id))
+}
+
+fn our_post<'a>(url: &ObjectUrl, base: &Base, known: &'a Known) -> Option<&'a KnownPost> {
+    let id = base.read_post(url.as_str())?;
+    known.posts.iter().find(|post| post.id == id)
+}
+
+fn follow(incoming: &Incoming, object: &ActorUrl, base: &Base, known: &Known) -> Vec<Effect> {
+    let Some(actor) = our_actor(object, base, known) else { return ignore(IgnoreReason::NotAboutUs) };
+    let (follower, follow) = (incoming.actor.clone(), incoming.raw.clone());
+    vec![if known.sender_blocked {
+        Effect::RejectFollower { actor, follower, follow }
+    } else {
+        Effect::AddFollower { actor, follower, follow }
+    }]
+}
+
+fn undo(undone: &Undone, by: &ActorUrl, base: &Base, known: &Known) -> Vec<Effect> {
+    let by_activity = || match &undone.id {
+        Some(id) => vec![Effect::RemoveByActivity { activity: id.clone(), by: by.clone() }],
+        None => ignore(IgnoreReason::Unknown),
+    };
+    let remove = |kind: ReactionKind, object: &Option<ObjectUrl>| {
+        let post = object.as_ref().and_then(|o| our_post(o, base, known)).map(|post| post.id);
+        match (&undone.id, post) {
+            (None, None) => ignore(IgnoreReason::Unknown),
+            (activity, post) => {
+                vec![Effect::RemoveReaction { activity: activity.clone(), kind, post, by: by.clone() }]
+            }
+        }
+    };
+    match &undone.kind {
+        UndoneKind::Follow { object: Some(object) } => match our_actor(object, base, known) {
+            Some(actor) => vec![Effect::RemoveFollower { actor, follower: by.clone() }],
+            None => ignore(IgnoreReason::NotAboutUs),
+        },
+        UndoneKind::Like { object } => remove(ReactionKind::Like, object),
+        UndoneKind::Announce { object } => remove(ReactionKind::Boost, object),
+        UndoneKind::Follow { object: None } | UndoneKind::ById => by_activity(),
+        // An unblocked agency is not followed again by that alone.
+        UndoneKind::Block { .. } | UndoneKind::Other(_) => ignore(IgnoreReason::Type),
+    }
+}
+
+/// Whom a note concerns, and how it hangs together with what we keep.
+struct Concern {
+    actors: Vec<ActorId>,
+    post: Option<PostId>,
+    parent: Option<MessageId>,
+    quoted: Option<PostId>,
+}
+
+fn concern(note: &NoteIn, base: &Base, known: &Known) -> Concern {
+    let answered = note.in_reply_to.as_ref().and_then(|o| our_post(o, base, known));
+    let parent = note.in_reply_to.as_ref().and_then(|o| known.messages.iter().find(|m| m.object == *o));
+    let quoted = note.quote.as_ref().and_then(|o| our_post(o, base, known));
+    let mut actors: Vec<ActorId> = Vec::new();
+    let by_thread = answered.map(|p| p.actor).into_iter().chain(parent.map(|m| m.actor)).chain(quoted.map(|p| p.actor));
+    let addressed = note.to.iter().chain(&note.cc).chain(note.mentions.iter().map(|m| &m.href));
+    let by_name = addressed.filter_map(|id| base.read_actor(id)).filter(|id| known.actors.contains(id));
+    for id in by_thread.chain(by_name) {
+        if !actors.contains(&id) {
+            actors.push(id);
+        }
+    }
+    let post = answered.map(|p| p.id).or_else(|| parent.and_then(|m| m.post));
+    Concern { actors, post, parent: parent.map(|m| m.id), quoted: quoted.map(|p| p.id) }
+}
+
+fn said(note: &NoteIn, base: &Base, known: &Known, incoming: &Incoming) -> Vec<Effect> {
+    if known.messages.iter().any(|m| m.object == note.id) {
+        // Sent again, for example by a relay or a repeated delivery.
+        return edited(note, base, known, incoming);
+    }
+    let concern = concern(note, base, known);
+    if concern.actors.is_empty() {
+        return ignore(IgnoreReason::NotAboutUs);
+    }
+    let mut effects = vec![Effect::StoreMessage {
+        note: Box::new(note.clone()),
+        actors: concern.actors,
+        post: concern.post.or(concern.quoted),
+        parent: concern.parent,
+        never_public: !note.visibility.is_public(),
+    }];
+    if let Some(post) = concern.quoted {
+        effects.push(Effect::AddReaction {
+            kind: ReactionKind::Quote,
+            post,
+            by: incoming.actor.clone(),
+            activity: incoming.id.clone(),
+        });
+    }
+    effects
+}
+
+fn edited(note: &NoteIn, base: &Base, known: &Known, incoming: &Incoming) -> Vec<Effect> {
+    match known.messages.iter().find(|m| m.object == note.id) {
+        Some(message) if message.author == note.attributed_to => vec![Effect::UpdateMessage {
+            message: message.id,
+            note: Box::new(note.clone()),
+            never_public: !note.visibility.is_public(),
+        }],
+        Some(_) => ignore(IgnoreReason::NotTheirs),
+        // The Create may have been lost or overtaken: an edit that concerns us is as good.
+        None => said(note, base, known, incoming),
+    }
+}
+
+fn deleted(object: &ObjectUrl, by: &ActorUrl, known: &Known) -> Vec<Effect> {
+    if object.as_str() == by.as_str() {
+        return vec![Effect::RemoveActorTraces { actor: by.clone() }];
+    }
+    match known.messages.iter().find(|m| m.object == *object) {
+        Some(message) if message.author == *by => {
+            vec![Effect::DeleteMessage { message: message.id, object: object.clone() }]
+        }
+        Some(_) => ignore(IgnoreReason::NotTheirs),
+        None => ignore(IgnoreReason::Unknown),
+    }
+}
+
+fn reaction(incoming: &Incoming, kind: ReactionKind, object: &ObjectUrl, base: &Base, known: &Known) -> Vec<Effect> {
+    match our_post(object, base, known) {
+        Some(post) if post.public => {
+            vec![Effect::AddReaction { kind, post: post.id, by: incoming.actor.clone(), activity: incoming.id.clone() }]
+        }
+        Some(_) => ignore(IgnoreReason::NotPublic),
+        None => ignore(IgnoreReason::NotAboutUs),
+    }
+}
+
+fn quote_request(
+    incoming: &Incoming,
+    object: &ObjectUrl,
+    instrument: &ObjectUrl,
+    base: &Base,
+    known: &Known,
+) -> Vec<Effect> {
+    let Some(post) = our_post(object, base, known) else { return ignore(IgnoreReason::NotAboutUs) };
+    vec![Effect::AnswerQuote {
+        post: post.id,
+        actor: post.actor,
+        instrument: instrument.clone(),
+        by: incoming.actor.clone(),
+        accept: post.public && known.quotes_allowed,
+        request: incoming.raw.clone(),
+    }]
+}
+
+fn report(by: &ActorUrl, text: Option<&str>, known: &Known) -> Vec<Effect> {
+    if known.actors.is_empty() && known.posts.is_empty() {
+        return ignore(IgnoreReason::NotAboutUs);
+    }
+    vec![Effect::RecordReport {
+        by: by.clone(),
+        actors: known.actors.clone(),
+        posts: known.posts.iter().map(|post| post.id).collect(),
+        text: text.map(str::to_owned),
+    }]
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,9 @@
 //! is read here before the signature has been verified, except by [`read::deletes_its_actor`].
 
 pub mod decide;
+mod effect;
+mod json;
+mod note;
 pub mod read;
 pub mod remote;
 
@@ -37,6 +40,14 @@ pub struct Incoming {
     pub kind: IncomingKind,
     /// The whole activity, for what answers embed.
     pub raw: Value,
+}
+
+impl Incoming {
+    /// A text that was fetched from its origin, as if its author had just sent it.
+    pub fn fetched(note: NoteIn) -> Self {
+        let actor = note.attributed_to.clone();
+        Self { id: None, actor, kind: IncomingKind::Create(Said::Note(Box::new(note))), raw: Value::Null }
+    }
 }
 
 /// What an activity says.

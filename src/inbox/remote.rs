@@ -1,10 +1,18 @@
 //! Documents of remote actors and their keys.
 
+use serde_json::Value;
 use thiserror::Error;
 
-use crate::inbox::InboxError;
+use crate::actor::key::PEM_BYTES_MAX;
+use crate::inbox::read::{ACTORS, actor_of};
+use crate::inbox::{InboxError, NAME_CHARS_MAX, NoteIn, json, note};
 use crate::time::Timestamp;
-use crate::urls::{ActorUrl, InboxUrl, KeyUrl};
+use crate::urls::{ActorUrl, InboxUrl, KeyUrl, ObjectUrl};
+
+/// Most keys of one actor that are looked at (Mastodon: 10).
+const KEYS_MAX: usize = 10;
+/// Most other ids of one actor that are kept (GoToSocial: 20).
+const ALSO_KNOWN_AS_MAX: usize = 20;
 
 /// A remote actor as its own document describes it. All texts are untrusted and bounded.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -109,12 +117,128 @@ pub enum RemoteError {
 /// Reads the document of an actor fetched from `fetched_url` (after redirects). With `wanted_key` its key must be that one
 /// (`reference/federation.md` 4.5: the owner's back-link).
 pub fn read_actor(bytes: &[u8], fetched_url: &str, wanted_key: Option<&KeyUrl>) -> Result<RemoteActor, RemoteError> {
-    let _ = (bytes, fetched_url, wanted_key);
-    todo!()
+    let document = parse(bytes, fetched_url)?;
+    actor(&document, fetched_url, wanted_key)
 }
 
 /// Reads what was fetched from `KeyUrl::document`: an actor, or a key that says who owns it.
 pub fn read_key(bytes: &[u8], fetched_url: &str, key: &KeyUrl) -> Result<KeyDocument, RemoteError> {
-    let _ = (bytes, fetched_url, key);
-    todo!()
+    let document = parse(bytes, fetched_url)?;
+    let no_key = || RemoteError::NoSuchKey { url: fetched_url.to_owned(), key: key.to_string() };
+    if json::text(&document, "id") == Some(fetched_url) && is_actor(&document) {
+        return actor(&document, fetched_url, Some(key)).map(|actor| KeyDocument::Actor(Box::new(actor)));
+    }
+    // A key by itself, or GoToSocial's stub of the actor with the key in it.
+    let found = read_one_key(&document).into_iter().chain(keys(&document)).find(|k| k.id == *key).ok_or_else(no_key)?;
+    // Only the owner's own host may say whose key it is.
+    if found.owner.authority() != key.authority() {
+        return Err(no_key());
+    }
+    Ok(KeyDocument::Key(found))
 }
+
+/// Reads a text fetched from its origin, for [`crate::inbox::Said::Elsewhere`]: its id must be what was fetched, its author on
+/// the same host.
+pub fn read_note(bytes: &[u8], fetched_url: &str) -> Result<NoteIn, RemoteError> {
+    let document = parse(bytes, fetched_url)?;
+    must_be(&document, fetched_url)?;
+    let shape = |property| RemoteError::Shape { url: fetched_url.to_owned(), property };
+    let author = actor_of(&document, "attributedTo").ok_or_else(|| shape("attributedTo"))?;
+    ObjectUrl::parse(fetched_url).map_err(|_| shape("id"))?;
+    note::read(&document, &Value::Null, &author)
+        .map_err(|source| RemoteError::Json { url: fetched_url.to_owned(), source })
+}
+
+fn parse(bytes: &[u8], url: &str) -> Result<Value, RemoteError> {
+    json::parse(bytes).map_err(|source| RemoteError::Json { url: url.to_owned(), source })
+}
+
+fn is_actor(document: &Value) -> bool {
+    json::kind(document).is_some_and(|kind| ACTORS.contains(&kind))
+}
+
+/// The id must be the URL that was fetched, byte for byte (CVE-2024-23832).
+fn must_be(document: &Value, fetched_url: &str) -> Result<(), RemoteError> {
+    let id = document.get("id").and_then(Value::as_str).unwrap_or_default();
+    if id == fetched_url {
+        return Ok(());
+    }
+    Err(RemoteError::OtherId { url: fetched_url.to_owned(), found: json::cut(id) })
+}
+
+fn actor(document: &Value, fetched_url: &str, wanted: Option<&KeyUrl>) -> Result<RemoteActor, RemoteError> {
+    let shape = |property| RemoteError::Shape { url: fetched_url.to_owned(), property };
+    must_be(document, fetched_url)?;
+    if !is_actor(document) {
+        let found = json::cut(json::kind(document).unwrap_or("thing without a type"));
+        return Err(RemoteError::NotAnActor { url: fetched_url.to_owned(), found });
+    }
+    let url = ActorUrl::parse(fetched_url).map_err(|_| shape("id"))?;
+    let host = url.authority();
+    let inbox = json::id(document, "inbox").and_then(|t| InboxUrl::parse(t).ok());
+    let inbox = inbox.filter(|i| i.authority() == host).ok_or_else(|| shape("inbox"))?;
+    let shared = json::one(document, "endpoints").and_then(|e| json::id(e, "sharedInbox"));
+    let shared = shared.and_then(|t| InboxUrl::parse(t).ok()).filter(|i| i.authority() == host);
+    let own: Vec<RemoteKey> = keys(document).into_iter().filter(|key| key.owner == url).collect();
+    let key = match wanted {
+        None => own.into_iter().next(),
+        Some(wanted) => {
+            let no_key = || RemoteError::NoSuchKey { url: fetched_url.to_owned(), key: wanted.to_string() };
+            Some(own.into_iter().find(|key| key.id == *wanted).ok_or_else(no_key)?)
+        }
+    };
+    let username = username(document).ok_or_else(|| shape("preferredUsername"))?;
+    Ok(RemoteActor {
+        handle: handle(document, &username, &host),
+        kind: json::cut(json::kind(document).unwrap_or_default()),
+        name: json::name(document, "name"),
+        page: json::link(document, "url"),
+        icon: json::link(document, "icon"),
+        followers: json::link(document, "followers")
+            .filter(|f| InboxUrl::parse(f).is_ok_and(|f| f.authority() == host)),
+        also_known_as: also_known_as(document),
+        moved_to: actor_of(document, "movedTo"),
+        published: json::text(document, "published").and_then(Timestamp::parse_rfc3339),
+        url,
+        inbox,
+        shared_inbox: shared,
+        key,
+        username,
+    })
+}
+
+/// All keys of a document: one object with most peers, an array with some.
+fn keys(document: &Value) -> Vec<RemoteKey> {
+    json::many(document, "publicKey").into_iter().take(KEYS_MAX).filter_map(read_one_key).collect()
+}
+
+fn read_one_key(key: &Value) -> Option<RemoteKey> {
+    let pem = key.get("publicKeyPem").and_then(Value::as_str).filter(|pem| pem.len() <= PEM_BYTES_MAX)?;
+    let id = key.get("id").and_then(Value::as_str).and_then(|text| KeyUrl::parse(text).ok())?;
+    Some(RemoteKey { id, owner: actor_of(key, "owner")?, pem: pem.to_owned() })
+}
+
+/// Letters, digits and what peers allow between them; no white space, no second `@`.
+fn username(document: &Value) -> Option<String> {
+    let name = json::text(document, "preferredUsername")?;
+    let fits = name.chars().count() <= NAME_CHARS_MAX && !name.contains(['@', '/', '<', '>', '"']);
+    (fits && !name.contains(|c: char| c.is_whitespace() || c.is_control())).then(|| name.to_owned())
+}
+
+/// FEP-2c59 where it is given in the plain form, else the host of the id.
+fn handle(document: &Value, username: &str, host: &str) -> String {
+    let plain = json::name(document, "webfinger").filter(|text| {
+        text.split_once('@')
+            .is_some_and(|(name, domain)| !name.is_empty() && !domain.is_empty() && !domain.contains('@'))
+            && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '<')
+    });
+    plain.map_or_else(|| format!("@{username}@{host}"), |text| format!("@{text}"))
+}
+
+fn also_known_as(document: &Value) -> Vec<String> {
+    let ids = json::many(document, "alsoKnownAs").into_iter().filter_map(json::id_of);
+    ids.filter(|id| ActorUrl::parse(id).is_ok()).take(ALSO_KNOWN_AS_MAX).map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests;

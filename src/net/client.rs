@@ -1,14 +1,19 @@
 //! The guarded client: [`Client::get`] and [`Client::post`].
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use ipnet::IpNet;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use url::Url;
 
-use crate::net::error::{FetchError, NetError};
+use crate::net::error::{FetchError, NetError, RedirectProblem, classify, shown, shown_all};
+use crate::net::guard::{Guard, GuardedResolver, Scheme};
+use crate::urls::{URL_BYTES_MAX, authority};
 
 /// Most redirects that are followed unless told otherwise (`reference/connectors.md` A3).
 pub const REDIRECTS_MAX: u8 = 5;
@@ -16,6 +21,24 @@ pub const REDIRECTS_MAX: u8 = 5;
 pub const BODY_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Time for a whole exchange with its redirects unless told otherwise.
 pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time for name, connection and TLS handshake.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Tickets in the TLS session cache: eight for each of 8,192 hosts. With the library's default of 256 nothing resumed in a
+/// round over 200 hosts (`reference/stack.md` 4).
+const TLS_SESSIONS_MAX: usize = 8 * 8_192;
+/// How long an unused connection is kept: about as long as servers keep theirs.
+const POOL_IDLE: Duration = Duration::from_secs(60);
+/// Unused connections kept per host; deliveries to one inbox are in order, so few are needed.
+const POOL_IDLE_PER_HOST_MAX: usize = 4;
+/// Bytes of an answer to a POST that are kept, for receipts.
+const BODY_START_BYTES: usize = 512;
+/// Bytes of an answer to a POST that are read before the connection is given up.
+const POST_BODY_BYTES_MAX: usize = 64 * 1024;
+/// How long the body of an answer to a POST may hold up the worker.
+const POST_BODY_WAIT: Duration = Duration::from_secs(2);
+/// Headers of the caller that stay with the host they were meant for.
+const PRIVATE_HEADERS: &[&str] = &["authorization", "cookie", "proxy-authorization"];
 
 /// Makes the headers that sign a GET of exactly this URL; called once per hop, because a signature covers the URL.
 pub type SignHop = Arc<dyn Fn(&Url) -> Vec<(&'static str, String)> + Send + Sync>;
@@ -102,28 +125,226 @@ pub struct Posted {
 }
 
 /// The guarded client; cloning is cheap and shares connections and TLS sessions.
-#[derive(Clone)]
-pub struct Client {}
+#[derive(Debug, Clone)]
+pub struct Client {
+    guard: Arc<Guard>,
+    https: reqwest::Client,
+    http: reqwest::Client,
+}
 
 impl Client {
-    /// Makes the client.
-    pub fn new(_settings: &NetSettings) -> Result<Self, NetError> {
-        Ok(Self {})
+    /// Makes the client. Reads `extra_ca_file`, and nothing from the environment.
+    pub fn new(settings: &NetSettings) -> Result<Self, NetError> {
+        let guard = Arc::new(Guard::new(settings.allow_addresses.clone()));
+        let tls = tls_config(settings.extra_ca_file.as_deref())?;
+        let make = |scheme| one_client(&guard, scheme, tls.clone(), &settings.user_agent).map_err(NetError::Client);
+        Ok(Self { https: make(Scheme::Https)?, http: make(Scheme::Http)?, guard })
     }
 
-    /// Fetches, following redirects, each checked like the first URL. A status other than 2xx is not an error.
+    /// Fetches, following redirects, each checked like the first URL. A status other than 2xx is not an error; its body is
+    /// capped all the same.
     pub async fn get(&self, request: Get) -> Result<Fetched, FetchError> {
-        Err(FetchError::Shape { url: request.url.to_string() })
+        let limit = request.timeout;
+        match tokio::time::timeout(limit, self.follow(&request)).await {
+            Ok(result) => result,
+            Err(_) => Err(FetchError::Timeout { url: shown(&request.url), limit }),
+        }
     }
 
-    /// Posts `body`; follows no redirect. `timeout` covers everything up to the status.
+    /// Posts `body`; follows no redirect. `timeout` covers everything up to the status; the start of the body is taken as far
+    /// as it comes soon after.
     pub async fn post(
         &self,
         url: &Url,
-        _headers: Vec<(&'static str, String)>,
-        _body: Bytes,
-        _timeout: Duration,
+        headers: Vec<(&'static str, String)>,
+        body: Bytes,
+        timeout: Duration,
     ) -> Result<Posted, FetchError> {
-        Err(FetchError::Shape { url: url.to_string() })
+        let client = self.client_for(url, &[])?;
+        let headers = header_map(url, headers.iter().map(|(n, v)| (*n, v.as_str())))?;
+        let sending = client.post(url.clone()).headers(headers).body(body).send();
+        let response = match tokio::time::timeout(timeout, sending).await {
+            Ok(result) => result.map_err(|e| classify(e, url, &[]))?,
+            Err(_) => return Err(FetchError::Timeout { url: shown(url), limit: timeout }),
+        };
+        Ok(Posted {
+            status: response.status().as_u16(),
+            retry_after: response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok()).map(str::to_owned),
+            body_start: body_start(response).await,
+        })
+    }
+
+    async fn follow(&self, request: &Get) -> Result<Fetched, FetchError> {
+        let mut before: Vec<Url> = Vec::new();
+        let mut permanent = true;
+        let mut url = request.url.clone();
+        url.set_fragment(None);
+        loop {
+            let client = self.client_for(&url, &before)?;
+            let headers = hop_headers(request, &url)?;
+            let sending = client.get(url.clone()).headers(headers).send();
+            let response = sending.await.map_err(|e| classify(e, &url, &before))?;
+            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+                let permanent = permanent && !before.is_empty();
+                return read(response, url, permanent, request.bytes_max).await;
+            }
+            permanent &= matches!(response.status().as_u16(), 301 | 308);
+            let next = next_url(request, &before, &url, &response)?;
+            before.push(std::mem::replace(&mut url, next));
+        }
+    }
+
+    /// The client of the URL's scheme, after everything that can be checked before the name is resolved.
+    fn client_for(&self, url: &Url, before: &[Url]) -> Result<&reqwest::Client, FetchError> {
+        let Some(scheme) = Scheme::of(url) else {
+            let scheme = url.scheme().to_owned();
+            return Err(FetchError::Scheme { url: shown(url), scheme, chain: shown_all(before) });
+        };
+        if url.host().is_none() || !url.username().is_empty() || url.password().is_some() {
+            return Err(FetchError::Shape { url: shown(url) });
+        }
+        if let Some(address) = self.guard.forbidden_literal(scheme, url) {
+            return Err(FetchError::Forbidden { url: shown(url), address, scheme, chain: shown_all(before) });
+        }
+        Ok(match scheme {
+            Scheme::Https => &self.https,
+            Scheme::Http => &self.http,
+        })
     }
 }
+
+/// One client per scheme: its resolver knows the scheme, so "plain http only to listed addresses" holds where it connects.
+#[allow(clippy::disallowed_methods, reason = "this is the guarded client that all others must use")]
+fn one_client(
+    guard: &Arc<Guard>,
+    scheme: Scheme,
+    tls: rustls::ClientConfig,
+    user_agent: &str,
+) -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .https_only(scheme == Scheme::Https)
+        .dns_resolver(GuardedResolver { guard: Arc::clone(guard), scheme })
+        .user_agent(user_agent)
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .no_proxy()
+        .http1_only()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(POOL_IDLE)
+        .pool_max_idle_per_host(POOL_IDLE_PER_HOST_MAX)
+        .build()
+}
+
+fn tls_config(extra_ca_file: Option<&Path>) -> Result<rustls::ClientConfig, NetError> {
+    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(path) = extra_ca_file {
+        let unreadable = |source| NetError::ExtraCa { path: path.to_owned(), source };
+        let found: Vec<_> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(unreadable)?;
+        if found.is_empty() {
+            return Err(NetError::ExtraCaEmpty { path: path.to_owned() });
+        }
+        for certificate in found {
+            roots.add(certificate).map_err(NetError::Tls)?;
+        }
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(NetError::Tls)?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.resumption = rustls::client::Resumption::in_memory_sessions(TLS_SESSIONS_MAX);
+    Ok(config)
+}
+
+fn hop_headers(request: &Get, url: &Url) -> Result<HeaderMap, FetchError> {
+    let at_home = url.scheme() == request.url.scheme() && authority(url) == authority(&request.url);
+    let private = |name: &str| PRIVATE_HEADERS.iter().any(|p| p.eq_ignore_ascii_case(name));
+    let own = request.headers.iter().filter(|(n, _)| at_home || !private(n)).map(|(n, v)| (n.as_str(), v.as_str()));
+    let signed = request.sign.as_ref().map(|sign| sign(url)).unwrap_or_default();
+    let signed = signed.iter().map(|(n, v)| (*n, v.as_str()));
+    header_map(url, std::iter::once(("accept", request.accept.as_str())).chain(own).chain(signed))
+}
+
+fn header_map<'a>(url: &Url, headers: impl Iterator<Item = (&'a str, &'a str)>) -> Result<HeaderMap, FetchError> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
+            (Ok(name), Ok(value)) => map.append(name, value),
+            _ => return Err(FetchError::Header { url: shown(url), name: name.to_owned() }),
+        };
+    }
+    Ok(map)
+}
+
+/// Where a redirect leads, if it is one that is followed. Scheme and address are checked by the next hop.
+fn next_url(request: &Get, before: &[Url], url: &Url, response: &reqwest::Response) -> Result<Url, FetchError> {
+    let refuse = |next: Option<&Url>, problem| {
+        let chain = before.iter().chain([url]).chain(next).map(shown).collect();
+        FetchError::Redirects { chain, problem }
+    };
+    let location = response.headers().get(LOCATION).map(|v| String::from_utf8_lossy(v.as_bytes()).into_owned());
+    let next = location.filter(|l| l.len() <= URL_BYTES_MAX).and_then(|l| url.join(l.trim()).ok());
+    let Some(mut next) = next else {
+        return Err(refuse(None, RedirectProblem::NoLocation));
+    };
+    next.set_fragment(None);
+    if before.len() >= usize::from(request.redirects_max) {
+        return Err(refuse(Some(&next), RedirectProblem::TooMany));
+    }
+    if next == *url || before.contains(&next) {
+        return Err(refuse(Some(&next), RedirectProblem::Loop));
+    }
+    if request.same_host_redirects && authority(&next) != authority(&request.url) {
+        return Err(refuse(Some(&next), RedirectProblem::OtherHost));
+    }
+    Ok(next)
+}
+
+/// Reads the body piece by piece, each already decompressed, and stops at the cap; never holds more than the cap and a piece.
+async fn read(
+    mut response: reqwest::Response,
+    url: Url,
+    permanent_redirects: bool,
+    bytes_max: u64,
+) -> Result<Fetched, FetchError> {
+    let too_large = || FetchError::TooLarge { url: shown(&url), bytes_max };
+    if response.content_length().is_some_and(|n| n > bytes_max) {
+        return Err(too_large());
+    }
+    let status = response.status().as_u16();
+    let text = |v: &HeaderValue| v.to_str().map(str::to_owned).ok();
+    let headers = response.headers().iter().filter_map(|(n, v)| Some((n.as_str().to_owned(), text(v)?))).collect();
+    let cap = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+    let mut body = Vec::new();
+    while let Some(piece) = response.chunk().await.map_err(|e| classify(e, &url, &[]))? {
+        if piece.len() > cap.saturating_sub(body.len()) {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(Fetched { url, permanent_redirects, status, headers, body })
+}
+
+/// The first bytes of a body, lossy. The rest is read a little further, because a connection with an unread body cannot be
+/// used again. What goes wrong here is of no interest: the status is known.
+async fn body_start(mut response: reqwest::Response) -> String {
+    let mut start = Vec::new();
+    let mut seen = 0usize;
+    let reading = async {
+        while let Ok(Some(piece)) = response.chunk().await {
+            seen = seen.saturating_add(piece.len());
+            let room = BODY_START_BYTES.saturating_sub(start.len());
+            start.extend(piece.iter().take(room));
+            if seen > POST_BODY_BYTES_MAX {
+                break;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(POST_BODY_WAIT, reading).await;
+    String::from_utf8_lossy(&start).into_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,16 @@
 //! What can go wrong on the way out. Texts name the URL without its query, because queries carry tokens.
 
+use std::error::Error as StdError;
+use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use thiserror::Error;
+use url::Url;
+
+use crate::net::client::CONNECT_TIMEOUT;
+use crate::net::guard::{ResolveError, Scheme};
 
 /// Why the client could not be made.
 #[derive(Debug, Error)]
@@ -36,16 +43,16 @@ pub enum NetError {
 pub enum FetchError {
     /// The host is, or resolves only to, addresses that may not be reached.
     #[error(
-        "{url}: {address} may not be reached {scheme_rule}; if it is yours, add its range to net.allow_addresses{after}",
+        "{url}: {address} may not be reached over {scheme}; if it is yours, add the range to net.allow_addresses{after}",
         after = after(chain)
     )]
     Forbidden {
         /// What was asked for.
         url: String,
         /// The address that was refused.
-        address: std::net::IpAddr,
-        /// Which rule refused it.
-        scheme_rule: &'static str,
+        address: IpAddr,
+        /// How it was to be reached: plain http may reach only listed ranges.
+        scheme: Scheme,
         /// The URLs that redirected here, first to last; empty when there was no redirect.
         chain: Vec<String>,
     },
@@ -80,7 +87,7 @@ pub enum FetchError {
         url: String,
         /// What the resolver says.
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// No connection.
     #[error("{url}: cannot connect; the server may be down, or a firewall is between")]
@@ -169,4 +176,60 @@ impl FetchError {
 
 fn after(chain: &[String]) -> String {
     if chain.is_empty() { String::new() } else { format!(" (redirected from {})", chain.join(" → ")) }
+}
+
+/// A URL as errors and logs may show it: without query, fragment, user name and password.
+pub fn shown(url: &Url) -> String {
+    let mut url = url.clone();
+    let query = url.query().is_some();
+    url.set_query(None);
+    url.set_fragment(None);
+    // Fails only for URLs that cannot have a user name.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+    if query { format!("{url}?…") } else { url.into() }
+}
+
+pub(super) fn shown_all(urls: &[Url]) -> Vec<String> {
+    urls.iter().map(shown).collect()
+}
+
+/// What a reqwest error means here. The causes that matter hide in its chain of sources.
+pub(super) fn classify(error: reqwest::Error, asked: &Url, before: &[Url]) -> FetchError {
+    let url = shown(asked);
+    let source = error.without_url();
+    match find::<ResolveError>(&source) {
+        Some(ResolveError::Forbidden(address)) => {
+            let scheme = Scheme::of(asked).unwrap_or(Scheme::Https);
+            return FetchError::Forbidden { url, address: *address, scheme, chain: shown_all(before) };
+        }
+        Some(ResolveError::Lookup(e)) => {
+            return FetchError::Dns { url, source: io::Error::new(e.kind(), e.to_string()) };
+        }
+        None => {}
+    }
+    if find::<rustls::Error>(&source).is_some() {
+        FetchError::Tls { url, source }
+    } else if source.is_timeout() {
+        FetchError::Timeout { url, limit: CONNECT_TIMEOUT }
+    } else if source.is_connect() {
+        FetchError::Connect { url, source }
+    } else {
+        FetchError::Protocol { url, source }
+    }
+}
+
+/// The first error of type `T` in the chain. An `io::Error` hides the error that it wraps from `source()`.
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(e) = next {
+        if let Some(found) = e.downcast_ref::<T>() {
+            return Some(found);
+        }
+        let wrapped = e.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if let Some(found) = wrapped.and_then(|w| find::<T>(w)) {
+            return Some(found);
+        }
+        next = e.source();
+    }
+    None
 }

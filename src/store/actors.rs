@@ -130,6 +130,12 @@ pub fn by_id(db: &mut Db<'_>, id: ActorId) -> Queried<Option<Actor>> {
     found.map(|(actor, agency)| complete(db, actor, agency)).transpose()
 }
 
+/// Whether there is an actor with that id.
+pub fn exists(db: &mut Db<'_>, id: ActorId) -> Queried<bool> {
+    let n: i64 = on!(db, c => actors::table.filter(actors::id.eq(id)).count().get_result(c))?;
+    Ok(n > 0)
+}
+
 /// The actor with that handle.
 pub fn by_handle(db: &mut Db<'_>, handle: &str) -> Queried<Option<Actor>> {
     let id: Option<ActorId> =

@@ -46,6 +46,8 @@ pub struct ItemRow {
     pub gone_at: Option<Timestamp>,
     /// When its page is looked at next.
     pub gone_check_at: Option<Timestamp>,
+    /// A person here withdrew its post.
+    pub withdrawn_here: bool,
 }
 
 /// Where an item is in its life.
@@ -165,6 +167,21 @@ pub fn set_state_of_post(db: &mut Db<'_>, post: PostId, state: ItemState) -> Que
         .set(items::state.eq(state.name()))
         .execute(c))
     .map(|_| ())
+}
+
+/// Marks the items of a post as withdrawn by a person here.
+pub fn mark_withdrawn_here(db: &mut Db<'_>, post: PostId) -> Queried<()> {
+    on!(db, c => diesel::update(items::table.filter(items::post_id.eq(Some(post))))
+        .set(items::withdrawn_here.eq(true))
+        .execute(c))
+    .map(|_| ())
+}
+
+/// Whether a source ever had an item.
+pub fn any_of_source(db: &mut Db<'_>, source: SourceId) -> Queried<bool> {
+    let found: Option<ItemId> =
+        on!(db, c => items::table.filter(items::source_id.eq(source)).select(items::id).first(c).optional())?;
+    Ok(found.is_some())
 }
 
 /// Notes another id under which a source knows an item.

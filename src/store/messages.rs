@@ -77,3 +77,15 @@ pub fn delete_of_author(db: &mut Db<'_>, author: &str, at: Timestamp) -> Queried
 pub fn latest(db: &mut Db<'_>, limit: i64) -> Queried<Vec<MessageRow>> {
     on!(db, c => messages::table.order((messages::received_at.desc(), messages::id.desc())).limit(limit).load(c))
 }
+
+/// The messages that a remote object became: one for each actor of ours that it speaks to.
+pub fn by_url(db: &mut Db<'_>, url: &str) -> Queried<Vec<MessageRow>> {
+    on!(db, c => messages::table.filter(messages::url.eq(url)).load(c))
+}
+
+/// Whether we keep anything that `author` wrote.
+pub fn any_by(db: &mut Db<'_>, author: &str) -> Queried<bool> {
+    let found: Option<MessageId> =
+        on!(db, c => messages::table.filter(messages::author_url.eq(author)).select(messages::id).first(c).optional())?;
+    Ok(found.is_some())
+}

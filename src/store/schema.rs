@@ -60,6 +60,9 @@ diesel::table! {
         created_at -> BigInt,
         etag -> Nullable<Text>,
         last_modified -> Nullable<Text>,
+        reader -> Integer,
+        politeness -> Nullable<Text>,
+        usual_interval -> Nullable<BigInt>,
         baseline_at -> Nullable<BigInt>,
         polled_at -> Nullable<BigInt>,
         ok_at -> Nullable<BigInt>,
@@ -91,6 +94,7 @@ diesel::table! {
         edits_count -> Integer,
         gone_at -> Nullable<BigInt>,
         gone_check_at -> Nullable<BigInt>,
+        withdrawn_here -> Bool,
     }
 }
 

@@ -54,6 +54,12 @@ pub struct Progress {
     pub etag: Option<String>,
     /// `Last-Modified`, byte for byte.
     pub last_modified: Option<String>,
+    /// Version of the reader that the validators were got with.
+    pub reader: i32,
+    /// What the last document that was read asked of those who poll it, as JSON.
+    pub politeness: Option<String>,
+    /// The usual time between items, in milliseconds.
+    pub usual_interval: Option<i64>,
     /// When the first poll stored what was there already.
     pub baseline_at: Option<Timestamp>,
     /// When it was last polled.
@@ -101,6 +107,7 @@ pub fn upsert(db: &mut Db<'_>, source: &Source, provisioned: bool, now: Timestam
                 sources::settings.eq(&settings),
                 sources::provisioned.eq(provisioned),
                 sources::created_at.eq(now),
+                sources::reader.eq(0),
                 sources::failures.eq(0),
                 sources::due_at.eq(now),
                 sources::lease_until.eq(0),

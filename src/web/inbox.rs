@@ -9,13 +9,12 @@ use bytes::Bytes;
 
 use crate::flow::{Gateway, receive};
 use crate::ids::ActorId;
+use crate::inbox::INBOX_BODY_BYTES_MAX;
 use crate::web::hosts::Directory;
 use crate::web::negotiate::is_activity;
 use crate::web::problem::Problem;
 use crate::web::routes::number;
 
-/// Largest body that an inbox reads, in bytes: what Mastodon takes (`reference/federation.md` 6.1).
-pub const INBOX_BODY_BYTES_MAX: usize = 1024 * 1024;
 /// Time for the body to arrive; Mastodon itself gives up writing after 10 s.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 

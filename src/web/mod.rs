@@ -40,7 +40,6 @@ use actix_web::{App, HttpServer};
 
 use crate::flow::{Gateway, Shared};
 use crate::web::hosts::Directory;
-use crate::web::problem::Problem;
 use crate::web::routes::{postable, readable};
 
 /// How long an idle connection is kept: longer than proxies keep theirs (60 s at nginx), so that the proxy closes first.
@@ -53,15 +52,6 @@ const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECTIONS_PER_WORKER_MAX: usize = 10_000;
 /// Time for requests in hand to finish when the server is stopped.
 const SHUTDOWN_S: u64 = 10;
-
-/// What a server answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Surface {
-    /// All that is public.
-    All,
-    /// Health only: for a process without the role `web`.
-    Health,
-}
 
 /// What the handlers share; cheap to clone.
 #[derive(Clone)]
@@ -76,14 +66,10 @@ impl Shelf {
         Self { directory: Data::new(Directory::new(gateway.clone())), gateway: Data::from(gateway) }
     }
 
-    /// The shared data and the routes of `surface`. [`hosts::check`] and [`entry::enter`] are to be wrapped around the app.
-    pub fn configure(&self, surface: Surface, config: &mut ServiceConfig) {
+    /// The shared data and the routes. [`hosts::check`] and [`entry::enter`] are to be wrapped around the app.
+    pub fn configure(&self, config: &mut ServiceConfig) {
         config.app_data(self.gateway.clone()).app_data(self.directory.clone());
         config.service(readable("/health/live", health::live)).service(readable("/health/ready", health::ready));
-        if surface == Surface::Health {
-            config.default_service(web::to(|| async { Err::<&str, _>(Problem::NotFound) }));
-            return;
-        }
         for_servers(config);
         for_people(config);
         config.default_service(web::to(pages::nothing));
@@ -124,27 +110,15 @@ fn for_people(config: &mut ServiceConfig) {
         .service(readable("/robots.txt", discovery::robots));
 }
 
-/// A server that listens; it answers once it is polled or spawned.
-pub struct Listening {
-    /// The server; stop it through [`Server::handle`].
-    pub server: Server,
-    /// Where it listens: the ports that the system chose, where 0 was asked for.
-    pub addresses: Vec<SocketAddr>,
-}
-
-/// Binds `listen` and makes the server; `workers` is one per core when not given. It handles no signals: whoever runs it stops
-/// it through its handle, and then requests in hand have 10 seconds.
-pub fn serve(
-    gateway: Shared,
-    listen: &[SocketAddr],
-    workers: Option<usize>,
-    surface: Surface,
-) -> io::Result<Listening> {
+/// Binds `listen` and makes the server, which answers once it is polled or spawned; `workers` is one per core when not given.
+/// Gives also the addresses that it is bound to: the ports that the system chose, where 0 was asked for. It handles no signals:
+/// whoever runs it stops it through [`Server::handle`], and then requests in hand have 10 seconds.
+pub fn serve(gateway: Shared, listen: &[SocketAddr], workers: Option<usize>) -> io::Result<(Server, Vec<SocketAddr>)> {
     let shelf = Shelf::new(gateway);
     let mut server = HttpServer::new(move || {
         let shelf = shelf.clone();
         App::new()
-            .configure(move |config| shelf.configure(surface, config))
+            .configure(move |config| shelf.configure(config))
             .wrap(Compress::default())
             .wrap(from_fn(hosts::check))
             .wrap(from_fn(entry::enter))
@@ -162,7 +136,7 @@ pub fn serve(
         server = server.bind(address)?;
     }
     let addresses = server.addrs();
-    Ok(Listening { server: server.run(), addresses })
+    Ok((server.run(), addresses))
 }
 
 #[cfg(test)]

@@ -54,6 +54,9 @@ CREATE TABLE sources (
   created_at BIGINT NOT NULL,
   etag TEXT,
   last_modified TEXT,
+  reader INTEGER NOT NULL DEFAULT 0,
+  politeness TEXT,
+  usual_interval BIGINT,
   baseline_at BIGINT,
   polled_at BIGINT,
   ok_at BIGINT,
@@ -84,6 +87,7 @@ CREATE TABLE items (
   edits_count INTEGER NOT NULL DEFAULT 0,
   gone_at BIGINT,
   gone_check_at BIGINT,
+  withdrawn_here BOOLEAN NOT NULL DEFAULT FALSE,
   UNIQUE (source_id, source_key)
 );
 CREATE INDEX items_url ON items (canonical_url);

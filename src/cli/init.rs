@@ -1,0 +1,46 @@
+//! `heraut init`.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use crate::cli::output;
+use crate::config::starter;
+use crate::urls::Base;
+use crate::vault::MasterKey;
+
+/// `heraut init`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The root of every id that will be minted; choose it once.
+    #[arg(long, value_name = "URL", default_value = "https://social.example.nl")]
+    public_url: String,
+}
+
+/// Writes the configuration and the master key beside it. Refuses to overwrite either.
+pub fn run(config: &Path, arguments: &Arguments) -> anyhow::Result<()> {
+    Base::parse(&arguments.public_url).context("--public-url")?;
+    let folder = config.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let key = folder.join("master.key");
+    for file in [config, &key] {
+        if file.exists() {
+            bail!("{} exists and is not overwritten; move it away, or give another file with --config", file.display());
+        }
+    }
+    std::fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(config)
+        .with_context(|| format!("{} cannot be written", config.display()))?;
+    file.write_all(starter(&arguments.public_url).as_bytes())
+        .with_context(|| format!("{} cannot be written", config.display()))?;
+    MasterKey::generate()?.write_new(&key)?;
+    output::line(format!("wrote {}", config.display()));
+    output::line(format!("wrote {} (keep a copy of it apart from the database)", key.display()));
+    output::line("next: set server.public_url, add an agency, an actor and a source, then run `heraut check`");
+    Ok(())
+}

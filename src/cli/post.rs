@@ -1,0 +1,174 @@
+//! `heraut post`.
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::cli::{open, output, who};
+use crate::flow::{Gateway, review};
+use crate::ids::PostId;
+use crate::post::text::plain;
+use crate::post::{HoldReason, PostState};
+use crate::store::posts::{self, Change, PendingChange, Post};
+use crate::store::{Db, reactions, sources};
+
+/// `heraut post`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the newest posts in any state.
+    List {
+        /// Only those that are held.
+        #[arg(long)]
+        held: bool,
+        /// At most so many.
+        #[arg(long, default_value_t = 50)]
+        limit: i64,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a post.
+    Show {
+        /// Its number.
+        post: PostId,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Release what a person has to release.
+    Release(Release),
+    /// Withdraw a post: a Delete goes to everyone who was owed it.
+    Withdraw {
+        /// Its number.
+        post: PostId,
+    },
+}
+
+/// `heraut post release`.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Release {
+    /// The numbers of the posts.
+    posts: Vec<PostId>,
+    /// All posts of this source that are held for a person.
+    #[arg(long, value_name = "NAME")]
+    source: Option<String>,
+}
+
+/// Runs the command.
+pub async fn run(config: &Path, command: Command) -> anyhow::Result<()> {
+    let gateway = open(config).await?;
+    match command {
+        Command::List { held, limit, json } => list(&gateway, held, limit, json).await,
+        Command::Show { post, json } => show(&gateway, post, json).await,
+        Command::Release(release) => run_release(&gateway, release).await,
+        Command::Withdraw { post } => {
+            review::withdraw(&gateway, post, &who()).await?;
+            output::line(format!("post {post} is withdrawn"));
+            Ok(())
+        }
+    }
+}
+
+async fn run_release(gateway: &Gateway, release: Release) -> anyhow::Result<()> {
+    let posts = match release.source {
+        Some(name) => held_of_source(gateway, name).await?,
+        None => release.posts,
+    };
+    for post in posts {
+        review::release(gateway, post, &who()).await?;
+        output::line(format!("post {post} is released"));
+    }
+    Ok(())
+}
+
+async fn held_of_source(gateway: &Gateway, name: String) -> anyhow::Result<Vec<PostId>> {
+    let wanted = name.clone();
+    let source = gateway.store.read("read a source", move |db| sources::by_name(db, &wanted)).await?;
+    let source = source
+        .with_context(|| format!("there is no source `{name}`; `heraut source list` shows those that there are"))?;
+    let held = gateway.store.read("list held posts", move |db| posts::held(db, Some(source.id))).await?;
+    let waits_for_a_person = |post: &Post| post.state != PostState::Held(HoldReason::Unverified);
+    Ok(held.iter().filter(|post| waits_for_a_person(post)).map(|post| post.id).collect())
+}
+
+/// A post with what waits for it.
+type Row = (Post, Option<PendingChange>);
+
+fn describe(gateway: &Gateway, (post, change): &Row) -> Value {
+    let (state, explain) = state(post, change.as_ref());
+    json!({
+        "post": post.id,
+        "state": state,
+        "waits_for": explain,
+        "title": post.content.title,
+        "text": plain(&post.content.html),
+        "language": post.content.language,
+        "link": post.content.link,
+        "images": post.content.images,
+        "flags": post.content.flags,
+        "revision": post.revision,
+        "object": gateway.base.object(post.id),
+        "created_at": post.created_at.to_rfc3339(),
+        "published_at": post.published_at.map(|at| at.to_rfc3339()),
+        "updated_at": post.updated_at.map(|at| at.to_rfc3339()),
+    })
+}
+
+/// The state of a post in a word, and what would change it.
+fn state(post: &Post, change: Option<&PendingChange>) -> (&'static str, Option<String>) {
+    match (post.state, change) {
+        (PostState::Held(reason), _) => ("held", Some(reason.explain().to_owned())),
+        (PostState::Scheduled(at), _) => ("scheduled", Some(format!("it is published at {at}"))),
+        (PostState::Ready, _) => ("ready", Some("it is published within a second".to_owned())),
+        (PostState::Withdrawn(_), _) => ("withdrawn", None),
+        (PostState::Published(_), None) => ("published", None),
+        (PostState::Published(_), Some(pending)) => {
+            let what = if pending.change == Change::Withdraw { "its withdrawal" } else { "an edit" };
+            let why = pending.held.map_or("it is sent when its time has come", HoldReason::explain);
+            ("published", Some(format!("{what} waits: {why}")))
+        }
+    }
+}
+
+async fn list(gateway: &Gateway, held: bool, limit: i64, json: bool) -> anyhow::Result<()> {
+    let load = move |db: &mut Db<'_>| {
+        let found = if held { posts::held(db, None)? } else { posts::latest(db, limit)? };
+        found.into_iter().map(|post| Ok((posts::change(db, post.id)?, post))).collect()
+    };
+    let rows: Vec<(Option<PendingChange>, Post)> = gateway.store.read("list posts", load).await?;
+    let rows: Vec<Row> = rows.into_iter().map(|(change, post)| (post, change)).collect();
+    if json {
+        return output::json(&rows.iter().map(|row| describe(gateway, row)).collect::<Vec<_>>());
+    }
+    let rows: Vec<_> = rows
+        .iter()
+        .map(|(post, change)| {
+            let (state, explain) = state(post, change.as_ref());
+            let title = post.content.title.clone().unwrap_or_else(|| plain(&post.content.html));
+            [post.id.to_string(), state.to_owned(), title.chars().take(60).collect(), explain.unwrap_or_default()]
+        })
+        .collect();
+    output::table(["POST", "STATE", "TITLE", "WAITS FOR"], &rows);
+    Ok(())
+}
+
+async fn show(gateway: &Gateway, id: PostId, json: bool) -> anyhow::Result<()> {
+    let load = move |db: &mut Db<'_>| Ok((posts::by_id(db, id)?, posts::change(db, id)?, reactions::counts(db, id)?));
+    let (post, change, counts) = gateway.store.read("read a post", load).await?;
+    let Some(post) = post else { bail!("there is no post {id}; `heraut post list` shows those that there are") };
+    let mut row = describe(gateway, &(post, change));
+    if let Some(object) = row.as_object_mut() {
+        object.insert("reactions".to_owned(), json!(counts.into_iter().collect::<std::collections::BTreeMap<_, _>>()));
+    }
+    if json {
+        return output::json(&row);
+    }
+    for (key, value) in row.as_object().into_iter().flatten() {
+        let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+        output::line(format!("{key:<12} {value}"));
+    }
+    Ok(())
+}

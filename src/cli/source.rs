@@ -1,0 +1,314 @@
+//! `heraut source`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use crate::actor::{Actor, Handle};
+use crate::app;
+use crate::cli::{actor, open, open_with, output};
+use crate::config::Config;
+use crate::flow::preview::{Origin, Preview, preview};
+use crate::flow::provision::{self, SourcePlan};
+use crate::flow::{Gateway, Shared, now, poll};
+use crate::ids::SourceId;
+use crate::net::Fetched;
+use crate::post::sanitize::sanitize;
+use crate::post::text::plain;
+use crate::source::schedule::Schedule;
+use crate::store::sources::{self, Progress, Settings, Source};
+use crate::store::{Db, actors};
+
+/// Largest file that `preview` reads, in bytes: as much as a poll reads.
+const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
+/// `heraut source`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a source, or change the one of that name.
+    Add(Add),
+    /// List the sources and how they are doing.
+    List {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show a source: its settings and where it stands.
+    Show {
+        /// Its name.
+        name: String,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the items read and the Notes that would be published. Publishes and stores nothing.
+    Preview {
+        /// The name of a source, or the URL of a feed, or a file.
+        what: String,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Poll a source now, also one that had stopped.
+    Poll {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// `heraut source add`.
+#[derive(Debug, Args)]
+pub struct Add {
+    /// Its name.
+    name: String,
+    /// The handle of the actor that it feeds.
+    #[arg(long)]
+    actor: String,
+    /// The kind of its connector.
+    #[arg(long, default_value = "feed")]
+    kind: String,
+    /// The URL to poll.
+    #[arg(long)]
+    url: Option<String>,
+    /// How often, for example 15m.
+    #[arg(long, default_value = "15m")]
+    every: String,
+    /// A further setting, KEY=VALUE.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+/// Runs the command.
+pub async fn run(config: &Path, command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Add(command) => add(&*open(config).await?, command).await,
+        Command::List { json } => list(&*open(config).await?, json).await,
+        Command::Show { name, json } => show(&*open(config).await?, &name, json).await,
+        Command::Preview { what, json } => show_preview(config, &what, json).await,
+        Command::Poll { name } => poll_now(&*open(config).await?, &name).await,
+    }
+}
+
+async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
+    let mut connector = Map::new();
+    connector.extend(command.url.map(|url| ("url".to_owned(), json!(url))));
+    for pair in &command.set {
+        let (key, value) = pair.split_once('=').with_context(|| format!("--set `{pair}` is not KEY=VALUE"))?;
+        connector.insert(key.to_owned(), json!(value));
+    }
+    let plan = SourcePlan {
+        name: command.name.clone(),
+        actor: Handle::parse(&command.actor)?,
+        kind: command.kind,
+        settings: Settings {
+            schedule: Schedule::every(&command.every)?,
+            policy: Default::default(),
+            compose: Default::default(),
+            language: None,
+            connector: Value::Object(connector),
+        },
+    };
+    let id = provision::source(gateway, plan, false).await?;
+    output::line(format!("source {} is {id}; next: `heraut source preview {}`", command.name, command.name));
+    Ok(())
+}
+
+async fn find(gateway: &Gateway, name: &str) -> anyhow::Result<Source> {
+    let wanted = name.to_owned();
+    let found = gateway.store.read("read a source", move |db| sources::by_name(db, &wanted)).await?;
+    match found {
+        Some(source) => Ok(source),
+        None => bail!("there is no source `{name}`; `heraut source list` shows those that there are"),
+    }
+}
+
+fn describe(source: &Source, handle: &str) -> Value {
+    json!({
+        "name": source.name,
+        "actor": handle,
+        "kind": source.kind,
+        "settings": source.settings.connector,
+        "schedule": source.settings.schedule,
+        "policy": source.settings.policy,
+        "compose": source.settings.compose,
+        "state": state(&source.progress),
+        "progress": source.progress,
+    })
+}
+
+fn state(progress: &Progress) -> String {
+    match (&progress.stopped, &progress.failure, progress.stale_since, progress.polled_at) {
+        (Some(reason), ..) => format!("stopped: {reason}"),
+        (None, Some(failure), ..) => format!("failing ({} in a row): {failure}", progress.failures),
+        (None, None, Some(since), _) => format!("stale since {since}"),
+        (None, None, None, None) => "not polled yet".to_owned(),
+        _ => "ok".to_owned(),
+    }
+}
+
+async fn list(gateway: &Gateway, json: bool) -> anyhow::Result<()> {
+    let load = |db: &mut Db<'_>| {
+        let all = sources::list(db)?;
+        let named = |db: &mut Db<'_>, source: Source| {
+            let handle = actors::by_id(db, source.actor_id)?.map(|actor| actor.handle.to_string()).unwrap_or_default();
+            Ok((source, handle))
+        };
+        all.into_iter().map(|source| named(db, source)).collect::<Result<Vec<_>, diesel::result::Error>>()
+    };
+    let rows = gateway.store.read("list sources", load).await?;
+    if json {
+        return output::json(&rows.iter().map(|(source, handle)| describe(source, handle)).collect::<Vec<_>>());
+    }
+    let rows: Vec<_> = rows
+        .into_iter()
+        .map(|(source, handle)| {
+            let polled = source.progress.polled_at.map_or_else(|| "never".to_owned(), |at| at.to_rfc3339());
+            [source.name, handle, source.kind, polled, state(&source.progress)]
+        })
+        .collect();
+    output::table(["NAME", "ACTOR", "KIND", "POLLED", "STATE"], &rows);
+    Ok(())
+}
+
+async fn show(gateway: &Gateway, name: &str, json: bool) -> anyhow::Result<()> {
+    let source = find(gateway, name).await?;
+    let actor = poll::load_actor(gateway, &source).await?;
+    let row = describe(&source, actor.handle.as_str());
+    if json {
+        return output::json(&row);
+    }
+    for (key, value) in row.as_object().into_iter().flatten() {
+        let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+        output::line(format!("{key:<9} {value}"));
+    }
+    Ok(())
+}
+
+async fn poll_now(gateway: &Gateway, name: &str) -> anyhow::Result<()> {
+    let source = find(gateway, name).await?;
+    let at = now();
+    let wanted = name.to_owned();
+    gateway.store.write("make a source due", move |db| sources::poll_now(db, &wanted, at)).await?;
+    output::line(format!("source {} is due now; `heraut serve` polls it within a second", source.name));
+    Ok(())
+}
+
+async fn show_preview(config: &Path, what: &str, json: bool) -> anyhow::Result<()> {
+    let place = Place::read(what);
+    let (gateway, _folder) = match (&place, config.exists()) {
+        (Place::Name(_), _) | (_, true) => (open_with(config).await?.0, None),
+        (_, false) => {
+            let (gateway, folder) = trial().await?;
+            (gateway, Some(folder))
+        }
+    };
+    let (source, actor, origin) = match place {
+        Place::Name(name) => {
+            let source = find(&gateway, &name).await?;
+            let actor = poll::load_actor(&gateway, &source).await?;
+            (source, actor, Origin::Fetch)
+        }
+        Place::Url(url) => {
+            let actor = any_actor(&gateway).await?;
+            (feed(&url, &actor)?, actor, Origin::Fetch)
+        }
+        Place::File(path) => {
+            let actor = any_actor(&gateway).await?;
+            let url = Url::parse("https://preview.invalid/")?;
+            (feed(&url, &actor)?, actor, Origin::File(read_file(&path, url)?))
+        }
+    };
+    let shown = preview(&gateway, &source, &actor, origin).await?;
+    if json {
+        return output::json(&shown);
+    }
+    print(&shown);
+    Ok(())
+}
+
+enum Place {
+    Name(String),
+    Url(Url),
+    File(PathBuf),
+}
+
+impl Place {
+    fn read(what: &str) -> Self {
+        match Url::parse(what) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") => Self::Url(url),
+            _ if Path::new(what).is_file() => Self::File(PathBuf::from(what)),
+            _ => Self::Name(what.to_owned()),
+        }
+    }
+}
+
+fn feed(url: &Url, actor: &Actor) -> anyhow::Result<Source> {
+    Ok(Source {
+        id: SourceId(0),
+        name: "preview".to_owned(),
+        actor_id: actor.id,
+        kind: "feed".to_owned(),
+        settings: Settings {
+            schedule: Schedule::every("15m")?,
+            policy: Default::default(),
+            compose: Default::default(),
+            language: None,
+            connector: json!({ "url": url.as_str() }),
+        },
+        progress: Progress::default(),
+    })
+}
+
+fn read_file(path: &Path, url: Url) -> anyhow::Result<Fetched> {
+    let size = std::fs::metadata(path).with_context(|| format!("{} cannot be read", path.display()))?.len();
+    if size > FILE_BYTES_MAX {
+        bail!("{} has {size} bytes; at most {FILE_BYTES_MAX} are read", path.display());
+    }
+    let body = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    Ok(Fetched { url, permanent_redirects: false, status: 200, headers: Vec::new(), body })
+}
+
+async fn any_actor(gateway: &Gateway) -> anyhow::Result<Actor> {
+    let all = gateway.store.read("list actors", actors::list).await?;
+    match all.into_iter().next() {
+        Some(actor) => Ok(actor),
+        None => actor::example(gateway).await,
+    }
+}
+
+/// A gateway in a folder of its own that goes away, for a preview where nothing is configured.
+async fn trial() -> anyhow::Result<(Shared, tempfile::TempDir)> {
+    let folder = tempfile::tempdir()?;
+    let text = "[server]\npublic_url = \"https://preview.invalid\"\n";
+    let config = Config::parse(text, folder.path())?;
+    let gateway = app::gateway_with(&config, crate::vault::MasterKey::generate()?)?;
+    app::provision(&gateway, &config).await?;
+    Ok((gateway, folder))
+}
+
+fn print(shown: &Preview) {
+    if let Some(title) = &shown.title {
+        output::line(format!("feed: {title}"));
+    }
+    for warning in &shown.warnings {
+        output::line(format!("note: {warning}"));
+    }
+    output::line(format!("{} items; what would be published:", shown.items.len()));
+    for post in &shown.posts {
+        output::line(String::new());
+        output::line(format!("── {} ({})", post.item, post.state));
+        let html = post.note.get("content").and_then(Value::as_str).unwrap_or_default();
+        let raw = heraut_connectors::item::RawHtml(html.to_owned());
+        output::line(plain(&sanitize(&raw, None)));
+        for image in post.note.get("attachment").and_then(Value::as_array).into_iter().flatten() {
+            let text = |key| image.get(key).and_then(Value::as_str).unwrap_or("no alternative text").to_owned();
+            output::line(format!("[image: {}] {}", text("name"), text("url")));
+        }
+        for flag in &post.flags {
+            output::line(format!("flag: {flag}"));
+        }
+    }
+}

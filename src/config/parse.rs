@@ -1,0 +1,325 @@
+//! From text to [`Config`]: section by section, then what must hold between them.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use ipnet::IpNet;
+use serde::Deserialize;
+use toml::{Table, Value};
+use url::{Host, Url};
+
+use crate::actor::{ActorKind, Handle, Language};
+use crate::config::error::Problem;
+use crate::config::secret::Secret;
+use crate::config::section::Section;
+use crate::config::types::{
+    ActorConfig, AgencyConfig, Config, Database, Delivery, Keys, Media, Net, Server, SourceConfig, Verification,
+};
+use crate::config::value::{
+    PERIOD_MAX, parse_domain, parse_name, parse_period, parse_picture_url, parse_range, place, to_json,
+};
+use crate::urls::Base;
+
+/// Most requests in flight at once: each takes a connection and a file descriptor, and 1,024 is the usual limit of those.
+pub const CONCURRENCY_MAX: usize = 1_024;
+/// Most threads that serve HTTP.
+pub const WORKERS_MAX: usize = 256;
+/// Shortest length of time in the configuration.
+const PERIOD_MIN: Duration = Duration::from_secs(1);
+/// Longest wait for one answer: longer ones hold a lease for nothing.
+const TIMEOUT_MAX: Duration = Duration::from_secs(300);
+/// Longest time between two polls.
+const EVERY_MAX: Duration = Duration::from_secs(7 * 86_400);
+
+const SECTIONS: &[&str] =
+    &["server", "database", "keys", "net", "media", "delivery", "verification", "agency", "actor", "source"];
+
+/// Reads the whole file, or says everything that is wrong with it.
+pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, Vec<Problem>> {
+    let mut root: Table = toml::from_str(text).map_err(|error| {
+        let at = error.span().map(|span| place(text, span.start)).unwrap_or_default();
+        vec![Problem { path: at, text: format!("{}; the file is to be TOML", error.message().trim()) }]
+    })?;
+    let mut problems = Vec::new();
+    for key in root.keys().filter(|k| !SECTIONS.contains(&k.as_str())) {
+        let text = format!("is not a section that is known; known are {}", SECTIONS.join(", "));
+        problems.push(Problem { path: key.clone(), text });
+    }
+    let p = &mut problems;
+    let mut table = |key: &str| root.remove(key);
+    let net = net(Section::new("net".into(), table("net"), p), dir);
+    let server = server(Section::new("server".into(), table("server"), p), &net);
+    let database = database(Section::new("database".into(), table("database"), p), dir);
+    let keys = keys(Section::new("keys".into(), table("keys"), p), dir);
+    let media = media(Section::new("media".into(), table("media"), p), dir);
+    let delivery = delivery(Section::new("delivery".into(), table("delivery"), p));
+    let verification = verification(Section::new("verification".into(), table("verification"), p));
+    let agencies = tables("agency", table("agency"), p);
+    let actors = tables("actor", table("actor"), p);
+    let sources = tables("source", table("source"), p);
+    references(("actor", &actors, "agency"), ("agency", &agencies, "name"), p);
+    references(("source", &sources, "actor"), ("actor", &actors, "handle"), p);
+    unique(("agency", &agencies, "name"), p);
+    unique(("actor", &actors, "handle"), p);
+    unique(("source", &sources, "name"), p);
+    let agencies = each("agency", agencies, p, agency);
+    let actors = each("actor", actors, p, actor);
+    let sources = each("source", sources, p, source);
+    match server {
+        Some(server) if problems.is_empty() => {
+            Ok(Config { server, database, keys, net, media, delivery, verification, agencies, actors, sources })
+        }
+        _ => Err(problems),
+    }
+}
+
+fn net(mut s: Section<'_>, dir: &Path) -> Net {
+    let net = Net {
+        allow_addresses: s.list("allow_addresses", Vec::new(), parse_range),
+        extra_ca_file: s.take::<PathBuf>("extra_ca_file").map(|p| dir.join(p)),
+    };
+    s.finish();
+    net
+}
+
+fn server(mut s: Section<'_>, net: &Net) -> Option<Server> {
+    let text: Option<String> = s.require("public_url", "\"https://social.example.nl\"");
+    let public_url = text.and_then(|text| match public_url(&text, net) {
+        Ok(base) => Some(base),
+        Err(problem) => {
+            s.problem("public_url", problem);
+            None
+        }
+    });
+    let address = |text: &str| {
+        text.parse::<SocketAddr>()
+            .map_err(|_| format!("`{text}` is not an address with a port; write for example 127.0.0.1:8080"))
+    };
+    let listen = s.list("listen", Server::listen_default(), address);
+    let metrics_listen = s.read("metrics_listen", address);
+    let trusted_proxies = s.list("trusted_proxies", Server::trusted_proxies_default(), parse_range);
+    let workers: Option<usize> = s.take("workers");
+    if workers.is_some_and(|n| !(1..=WORKERS_MAX).contains(&n)) {
+        s.problem("workers", format!("is to be from 1 to {WORKERS_MAX}"));
+    }
+    s.finish();
+    Some(Server { public_url: public_url?, listen, metrics_listen, trusted_proxies, workers })
+}
+
+fn public_url(text: &str, net: &Net) -> Result<Base, String> {
+    let base = Base::parse(text).map_err(|e| format!("{e}; write scheme and host only, https://social.example.nl"))?;
+    let url = Url::parse(text).map_err(|e| e.to_string())?;
+    if url.scheme() == "https" || literal_within(&url, &net.allow_addresses) {
+        return Ok(base);
+    }
+    Err(format!(
+        "`{text}` is plain http; use https, or for a trial on one machine an address inside net.allow_addresses, for \
+         example http://127.0.0.1:8080 with allow_addresses = [\"127.0.0.1/32\"]"
+    ))
+}
+
+fn literal_within(url: &Url, ranges: &[IpNet]) -> bool {
+    let address = match url.host() {
+        Some(Host::Ipv4(v4)) => IpAddr::V4(v4),
+        Some(Host::Ipv6(v6)) => IpAddr::V6(v6),
+        _ => return false,
+    };
+    ranges.iter().any(|net| net.contains(&address))
+}
+
+fn database(mut s: Section<'_>, dir: &Path) -> Database {
+    let default = Database::default();
+    let url = s.take::<String>("url").unwrap_or_else(|| default.url.expose().to_owned());
+    let url = if let Some(file) = url.strip_prefix("sqlite:") {
+        let file = file.strip_prefix("//").unwrap_or(file);
+        if file.is_empty() {
+            s.problem("url", "names no file; write for example sqlite:heraut.db");
+        }
+        if file == ":memory:" { url } else { format!("sqlite:{}", dir.join(file).display()) }
+    } else {
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            // The value is not repeated: it may hold a password.
+            s.problem("url", "is neither `sqlite:<file>` nor `postgres://<user>@<host>/<name>`");
+        }
+        url
+    };
+    s.finish();
+    Database { url: Secret::new(url) }
+}
+
+fn keys(mut s: Section<'_>, dir: &Path) -> Keys {
+    let file = s.take::<PathBuf>("master_key_file").unwrap_or_else(|| Keys::default().master_key_file);
+    s.finish();
+    Keys { master_key_file: dir.join(file), master_key: None }
+}
+
+fn media(mut s: Section<'_>, dir: &Path) -> Media {
+    let folder = s.take::<PathBuf>("dir").unwrap_or_else(|| Media::default().dir);
+    s.finish();
+    Media { dir: dir.join(folder) }
+}
+
+fn delivery(mut s: Section<'_>) -> Delivery {
+    let default = Delivery::default();
+    let concurrency = s.take("concurrency").unwrap_or(default.concurrency);
+    if !(1..=CONCURRENCY_MAX).contains(&concurrency) {
+        s.problem("concurrency", format!("is to be from 1 to {CONCURRENCY_MAX}"));
+    }
+    let timeout = s.period("timeout", default.timeout, PERIOD_MIN, TIMEOUT_MAX);
+    s.finish();
+    Delivery { concurrency, timeout }
+}
+
+fn verification(mut s: Section<'_>) -> Verification {
+    let default = Verification::default();
+    let recheck_every = s.period("recheck_every", default.recheck_every, PERIOD_MIN, PERIOD_MAX);
+    let grace = s.period("grace", default.grace, PERIOD_MIN, PERIOD_MAX);
+    if grace <= recheck_every {
+        s.problem("grace", "is to be longer than recheck_every, or every proof lapses before it is checked again");
+    }
+    s.finish();
+    Verification { recheck_every, grace }
+}
+
+fn agency(mut s: Section<'_>) -> Option<AgencyConfig> {
+    let name = s.require_read("name", "\"voorbeeldstad\"", parse_name);
+    let domain = s.require_read("domain", "\"voorbeeldstad.example\"", parse_domain);
+    s.finish();
+    Some(AgencyConfig { name: name?, domain: domain? })
+}
+
+/// One profile field as the file may write it.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "write each field as [\"Website\", \"https://example.nl\"] or { name = …, value = … }")]
+enum Field {
+    Pair(String, String),
+    Named { name: String, value: String },
+}
+
+fn actor(mut s: Section<'_>) -> Option<ActorConfig> {
+    let agency: Option<String> = s.require("agency", "\"voorbeeldstad\"");
+    let handle = s.require_read("handle", "\"nieuws\"", Handle::parse);
+    let handle_domain = s.read("handle_domain", parse_domain);
+    let kind: ActorKind = s.take("type").unwrap_or_default();
+    let language = s.read("language", Language::parse).or_else(|| Language::parse(LANGUAGE_DEFAULT).ok());
+    let name: Option<String> = s.take("name");
+    let summary: String = s.take("summary").unwrap_or_default();
+    let icon = s.read("icon", parse_picture_url);
+    let image = s.read("image", parse_picture_url);
+    let fields: Vec<Field> = s.take("fields").unwrap_or_default();
+    let fields = fields.into_iter().map(|f| match f {
+        Field::Pair(name, value) | Field::Named { name, value } => (name, value),
+    });
+    let discoverable = s.take("discoverable").unwrap_or(true);
+    let indexable = s.take("indexable").unwrap_or(true);
+    s.finish();
+    let handle = handle?;
+    Some(ActorConfig {
+        agency: agency?,
+        handle_domain,
+        kind,
+        language: language?,
+        name: name.unwrap_or_else(|| handle.as_str().to_owned()),
+        summary,
+        icon,
+        image,
+        fields: fields.collect(),
+        discoverable,
+        indexable,
+        handle,
+    })
+}
+
+/// Language of an actor that names none.
+const LANGUAGE_DEFAULT: &str = "nl";
+/// Zone of a source that names none.
+const ZONE_DEFAULT: Tz = Tz::Europe__Amsterdam;
+
+fn source(mut s: Section<'_>) -> Option<SourceConfig> {
+    let name = s.require_read("name", "\"persberichten\"", parse_name);
+    let actor = s.require_read("actor", "\"nieuws\"", Handle::parse);
+    let kind = s.require_read("kind", "\"feed\"", parse_name);
+    let every = s.read("every", |text| match parse_period(text)? {
+        period if period < PERIOD_MIN || period > EVERY_MAX => Err("is to be from 1s to 7d".to_owned()),
+        _ => Ok(text.to_owned()),
+    });
+    let cron: Option<String> = s.take("cron");
+    if every.is_some() && cron.is_some() {
+        s.problem("cron", "stands beside `every`; keep one of them");
+    }
+    let timezone = s.read("timezone", |text| {
+        text.parse::<Tz>().map_err(|_| format!("`{text}` is not a time zone; write for example Europe/Amsterdam"))
+    });
+    let language = s.read("language", Language::parse);
+    let policy: Table = s.take("policy").unwrap_or_default();
+    let compose: Table = s.take("compose").unwrap_or_default();
+    let settings = to_json(Value::Table(s.rest()));
+    Some(SourceConfig {
+        name: name?,
+        actor: actor?,
+        kind: kind?,
+        every,
+        cron,
+        timezone: timezone.unwrap_or(ZONE_DEFAULT),
+        language,
+        policy,
+        compose,
+        settings,
+    })
+}
+
+fn tables(key: &str, value: Option<Value>, problems: &mut Vec<Problem>) -> Vec<Value> {
+    match value {
+        None => Vec::new(),
+        Some(Value::Array(tables)) => tables,
+        Some(_) => {
+            problems.push(Problem { path: key.to_owned(), text: format!("is written as a list of tables, [[{key}]]") });
+            Vec::new()
+        }
+    }
+}
+
+fn each<T>(
+    key: &str,
+    tables: Vec<Value>,
+    problems: &mut Vec<Problem>,
+    read: impl Fn(Section<'_>) -> Option<T>,
+) -> Vec<T> {
+    let numbered = tables.into_iter().enumerate();
+    numbered.filter_map(|(i, table)| read(Section::new(format!("{key}[{i}]"), Some(table), problems))).collect()
+}
+
+/// A section name, its tables as written, and a key in them.
+type Column<'a> = (&'a str, &'a [Value], &'a str);
+
+/// The texts of a column with their place. What is absent or no text is reported where the table is read.
+fn texts<'a>((_, tables, key): Column<'a>) -> impl Iterator<Item = (usize, &'a str)> {
+    tables.iter().enumerate().filter_map(move |(i, table)| Some((i, table.get(key)?.as_str()?)))
+}
+
+fn references(from: Column<'_>, to: Column<'_>, problems: &mut Vec<Problem>) {
+    let there: BTreeSet<&str> = texts(to).map(|(_, text)| text).collect();
+    for (i, text) in texts(from).filter(|(_, text)| !there.contains(text)) {
+        let known = if there.is_empty() { "none at all".to_owned() } else { list(&there) };
+        let text = format!("no [[{}]] has the {} `{text}`; there is {known}", to.0, to.2);
+        problems.push(Problem { path: format!("{}[{i}].{}", from.0, from.2), text });
+    }
+}
+
+fn unique(column: Column<'_>, problems: &mut Vec<Problem>) {
+    let mut seen = BTreeSet::new();
+    for (i, text) in texts(column) {
+        if !seen.insert(text) {
+            let text = format!("`{text}` stands there twice; give each {} its own", column.0);
+            problems.push(Problem { path: format!("{}[{i}].{}", column.0, column.2), text });
+        }
+    }
+}
+
+fn list<T: Display>(items: &BTreeSet<T>) -> String {
+    items.iter().map(|i| format!("`{i}`")).collect::<Vec<_>>().join(", ")
+}

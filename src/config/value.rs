@@ -1,0 +1,116 @@
+//! Single values: lengths of time, ranges, domains, names.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde_json::Value;
+use url::Url;
+
+use crate::urls::{URL_BYTES_MAX, authority};
+
+/// Longest name of an agency or source, in characters.
+pub const NAME_CHARS_MAX: usize = 64;
+/// Longest length of time, ten years: more is a slip of the pen.
+pub const PERIOD_MAX: Duration = Duration::from_secs(10 * 366 * 86_400);
+
+/// Reads `90s`, `15m`, `24h`, `3d` and sums such as `1h30m`.
+pub(super) fn parse_period(text: &str) -> Result<Duration, String> {
+    let problem = || format!("`{text}` is not a length of time; write for example 90s, 15m, 24h or 3d");
+    let mut seconds = 0u64;
+    let mut rest = text.trim();
+    loop {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, after) = rest.split_at(digits);
+        let mut letters = after.chars();
+        let unit = match letters.next() {
+            Some('s') => 1,
+            Some('m') => 60,
+            Some('h') => 3_600,
+            Some('d') => 86_400,
+            _ => return Err(problem()),
+        };
+        let number: u64 = number.parse().map_err(|_| problem())?;
+        seconds = number.checked_mul(unit).and_then(|n| seconds.checked_add(n)).ok_or_else(problem)?;
+        rest = letters.as_str();
+        if rest.is_empty() {
+            break;
+        }
+    }
+    let period = Duration::from_secs(seconds);
+    if period > PERIOD_MAX { Err(problem()) } else { Ok(period) }
+}
+
+/// Writes a length of time as [`parse_period`] reads it, in the largest unit that divides it.
+pub(super) fn period_text(period: Duration) -> String {
+    let seconds = period.as_secs();
+    let units = [(86_400, 'd'), (3_600, 'h'), (60, 'm')];
+    match units.into_iter().find(|(size, _)| seconds > 0 && seconds.is_multiple_of(*size)) {
+        Some((size, unit)) => format!("{}{unit}", seconds / size),
+        None => format!("{seconds}s"),
+    }
+}
+
+/// Reads a range such as `10.1.2.0/24`, or a single address.
+pub(super) fn parse_range(text: &str) -> Result<IpNet, String> {
+    let single = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse::<IpNet>().or_else(|_| single()).map_err(|_| {
+        format!("`{text}` is neither an address nor a range; write for example 10.1.2.0/24 or 127.0.0.1/32")
+    })
+}
+
+/// Reads a host name, with a port where it has one, to lower case and punycode.
+pub(super) fn parse_domain(text: &str) -> Result<String, String> {
+    let bare =
+        |url: &Url| url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    let whole = !text.contains(['/', '\\', '@', '?', '#', ' ']);
+    match Url::parse(&format!("https://{text}/")) {
+        Ok(url) if whole && bare(&url) && url.host().is_some() => Ok(authority(&url)),
+        _ => Err(format!("`{text}` is not a domain; write it without https:// and path, for example example.nl")),
+    }
+}
+
+/// Reads an absolute http(s) URL of a picture.
+pub(super) fn parse_picture_url(text: &str) -> Result<String, String> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && text.len() <= URL_BYTES_MAX => Ok(text.to_owned()),
+        _ => Err(format!("`{text}` is not an absolute http or https URL")),
+    }
+}
+
+/// Reads the short name of an agency, source or kind: it stands in commands and URLs.
+pub(super) fn parse_name(text: &str) -> Result<String, String> {
+    let word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if text.is_empty() || text.chars().count() > NAME_CHARS_MAX || !text.chars().all(word) {
+        return Err(format!(
+            "`{text}` is not a short name; use 1 to {NAME_CHARS_MAX} letters, digits, hyphens, dots or underscores"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+/// A TOML value as JSON, for a connector. Dates become text; numbers that JSON has not become text too.
+pub(super) fn to_json(value: toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => Value::String(text),
+        toml::Value::Integer(number) => Value::from(number),
+        toml::Value::Float(number) => {
+            serde_json::Number::from_f64(number).map_or_else(|| Value::String(number.to_string()), Value::Number)
+        }
+        toml::Value::Boolean(truth) => Value::Bool(truth),
+        toml::Value::Datetime(date) => Value::String(date.to_string()),
+        toml::Value::Array(values) => values.into_iter().map(to_json).collect(),
+        toml::Value::Table(table) => Value::Object(table.into_iter().map(|(k, v)| (k, to_json(v))).collect()),
+    }
+}
+
+/// The place of a byte in a text as people count it: "line 3, column 7".
+pub(super) fn place(text: &str, byte: usize) -> String {
+    let before = text.get(..byte).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let mut place = String::new();
+    let _ = write!(place, "line {line}, column {column}");
+    place
+}

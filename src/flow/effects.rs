@@ -1,0 +1,326 @@
+//! Carries out what an inbound activity means, in one transaction.
+
+use std::sync::Arc;
+
+use crate::activity;
+use crate::flow::mint::Mint;
+use crate::flow::remote;
+use crate::flow::verify::with_causes;
+use crate::flow::{Gateway, now};
+use crate::ids::{ActivityId, ActorId, FollowerId, InboxId, MessageId, QuoteId, ReactionId};
+use crate::inbox::NoteIn;
+use crate::inbox::decide::{Effect, ReactionKind};
+use crate::inbox::remote::RemoteActor;
+use crate::post::sanitize::sanitize;
+use crate::store::activities::{self, ActivityRow};
+use crate::store::followers::{self, FollowerRow};
+use crate::store::messages::{self, MessageRow};
+use crate::store::reactions::{self, QuoteRow, ReactionRow};
+use crate::store::{Db, Queried, StoreError, actors, audit, deliveries, inboxes, remote as remote_store};
+use crate::time::Timestamp;
+use crate::urls::{ActorUrl, InboxUrl};
+
+/// An activity that arrived, with what it means.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    /// The id to remember against replays.
+    pub id: Option<String>,
+    /// A remote object that it deletes.
+    pub deleted: Option<String>,
+    /// What is to be done.
+    pub effects: Vec<Effect>,
+    /// Who sent it.
+    pub sender: RemoteActor,
+}
+
+/// An effect that needed a look elsewhere before it could be committed is looked after here; what proves wrong is dropped.
+pub async fn refresh(gateway: &Gateway, effects: &mut Vec<Effect>) {
+    let mut kept = Vec::with_capacity(effects.len());
+    for effect in effects.drain(..) {
+        match &effect {
+            Effect::MoveFollower { from, to } => match remote::actor(gateway, to, true).await {
+                Ok(target) if target.also_known_as.iter().any(|known| known == from.as_str()) => kept.push(effect),
+                Ok(_) => {
+                    tracing::info!(from = %from, to = %to, "a move is not believed: the new account does not name the old")
+                }
+                Err(error) => tracing::info!(to = %to, error = with_causes(&error), "a move cannot be checked"),
+            },
+            Effect::RefreshActor { actor } => {
+                if let Err(error) = remote::actor(gateway, actor, true).await {
+                    tracing::info!(actor = %actor, error = with_causes(&error), "a changed actor cannot be fetched");
+                }
+            }
+            _ => kept.push(effect),
+        }
+    }
+    *effects = kept;
+}
+
+/// Carries everything out, in one transaction: all of it or nothing, and nothing twice.
+pub async fn commit(gateway: &Gateway, arrivals: Vec<Arrival>) -> Result<(), StoreError> {
+    let plan = Arc::new((arrivals, gateway.base.clone(), gateway.mint.clone(), now()));
+    gateway
+        .store
+        .write("take an activity in", move |db| {
+            let (arrivals, base, mint, at) = &*plan;
+            arrivals
+                .iter()
+                .try_for_each(|arrival| Desk { db, base, mint, at: *at, sender: &arrival.sender }.take(arrival))
+        })
+        .await?;
+    gateway.wake.deliver.notify_one();
+    Ok(())
+}
+
+/// What the effects of one arrival share inside the transaction.
+struct Desk<'a, 'c> {
+    db: &'a mut Db<'c>,
+    base: &'a crate::urls::Base,
+    at: Timestamp,
+    sender: &'a RemoteActor,
+    mint: &'a Mint,
+}
+
+impl Desk<'_, '_> {
+    fn take(&mut self, arrival: &Arrival) -> Queried<()> {
+        // A valid signature shows that the host is back: what is owed to it need not wait for its turn.
+        inboxes::revive_host(self.db, &self.sender.url.authority(), self.at)?;
+        if let Some(id) = &arrival.id
+            && !remote_store::first_seen(self.db, id, self.at)?
+        {
+            return Ok(());
+        }
+        if let Some(object) = &arrival.deleted {
+            remote_store::note_deleted(self.db, object, self.at)?;
+        }
+        arrival.effects.iter().try_for_each(|effect| self.apply(effect))
+    }
+
+    fn apply(&mut self, effect: &Effect) -> Queried<()> {
+        match effect {
+            Effect::AddFollower { .. }
+            | Effect::RejectFollower { .. }
+            | Effect::RemoveFollower { .. }
+            | Effect::BlockFollower { .. }
+            | Effect::MoveFollower { .. }
+            | Effect::RemoveActorTraces { .. } => self.apply_to_followers(effect),
+            Effect::StoreMessage { note, actors, post, .. } => {
+                actors.iter().try_for_each(|actor| self.store_message(note, *actor, *post))
+            }
+            Effect::UpdateMessage { note, .. } => {
+                let html = sanitize(&note.content, None);
+                let at = note.updated.unwrap_or(self.at);
+                messages::edit(self.db, note.id.as_str(), note.attributed_to.as_str(), html.as_str(), at).map(|_| ())
+            }
+            Effect::DeleteMessage { object, .. } => {
+                messages::delete(self.db, object.as_str(), self.sender.url.as_str(), self.at).map(|_| ())
+            }
+            Effect::AddReaction { .. } | Effect::RemoveReaction { .. } | Effect::RemoveByActivity { .. } => {
+                self.apply_to_reactions(effect)
+            }
+            Effect::AnswerQuote { .. } => self.answer_quote(effect),
+            Effect::RecordReport { by, actors, posts, text } => {
+                let detail = format!("actors {actors:?}, posts {posts:?}: {}", text.clone().unwrap_or_default());
+                self.note(by.as_str(), "report.received", "desk".to_owned(), detail)
+            }
+            Effect::RefreshActor { .. } | Effect::FetchObject { .. } => Ok(()), // done before the transaction
+            Effect::Ignore(reason) => {
+                tracing::debug!(sender = %self.sender.url, reason = reason.name(), "an activity was ignored");
+                Ok(())
+            }
+        }
+    }
+
+    fn apply_to_followers(&mut self, effect: &Effect) -> Queried<()> {
+        match effect {
+            Effect::AddFollower { actor, follower, follow } => {
+                let inbox_id = self.delivery_inbox(self.sender)?;
+                let follow_id = follow.get("id").and_then(serde_json::Value::as_str).map(ToOwned::to_owned);
+                let row = FollowerRow {
+                    id: FollowerId(self.mint.next()),
+                    actor_id: *actor,
+                    url: follower.to_string(),
+                    host: follower.authority(),
+                    inbox_id,
+                    follow_id,
+                    created_at: self.at,
+                };
+                followers::unblock(self.db, *actor, follower.as_str())?;
+                followers::upsert(self.db, &row)?;
+                let Some(own) = actors::by_id(self.db, *actor)? else { return Ok(()) };
+                let id = ActivityId(self.mint.next());
+                let bytes = activity::accept_follow(&own, self.base, follow, id);
+                self.answer(*actor, id, "Accept", bytes)
+            }
+            Effect::RejectFollower { actor, follower, follow } => {
+                followers::remove(self.db, *actor, follower.as_str())?;
+                let Some(own) = actors::by_id(self.db, *actor)? else { return Ok(()) };
+                let id = ActivityId(self.mint.next());
+                let bytes = activity::reject_follow(&own, self.base, follow, id);
+                self.answer(*actor, id, "Reject", bytes)
+            }
+            Effect::RemoveFollower { actor, follower } => {
+                followers::remove(self.db, *actor, follower.as_str()).map(|_| ())
+            }
+            Effect::BlockFollower { actor, follower } => {
+                followers::block(self.db, *actor, follower.as_str(), self.at)?;
+                self.note(follower.as_str(), "follower.block", format!("actor:{actor}"), String::new())
+            }
+            Effect::MoveFollower { from, to } => self.move_follower(from, to),
+            Effect::RemoveActorTraces { actor } => {
+                followers::remove_everywhere(self.db, actor.as_str())?;
+                reactions::remove_of_author(self.db, actor.as_str())?;
+                messages::delete_of_author(self.db, actor.as_str(), self.at)?;
+                remote_store::remove(self.db, actor.as_str())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn apply_to_reactions(&mut self, effect: &Effect) -> Queried<()> {
+        match effect {
+            Effect::AddReaction { kind, post, by, activity } => {
+                let content = match kind {
+                    ReactionKind::Emoji(emoji) => Some(emoji.clone()),
+                    _ => None,
+                };
+                let row = ReactionRow {
+                    id: ReactionId(self.mint.next()),
+                    activity_url: activity.as_ref().map(ToString::to_string),
+                    kind: kind.name().to_owned(),
+                    post_id: *post,
+                    author_url: by.to_string(),
+                    content,
+                    created_at: self.at,
+                };
+                reactions::insert(self.db, &row)
+            }
+            Effect::RemoveReaction { activity, kind, post, by } => {
+                if let Some(activity) = activity
+                    && reactions::remove_by_activity(self.db, activity.as_str(), by.as_str())?
+                {
+                    return Ok(());
+                }
+                let kinds: &[&str] = match kind {
+                    ReactionKind::Like | ReactionKind::Emoji(_) => &["like", "emoji"],
+                    ReactionKind::Boost => &["boost"],
+                    ReactionKind::Quote => &["quote"],
+                };
+                match post {
+                    Some(post) => reactions::remove_kinds(self.db, *post, by.as_str(), kinds).map(|_| ()),
+                    None => Ok(()),
+                }
+            }
+            Effect::RemoveByActivity { activity, by } => {
+                followers::remove_by_follow(self.db, activity.as_str(), by.as_str())?;
+                reactions::remove_by_activity(self.db, activity.as_str(), by.as_str()).map(|_| ())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The inbox for posts to a remote actor: the shared one of its server when there is one.
+    fn delivery_inbox(&mut self, actor: &RemoteActor) -> Queried<InboxId> {
+        let url = actor.shared_inbox.as_ref().unwrap_or(&actor.inbox).clone();
+        self.inbox(&url)
+    }
+
+    fn inbox(&mut self, url: &InboxUrl) -> Queried<InboxId> {
+        let id = InboxId(self.mint.next());
+        inboxes::ensure(self.db, url, id, self.at)
+    }
+
+    /// Owes an answer to the sender's own inbox.
+    fn answer(&mut self, actor: ActorId, id: ActivityId, kind: &str, bytes: Vec<u8>) -> Queried<()> {
+        let row = ActivityRow { id, actor_id: actor, post_id: None, kind: kind.to_owned(), bytes, created_at: self.at };
+        activities::insert(self.db, &row)?;
+        let inbox = self.inbox(&self.sender.inbox.clone())?;
+        deliveries::owe(self.db, id, &[inbox], self.at)
+    }
+
+    fn store_message(&mut self, note: &NoteIn, actor: ActorId, post: Option<crate::ids::PostId>) -> Queried<()> {
+        if remote_store::is_deleted(self.db, note.id.as_str())? {
+            return Ok(()); // its Delete was faster
+        }
+        let row = MessageRow {
+            id: MessageId(self.mint.next()),
+            actor_id: actor,
+            post_id: post,
+            url: note.id.to_string(),
+            author_url: note.attributed_to.to_string(),
+            author_handle: self.sender.handle.clone(),
+            author_name: self.sender.name.clone().unwrap_or_else(|| self.sender.username.clone()),
+            html: sanitize(&note.content, None).as_str().to_owned(),
+            language: note.language.clone(),
+            visibility: note.visibility.name().to_owned(),
+            in_reply_to: note.in_reply_to.as_ref().map(ToString::to_string),
+            published_at: note.published.unwrap_or(self.at),
+            updated_at: note.updated,
+            deleted_at: None,
+            received_at: self.at,
+        };
+        messages::insert(self.db, &row)
+    }
+
+    fn move_follower(&mut self, from: &ActorUrl, to: &ActorUrl) -> Queried<()> {
+        let Some(target) = remote_store::by_url(self.db, to.as_str())? else { return Ok(()) };
+        let inbox_id = self.delivery_inbox(&target.actor)?;
+        for actor in followers::followed_by(self.db, from.as_str())? {
+            let row = FollowerRow {
+                id: FollowerId(self.mint.next()),
+                actor_id: actor,
+                url: to.to_string(),
+                host: to.authority(),
+                inbox_id,
+                follow_id: None,
+                created_at: self.at,
+            };
+            followers::upsert(self.db, &row)?;
+            followers::remove(self.db, actor, from.as_str())?;
+        }
+        Ok(())
+    }
+
+    fn answer_quote(&mut self, effect: &Effect) -> Queried<()> {
+        let Effect::AnswerQuote { post, actor, instrument, by, accept, request } = effect else { return Ok(()) };
+        let Some(own) = actors::by_id(self.db, *actor)? else { return Ok(()) };
+        let id = ActivityId(self.mint.next());
+        if !accept {
+            let bytes = activity::reject_quote(&own, self.base, request, id);
+            return self.answer(*actor, id, "Reject", bytes);
+        }
+        let row = QuoteRow {
+            id: QuoteId(self.mint.next()),
+            post_id: *post,
+            author_url: by.to_string(),
+            quote_url: instrument.to_string(),
+            revoked_at: None,
+            created_at: self.at,
+        };
+        let quote = reactions::authorize_quote(self.db, &row)?;
+        let bytes = activity::accept_quote(&own, self.base, request, quote, id);
+        let reaction = ReactionRow {
+            id: ReactionId(self.mint.next()),
+            activity_url: Some(instrument.to_string()),
+            kind: ReactionKind::Quote.name().to_owned(),
+            post_id: *post,
+            author_url: by.to_string(),
+            content: None,
+            created_at: self.at,
+        };
+        reactions::insert(self.db, &reaction)?;
+        self.answer(*actor, id, "Accept", bytes)
+    }
+
+    fn note(&mut self, who: &str, act: &str, subject: String, detail: String) -> Queried<()> {
+        let entry = audit::Entry {
+            id: crate::ids::AuditId(self.mint.next()),
+            at: self.at,
+            who: who.to_owned(),
+            act: act.to_owned(),
+            subject,
+            detail,
+        };
+        audit::add(self.db, &entry)
+    }
+}
