@@ -97,6 +97,7 @@ pub fn gateway_with(config: &Config, master: MasterKey) -> Result<Shared, AppErr
         media_dir,
         concurrency: config.delivery.concurrency,
         delivery_timeout: config.delivery.timeout,
+        lease: config.delivery.lease,
         proof_times: ProofTimes { recheck_every: config.verification.recheck_every, grace: config.verification.grace },
         allow_addresses: config.net.allow_addresses.clone(),
     };

@@ -21,6 +21,7 @@
 //! }
 //! ```
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -239,9 +240,13 @@ pub enum Unverified {
     },
 }
 
-/// Where the proof of an agency's actors stands.
+/// Where the proof of an agency's actors stands: always https, but for a domain that is an address (`127.0.0.1:8081`), which
+/// only a trial has and which no register knows. Plain http is still refused there by the guarded client, unless the address
+/// is inside `net.allow_addresses`.
 pub fn document_url(agency: &Agency) -> String {
-    format!("https://{}{PROOF_PATH}", agency.domain)
+    let host = agency.domain.rsplit_once(':').map_or(agency.domain.as_str(), |(host, _)| host);
+    let scheme = if host.parse::<Ipv4Addr>().is_ok() { "http" } else { "https" };
+    format!("{scheme}://{}{PROOF_PATH}", agency.domain)
 }
 
 /// Reads a proof document, bounded by [`PROOF_BYTES_MAX`] and [`PROOF_ENTRIES_MAX`]; accepts a single entry too.

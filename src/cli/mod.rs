@@ -4,6 +4,7 @@ mod actor;
 mod agency;
 mod check;
 mod deliveries;
+mod demo;
 mod init;
 mod message;
 pub mod output;
@@ -37,6 +38,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show it all: an agency's site, the gateway and a follower's server on this machine.
+    Demo(demo::Arguments),
     /// Run the gateway.
     Serve(serve::Arguments),
     /// Write a config.toml and a master key to start from; never overwrites.
@@ -79,7 +82,7 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let format = if arguments.log_json { LogFormat::Json } else { LogFormat::default() };
     let quiet = !matches!(arguments.command, Command::Serve(_));
-    let filter = environment::log_filter().or_else(|| quiet.then(|| "error".to_owned()));
+    let filter = environment::log_filter().or_else(|| quiet.then(|| "off".to_owned()));
     telemetry::init(format, filter.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(dispatch(arguments))
@@ -88,6 +91,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let config = arguments.config.as_path();
     match arguments.command {
+        Command::Demo(command) => demo::run(&command).await?,
         Command::Serve(command) => serve::run(config, &command).await?,
         Command::Init(command) => init::run(config, &command)?,
         Command::Check => return check::run(config).await,

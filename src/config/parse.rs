@@ -32,6 +32,8 @@ pub const WORKERS_MAX: usize = 256;
 const PERIOD_MIN: Duration = Duration::from_secs(1);
 /// Longest wait for one answer: longer ones hold a lease for nothing.
 const TIMEOUT_MAX: Duration = Duration::from_secs(300);
+/// Shortest lease of an inbox: shorter ones would cost more writes than deliveries.
+const LEASE_MIN: Duration = Duration::from_secs(5);
 /// Longest time between two polls.
 const EVERY_MAX: Duration = Duration::from_secs(7 * 86_400);
 
@@ -170,8 +172,12 @@ fn delivery(mut s: Section<'_>) -> Delivery {
         s.problem("concurrency", format!("is to be from 1 to {CONCURRENCY_MAX}"));
     }
     let timeout = s.period("timeout", default.timeout, PERIOD_MIN, TIMEOUT_MAX);
+    let lease = s.period("lease", default.lease, LEASE_MIN, TIMEOUT_MAX);
+    if lease < timeout * 2 {
+        s.problem("lease", "is to be at least twice `timeout`, or a delivery could outlive the lease of its inbox");
+    }
     s.finish();
-    Delivery { concurrency, timeout }
+    Delivery { concurrency, timeout, lease }
 }
 
 fn verification(mut s: Section<'_>) -> Verification {

@@ -27,7 +27,7 @@ fn one_key_is_enough_and_the_rest_are_defaults() {
     assert_eq!(config.database.url.expose(), "sqlite:/etc/heraut/heraut.db");
     assert_eq!(config.keys.master_key_file, Path::new("/etc/heraut/master.key"));
     assert_eq!(config.media.dir, Path::new("/etc/heraut/media"));
-    assert_eq!(config.delivery, Delivery { concurrency: 64, timeout: Duration::from_secs(20) });
+    assert_eq!(config.delivery, Delivery::default());
     assert!(config.agencies.is_empty() && config.actors.is_empty() && config.sources.is_empty());
 }
 

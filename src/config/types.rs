@@ -101,6 +101,9 @@ pub struct Delivery {
     /// Time for one POST.
     #[serde(serialize_with = "period")]
     pub timeout: Duration,
+    /// How long a process holds an inbox; what a killed process held is free again after this. At least twice `timeout`.
+    #[serde(serialize_with = "period")]
+    pub lease: Duration,
 }
 
 /// `[verification]`: how long a proof holds.
@@ -222,7 +225,7 @@ impl Default for Media {
 
 impl Default for Delivery {
     fn default() -> Self {
-        Self { concurrency: 64, timeout: Duration::from_secs(20) }
+        Self { concurrency: 64, timeout: Duration::from_secs(20), lease: Duration::from_secs(90) }
     }
 }
 

@@ -26,8 +26,6 @@ use crate::store::inboxes::{self, Failure, Leased};
 use crate::store::{StoreError, actors, proofs};
 use crate::time::Timestamp;
 
-/// How long a worker may hold an inbox; what a killed worker held is free again after this.
-pub const LEASE: Duration = Duration::from_secs(90);
 /// Inboxes leased in one statement.
 const LEASE_BATCH_MAX: usize = 64;
 /// Activities that are loaded for an inbox at once.
@@ -86,7 +84,8 @@ async fn lease(gateway: &Gateway, limit: usize) -> Result<Vec<Leased>, StoreErro
     if due.is_none_or(|at| at > now()) {
         return Ok(Vec::new());
     }
-    let lease = move |db: &mut crate::store::Db<'_>| inboxes::lease(db, now(), now().after(LEASE), limit);
+    let held = gateway.settings.lease;
+    let lease = move |db: &mut crate::store::Db<'_>| inboxes::lease(db, now(), now().after(held), limit);
     gateway.store.write("lease inboxes", lease).await
 }
 
@@ -100,13 +99,17 @@ struct Courier {
 
 /// What to do after one delivery.
 enum After {
-    NextOne,
+    /// The inbox answered: it is healthy, and the next one may be sent.
+    Answered,
+    /// Nothing was sent; the next one may be.
+    Skipped,
+    /// The inbox failed, or what happened cannot be recorded.
     LeaveInbox,
 }
 
 impl Courier {
     /// Sends an inbox what it is owed, until nothing is, it fails, or the lease is nearly over.
-    async fn serve(&self, inbox: Leased, stop: &Stop) {
+    async fn serve(&self, mut inbox: Leased, stop: &Stop) {
         let started = Instant::now();
         let Ok(url) = Url::parse(&inbox.url) else {
             tracing::error!(delivery.inbox = inbox.url, "an inbox in the database is not a URL; it is left alone");
@@ -124,13 +127,14 @@ impl Courier {
             };
             let last_batch = owed.len() < usize::try_from(OWED_BATCH_MAX).unwrap_or(usize::MAX);
             for delivery in owed {
-                let time_left = LEASE.saturating_sub(started.elapsed());
-                if stop.is_set() || time_left < self.gateway.settings.delivery_timeout * 2 {
+                let time_left = self.gateway.settings.lease.saturating_sub(started.elapsed());
+                if stop.is_set() || time_left < self.gateway.settings.delivery_timeout {
                     self.recorder.record(Record::Done { inbox: id, at: now() }).await;
                     return;
                 }
                 match self.deliver(&inbox, &url, delivery).await {
-                    After::NextOne => {}
+                    After::Skipped => {}
+                    After::Answered => (inbox.failures, inbox.failing_since, inbox.parked_at) = (0, None, None),
                     After::LeaveInbox => return,
                 }
             }
@@ -146,7 +150,7 @@ impl Courier {
             Ok(Ok(identity)) => identity,
             Ok(Err(why)) => {
                 let record = Record::Held { inbox: inbox.id, actor: owed.actor_id, why };
-                return if self.recorder.record(record).await { After::NextOne } else { After::LeaveInbox };
+                return if self.recorder.record(record).await { After::Skipped } else { After::LeaveInbox };
             }
             Err(error) => {
                 tracing::error!(error = &*error, "a delivery cannot be signed; it is tried again when the lease ends");
@@ -199,7 +203,7 @@ impl Courier {
             Outcome::Held(why) => Record::Held { inbox: inbox.id, actor: owed.actor_id, why },
         };
         self.hosts.succeeded(&inbox.host);
-        if self.recorder.record(record).await { After::NextOne } else { After::LeaveInbox }
+        if self.recorder.record(record).await { After::Answered } else { After::LeaveInbox }
     }
 
     fn failed(

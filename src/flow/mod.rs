@@ -65,6 +65,8 @@ pub struct FlowSettings {
     pub concurrency: usize,
     /// Time for one delivery.
     pub delivery_timeout: Duration,
+    /// How long a process holds an inbox while it delivers.
+    pub lease: Duration,
     /// How long a proof holds.
     pub proof_times: ProofTimes,
     /// Ranges that may be reached although they are not public.

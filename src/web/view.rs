@@ -1,12 +1,13 @@
 //! What pages show, made from what the store has. Nothing here reads anything.
 
 use askama::Template;
+use heraut_connectors::item::RawHtml;
 use url::Url;
 
 use crate::activity::extension;
 use crate::actor::Actor;
 use crate::actor::verification::{Proof, ProofTimes, VerifiedActor};
-use crate::post::sanitize::SafeHtml;
+use crate::post::sanitize::sanitize;
 use crate::post::text::{plain, shorten_plain};
 use crate::store::posts::Post;
 use crate::time::Timestamp;
@@ -310,8 +311,7 @@ fn without_first<'a>(html: &'a str, title: &str) -> Option<&'a str> {
 
 /// The text of safe HTML on one line, shortened.
 fn one_line(html: &str, chars_max: usize) -> String {
-    // A part of what was safe is safe, and all that is taken from it is its text.
-    let text = plain(&SafeHtml::trusted(html.to_owned()));
+    let text = plain(&sanitize(&RawHtml(html.to_owned()), None));
     shorten_plain(&words(&text), chars_max)
 }
 
