@@ -33,7 +33,7 @@ async fn pages_can_be_looked_at() {
     let wide = world.picture(Some("De rivier staat tot aan de kade"), &picture(1200, 675), (1200, 675)).await;
     let tall = world.picture(None, &picture(500, 700), (500, 700)).await;
     let title = "Hoog water verwacht: blijf weg van de kades";
-    let html = SafeHtml::trusted(format!("<p>{title}</p>{LONG}"));
+    let html = safe(&format!("<p>{title}</p>{LONG}"));
     let flood = Content { html, images: vec![wide, tall], ..content(title) };
     let post = world.post(PostState::Ready, flood.clone()).await;
     world.change(post, Change::Edit(flood)).await;

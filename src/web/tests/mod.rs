@@ -75,6 +75,7 @@ impl World {
                 media_dir: dir.path().to_owned(),
                 concurrency: 1,
                 delivery_timeout: Duration::from_secs(1),
+                lease: Duration::from_secs(60),
                 proof_times: ProofTimes {
                     recheck_every: Duration::from_secs(86_400),
                     grace: Duration::from_secs(86_400),
@@ -217,10 +218,15 @@ fn profile() -> Profile {
     }
 }
 
+/// HTML as our database has it.
+fn safe(html: &str) -> SafeHtml {
+    serde_json::from_value(serde_json::json!(html)).unwrap()
+}
+
 fn content(title: &str) -> Content {
     Content {
         title: Some(title.to_owned()),
-        html: SafeHtml::trusted(format!("<p>{title}</p><p>De tekst van het bericht.</p>")),
+        html: safe(&format!("<p>{title}</p><p>De tekst van het bericht.</p>")),
         language: Language::parse("nl").unwrap(),
         link: Some("https://www.agency.example/nieuws/1".to_owned()),
         hashtags: vec![Hashtag("HoogWater".to_owned())],
