@@ -49,6 +49,8 @@ impl Story<'_> {
         let note = self.publish(&actor).await?;
         self.edit(&note).await?;
         self.withdraw(&note).await?;
+        self.publish_again().await?;
+        self.receipts().await?;
         output::line("");
         tell("open", self.gateway.base.actor_page(actor.handle.as_str()));
         Ok(())
@@ -156,7 +158,22 @@ impl Story<'_> {
             bail!("GET {note} answers {status} with a {kind}, not 410 with a Tombstone");
         }
         tell("gone", format!("GET {note} answers {status} with a {kind}"));
-        self.receipts().await
+        Ok(())
+    }
+
+    async fn publish_again(&mut self) -> anyhow::Result<()> {
+        self.site.publish(Release {
+            slug: "uiterwaarden",
+            title: "Uiterwaarden weer open".to_owned(),
+            text: "<p>Het water zakt. Vanaf vandaag zijn de uiterwaarden weer open.</p>".to_owned(),
+            alt: "Een groene dijk langs de rivier onder een heldere lucht",
+            published: now(),
+            online: true,
+        });
+        let created = self.next("Create").await?;
+        let note = created.activity.pointer("/object/id").and_then(Value::as_str).context("the Create has no object id")?;
+        tell("news", format!("the agency publishes another one: Create {note}, signature verified"));
+        Ok(())
     }
 
     async fn receipts(&self) -> anyhow::Result<()> {
