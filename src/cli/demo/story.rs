@@ -16,7 +16,8 @@ use crate::cli::output;
 use crate::flow::{Gateway, now, verify};
 use crate::post::sanitize::sanitize;
 use crate::post::text::plain;
-use crate::store::{Db, actors, deliveries, sources};
+use crate::store::deliveries::{self, DeliveryState};
+use crate::store::{Db, actors, sources};
 
 /// How long any step may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -177,6 +178,11 @@ impl Story<'_> {
     }
 
     async fn receipts(&self) -> anyhow::Result<()> {
+        self.wait("the last receipt", async || {
+            let totals = self.gateway.store.read("count the demo's deliveries", deliveries::totals).await?;
+            Ok(!totals.iter().any(|(code, _)| *code == DeliveryState::Owed.code()))
+        })
+        .await?;
         let which = deliveries::Which { limit: 100, ..Default::default() };
         let read = move |db: &mut Db<'_>| deliveries::receipts(db, &which);
         let receipts = self.gateway.store.read("read the demo's receipts", read).await?;
