@@ -11,5 +11,10 @@
     clippy::print_stderr
 )]
 
+mod federation;
 mod harness;
+mod intake;
+mod objects;
+mod polling;
 mod publishing;
+mod verification;
