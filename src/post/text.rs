@@ -152,7 +152,7 @@ fn best_cut<'a>(lines: impl IntoIterator<Item = (&'a str, usize)>, chars_max: us
         }
         let room = chars_max - before;
         // Unicode's rules take quadratic time over some texts, so they see no more than they need.
-        let end = text.char_indices().nth(room + LOOK_AHEAD_CHARS).map_or(text.len(), |(at, _)| at);
+        let end = text.char_indices().nth(room.saturating_add(LOOK_AHEAD_CHARS)).map_or(text.len(), |(at, _)| at);
         let text = text.get(..end).unwrap_or(text);
         if let Some(at) = sentence::ends(text).into_iter().take_while(|at| *at <= room).last()
             && before + at >= chars_max / 2
