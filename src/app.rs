@@ -71,6 +71,23 @@ pub enum AppError {
         /// The system's words.
         problem: std::io::Error,
     },
+    /// Another process runs on the same SQLite file.
+    #[error(
+        "another `heraut serve` runs on this database (it holds {path}); SQLite is for one process: stop the other one, \
+         or move to PostgreSQL to run several"
+    )]
+    NotAlone {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The lock file cannot be made.
+    #[error("the lock file {path} cannot be made: {problem}; the folder of the database must be writable")]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// The system's words.
+        problem: std::io::Error,
+    },
     /// A task of the process ended when it should not have.
     #[error("the web server failed: {0}")]
     Web(std::io::Error),
@@ -178,6 +195,27 @@ pub fn source_plan(source: &SourceConfig) -> Result<SourcePlan, AppError> {
             connector: source.settings.clone(),
         },
     })
+}
+
+/// On SQLite, makes sure that this is the only process that serves this database, and frees what an earlier one held when it
+/// was killed: with nobody else there, nobody has to wait for its leases to end. On PostgreSQL leases end by themselves.
+/// The file stays locked for as long as it is open.
+pub async fn be_alone(gateway: &Gateway, config: &Config) -> Result<Option<std::fs::File>, AppError> {
+    let Some(database) = config.database.url.expose().strip_prefix("sqlite:") else { return Ok(None) };
+    let path = PathBuf::from(format!("{database}.lock"));
+    let file = std::fs::File::create(&path).map_err(|problem| AppError::Lock { path: path.clone(), problem })?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => return Err(AppError::NotAlone { path }),
+        Err(std::fs::TryLockError::Error(problem)) => return Err(AppError::Lock { path, problem }),
+    }
+    let free = |db: &mut crate::store::Db<'_>| {
+        crate::store::inboxes::free_all(db)?;
+        crate::store::sources::free_all(db)?;
+        crate::store::proofs::free_all(db)
+    };
+    gateway.store.write("free what an earlier process held", free).await?;
+    Ok(Some(file))
 }
 
 /// What a running process is: the addresses that it serves, and how to end it.
