@@ -5,6 +5,7 @@ mod withdraw;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use heraut_connectors::contract::Page;
 use heraut_connectors::item::Item;
@@ -40,6 +41,8 @@ pub struct Incoming {
     pub found: Option<(ItemRow, FoundBy)>,
     /// The post that came of it.
     pub post: Option<Post>,
+    /// What was found only by a URL that is no identity, and so is another item.
+    pub other: Option<ItemId>,
 }
 
 /// A decision with all that is needed to carry it out.
@@ -94,7 +97,7 @@ pub async fn look_up(gateway: &Gateway, source: &Source, page: &Page) -> Result<
                     let found = items::find(db, source, actor, item)?;
                     let post_id = found.as_ref().and_then(|(row, _)| row.post_id);
                     let post = post_id.map_or(Ok(None), |id| posts::by_id(db, id))?;
-                    Ok(Incoming { item: item.clone(), digest: digest(item), found, post })
+                    Ok(Incoming { item: item.clone(), digest: digest(item), found, post, other: None })
                 })
                 .collect()
         })
@@ -155,10 +158,12 @@ pub async fn take_in(
     let incoming = look_up(gateway, source, page).await?;
     let decisions = decide(&incoming, source, at);
     let mut tally = Tally::default();
+    let deadline = Instant::now() + picture::PAGE_WITHIN;
     let mut steps = Vec::with_capacity(incoming.len());
     for (incoming, decision) in incoming.into_iter().zip(decisions) {
+        let incoming = believed(incoming, &decision);
         let item_id = incoming.found.as_ref().map_or_else(|| ItemId(gateway.mint.next()), |(row, _)| row.id);
-        let step = prepare(gateway, source, actor, incoming, decision, item_id, at).await;
+        let step = prepare(gateway, source, actor, incoming, decision, item_id, (at, deadline)).await;
         count(&mut tally, &step);
         steps.push(step);
     }
@@ -176,6 +181,18 @@ pub async fn take_in(
         .await?;
     gateway.wake.publish.notify_one();
     Ok(tally)
+}
+
+/// What was found for an item, if the decision believes it. A URL that several items of a page share is no identity: then what
+/// was found by it is another item, and this one is new.
+fn believed(incoming: Incoming, decision: &Decision) -> Incoming {
+    let by_url = incoming.found.as_ref().is_some_and(|(_, by)| matches!(by, FoundBy::Url | FoundBy::OtherSource));
+    let doubled = matches!(decision.act, Act::Duplicate { .. });
+    if by_url && !decision.add_alias && !doubled {
+        let other = incoming.found.as_ref().map(|(row, _)| row.id);
+        return Incoming { found: None, post: None, other, ..incoming };
+    }
+    incoming
 }
 
 /// Two sources of one actor that say the same at the same time must make one post. SQLite has one writer anyhow.
@@ -197,7 +214,7 @@ async fn prepare(
     incoming: Incoming,
     decision: Decision,
     item_id: ItemId,
-    at: Timestamp,
+    times: (Timestamp, Instant),
 ) -> Step {
     let said = match decision.act {
         Act::New { .. } | Act::Edit | Act::EditLater { .. } | Act::ReviewEdit | Act::Revise { .. } | Act::Return => {
@@ -207,7 +224,7 @@ async fn prepare(
         _ => None,
     };
     let draft = match said {
-        Some(item) => Some(draft(gateway, source, actor, &item, incoming.post.as_ref(), &decision, at).await),
+        Some(item) => Some(draft(gateway, source, actor, &item, incoming.post.as_ref(), &decision, times).await),
         None => None,
     };
     Step { incoming, decision, item_id, own_id: ItemId(gateway.mint.next()), draft }
@@ -228,9 +245,9 @@ async fn draft(
     item: &Item,
     post: Option<&Post>,
     decision: &Decision,
-    at: Timestamp,
+    (at, deadline): (Timestamp, Instant),
 ) -> Draft {
-    let gathered = picture::gather(gateway, item, post).await;
+    let gathered = picture::gather(gateway, item, post, deadline).await;
     let mut content = compose_item(gateway, source, actor, item, gathered.images);
     content.flags.extend(gathered.problems);
     let state = admit(&mut content, item, decision, &source.settings.policy, at);
