@@ -12,9 +12,12 @@
 )]
 
 mod federation;
+mod following;
 mod harness;
 mod intake;
+mod messages;
 mod objects;
 mod polling;
 mod publishing;
+mod refusals;
 mod verification;
