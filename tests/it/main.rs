@@ -11,13 +11,16 @@
     clippy::print_stderr
 )]
 
+mod delivery;
 mod federation;
 mod following;
 mod harness;
 mod intake;
 mod messages;
+mod migrations;
 mod objects;
 mod polling;
 mod publishing;
 mod refusals;
+mod stores;
 mod verification;
