@@ -1,14 +1,143 @@
-//! HTTP in.
+//! HTTP in: what other servers and people ask of us. Reads through `store`, acts only through `flow`.
+//!
+//! | path | answers |
+//! |---|---|
+//! | `/.well-known/{webfinger,host-meta,host-meta.json,nodeinfo}`, `/nodeinfo/{2.0,2.1}` | [`discovery`] |
+//! | `/ap/a/{n}`, its collections, `/ap/o/{n}`, `/ap/x/{n}`, `/ap/q/{n}`, `/ap/instance` | [`activitypub`], [`outbox`] |
+//! | `/ap/inbox`, `/ap/a/{n}/inbox`, `/ap/instance/inbox` | [`inbox`] |
+//! | `/`, `/@name`, `/@name/{n}`, `/tags/{name}`, `/about-bot` | [`pages`] |
+//! | `/media/{n}.{extension}`, `/assets/…` | [`media`], [`assets`] |
+//! | `/health/live`, `/health/ready` | [`health`] |
+//!
+//! Every request passes [`entry`] (request id, security headers, log), [`hosts`] (is it for us?) and compression.
 
+pub mod activitypub;
+pub mod assets;
+pub mod caching;
+pub mod discovery;
+pub mod entry;
+pub mod health;
+pub mod hosts;
+pub mod inbox;
+pub mod media;
+pub mod negotiate;
+pub mod outbox;
+pub mod pages;
+pub mod problem;
+pub mod range;
+pub mod routes;
+pub mod texts;
+pub mod view;
+
+use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use crate::flow::Shared;
+use actix_web::dev::Server;
+use actix_web::middleware::{Compress, from_fn};
+use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::{App, HttpServer};
 
-/// Placeholder until the web branch lands.
-pub fn serve(
-    _gateway: Shared,
-    _listen: &[SocketAddr],
-    _workers: Option<usize>,
-) -> std::io::Result<(actix_web::dev::Server, Vec<SocketAddr>)> {
-    Err(std::io::Error::other("web"))
+use crate::flow::{Gateway, Shared};
+use crate::web::hosts::Directory;
+use crate::web::routes::{postable, readable};
+
+/// How long an idle connection is kept: longer than proxies keep theirs (60 s at nginx), so that the proxy closes first.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Time for the head of a request to arrive, so that nobody holds a connection by sending it slowly.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for a client to close after we have.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Open connections per worker; more wait in the backlog.
+const CONNECTIONS_PER_WORKER_MAX: usize = 10_000;
+/// Time for requests in hand to finish when the server is stopped.
+const SHUTDOWN_S: u64 = 10;
+
+/// What the handlers share; cheap to clone.
+#[derive(Clone)]
+pub struct Shelf {
+    gateway: Data<Gateway>,
+    directory: Data<Directory>,
 }
+
+impl Shelf {
+    /// For that gateway; one per process.
+    pub fn new(gateway: Shared) -> Self {
+        Self { directory: Data::new(Directory::new(gateway.clone())), gateway: Data::from(gateway) }
+    }
+
+    /// The shared data and the routes. [`hosts::check`] and [`entry::enter`] are to be wrapped around the app.
+    pub fn configure(&self, config: &mut ServiceConfig) {
+        config.app_data(self.gateway.clone()).app_data(self.directory.clone());
+        config.service(readable("/health/live", health::live)).service(readable("/health/ready", health::ready));
+        for_servers(config);
+        for_people(config);
+        config.default_service(web::to(pages::nothing));
+    }
+}
+
+fn for_servers(config: &mut ServiceConfig) {
+    config
+        .service(readable("/.well-known/webfinger", discovery::webfinger))
+        .service(readable("/.well-known/host-meta", discovery::host_meta))
+        .service(readable("/.well-known/host-meta.json", discovery::host_meta_as_json))
+        .service(readable("/.well-known/nodeinfo", discovery::nodeinfo_index))
+        .service(readable("/nodeinfo/{version}", discovery::nodeinfo))
+        .service(postable("/ap/inbox", inbox::shared))
+        .service(postable("/ap/instance/inbox", inbox::shared))
+        .service(postable("/ap/a/{n}/inbox", inbox::personal))
+        .service(readable("/ap/instance", activitypub::instance))
+        .service(readable("/ap/instance/{collection}", activitypub::instance_collection))
+        .service(readable("/ap/a/{n}", activitypub::actor))
+        .service(readable("/ap/a/{n}/outbox", outbox::outbox))
+        .service(readable("/ap/a/{n}/{collection}", activitypub::collection))
+        .service(readable("/ap/o/{n}", activitypub::object))
+        .service(readable("/ap/x/{n}", activitypub::stored_activity))
+        .service(readable("/ap/q/{n}", activitypub::quote));
+}
+
+fn for_people(config: &mut ServiceConfig) {
+    config
+        .service(readable("/", pages::index))
+        .service(readable("/@{name}", pages::actor))
+        .service(readable("/@{name}/{n}", pages::post))
+        .service(readable("/tags/{name}", pages::tag))
+        .service(readable("/about-bot", pages::about_bot))
+        .service(readable("/media/{n}.{extension}", media::file))
+        .service(readable("/assets/style.css", assets::style))
+        .service(readable("/assets/icon.svg", assets::icon))
+        .service(readable("/favicon.ico", assets::icon))
+        .service(readable("/robots.txt", discovery::robots));
+}
+
+/// Binds `listen` and makes the server, which answers once it is polled or spawned; `workers` is one per core when not given.
+/// Gives also the addresses that it is bound to: the ports that the system chose, where 0 was asked for. It handles no signals:
+/// whoever runs it stops it through [`Server::handle`], and then requests in hand have 10 seconds.
+pub fn serve(gateway: Shared, listen: &[SocketAddr], workers: Option<usize>) -> io::Result<(Server, Vec<SocketAddr>)> {
+    let shelf = Shelf::new(gateway);
+    let mut server = HttpServer::new(move || {
+        let shelf = shelf.clone();
+        App::new()
+            .configure(move |config| shelf.configure(config))
+            .wrap(Compress::default())
+            .wrap(from_fn(hosts::check))
+            .wrap(from_fn(entry::enter))
+    })
+    .keep_alive(KEEP_ALIVE)
+    .client_request_timeout(HEAD_TIMEOUT)
+    .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+    .max_connections(CONNECTIONS_PER_WORKER_MAX)
+    .shutdown_timeout(SHUTDOWN_S)
+    .disable_signals();
+    if let Some(workers) = workers {
+        server = server.workers(workers.max(1));
+    }
+    for address in listen {
+        server = server.bind(address)?;
+    }
+    let addresses = server.addrs();
+    Ok((server.run(), addresses))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,287 @@
+//! Pages for people: actors, posts, hashtags. No script, no cookie, no request to anyone else.
+//!
+//! A server that asks a page for the document is sent on with 303 to the id: the `id` in a document must equal the URL that it
+//! came from (`reference/federation.md` 5.3), so a page URL never answers a document itself. Every page names its id in `Link`
+//! and in its head.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use askama::Template;
+use serde::Deserialize;
+
+use crate::actor::Actor;
+use crate::actor::verification::Proof;
+use crate::flow::{Gateway, now};
+use crate::ids::PostId;
+use crate::store::posts::Post;
+use crate::store::{actors, posts, proofs};
+use crate::web::activitypub::{Standing, see_other, standing};
+use crate::web::caching::{self, Representation};
+use crate::web::negotiate::{Form, wanted};
+use crate::web::problem::Problem;
+use crate::web::routes::{Evenly, number};
+use crate::web::texts::{self, Texts};
+use crate::web::view::{ActorView, Frame, PostView, Verification, display_name};
+
+/// Posts on one page of an actor.
+const POSTS_PER_PAGE: usize = 20;
+/// Latest posts that are looked through for a hashtag.
+const TAG_POSTS_SCANNED: i64 = 1_000;
+/// Posts shown for a hashtag.
+const TAG_POSTS_MAX: usize = 40;
+/// Longest hashtag that is looked for, in characters.
+const TAG_CHARS_MAX: usize = 100;
+/// Longest description of an account for previews, in characters.
+const SUMMARY_CHARS_MAX: usize = 200;
+
+#[derive(Template)]
+#[template(path = "index.html")]
+struct IndexPage {
+    frame: Frame,
+    actors: Vec<ActorView>,
+}
+
+#[derive(Template)]
+#[template(path = "actor.html")]
+struct ActorPage {
+    frame: Frame,
+    actor: ActorView,
+    posts: Vec<PostView>,
+    newest: Option<String>,
+    older: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "post.html")]
+struct PostPage {
+    frame: Frame,
+    actor: ActorView,
+    post: PostView,
+}
+
+#[derive(Template)]
+#[template(path = "tag.html")]
+struct TagPage {
+    frame: Frame,
+    tag: String,
+    posts: Vec<PostView>,
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct MessagePage {
+    frame: Frame,
+    paragraphs: Vec<&'static str>,
+}
+
+/// Which posts of an actor.
+#[derive(Debug, Deserialize)]
+pub struct Query {
+    before: Option<String>,
+}
+
+/// `/`: who speaks here. Servers are sent on to the instance actor, whose `url` this is.
+pub async fn index(gateway: web::Data<Gateway>, request: HttpRequest) -> HttpResponse {
+    if wants_document(&request) {
+        return see_other(gateway.base.instance_actor().as_str());
+    }
+    let page = async {
+        let read = gateway.store.read("list actors with their proofs", |db| {
+            actors::list(db)?.into_iter().map(|actor| Ok((proofs::of_actor(db, actor.id)?, actor))).collect()
+        });
+        let found: Vec<(Proof, Actor)> = read.await?;
+        let t = texts::choose(&request, found.first().map(|(_, actor)| actor.language.as_str()));
+        let views = found.iter().map(|(proof, actor)| actor_view(&gateway, t, actor, proof));
+        let mut frame = Frame::new(t, &gateway.base, t.index_title);
+        frame.description = t.index_intro.to_owned();
+        frame.canonical = Some(gateway.base.root());
+        let page = IndexPage { frame, actors: views.collect() };
+        Ok(Representation::page(render(&page)?).answer(&request))
+    };
+    or_problem(&gateway, &request, page.await)
+}
+
+/// `/@name`: an actor, whose it is, and its posts.
+pub async fn actor(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+    path: web::Path<String>,
+    query: web::Query<Query>,
+) -> HttpResponse {
+    let before = query.into_inner().before;
+    or_problem(&gateway, &request, actor_page(&gateway, &request, path.into_inner(), before).await)
+}
+
+async fn actor_page(
+    gateway: &Gateway,
+    request: &HttpRequest,
+    name: String,
+    before: Option<String>,
+) -> Result<HttpResponse, Problem> {
+    let before = before.map(|text| number(&text)).transpose()?.map(PostId);
+    let handle = name.to_ascii_lowercase();
+    let limit = POSTS_PER_PAGE as i64 + 1;
+    let read = gateway.store.read("read an actor with its posts", move |db| {
+        let Some(actor) = actors::by_handle(db, &handle)? else { return Ok(None) };
+        let found = posts::published(db, actor.id, before, limit)?;
+        Ok(Some((proofs::of_actor(db, actor.id)?, found, actor)))
+    });
+    let (proof, mut found, actor) = read.await?.ok_or(Problem::NotFound)?;
+    let page = gateway.base.actor_page(actor.handle.as_str());
+    if name != actor.handle.as_str() {
+        return Ok(HttpResponse::PermanentRedirect().insert_header((header::LOCATION, page)).finish());
+    }
+    if wants_document(request) {
+        return Ok(see_other(actor.url.as_str()));
+    }
+    let t = texts::choose(request, Some(actor.language.as_str()));
+    let more = found.len() > POSTS_PER_PAGE;
+    found.truncate(POSTS_PER_PAGE);
+    let oldest = found.last().filter(|_| more).map(|post| post.id);
+    let view = actor_view(gateway, t, &actor, &proof);
+    let mut frame = Frame::new(t, &gateway.base, format!("{} ({})", view.name, view.handle));
+    frame.description = crate::post::text::shorten_plain(&view.summary.join(" "), SUMMARY_CHARS_MAX);
+    frame.kind = "profile";
+    frame.picture = view.icon.clone().map(|icon| (icon, String::new()));
+    frame.listed = before.is_none();
+    frame.canonical = before.is_none().then(|| page.clone());
+    frame.alternate = Some(actor.url.to_string());
+    let shown = ActorPage {
+        frame,
+        posts: found.iter().map(|post| PostView::new(t, &gateway.base, &actor, post, 3)).collect(),
+        newest: before.map(|_| page.clone()),
+        older: oldest.map(|id| format!("{page}?before={id}")),
+        actor: view,
+    };
+    Ok(Representation::page(render(&shown)?).linked(alternate(actor.url.as_str())).answer(request))
+}
+
+/// `/@name/{n}`: a post. One that is not public is the same "not found" as one that does not exist.
+pub async fn post(
+    gateway: web::Data<Gateway>,
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+) -> HttpResponse {
+    let (name, id) = path.into_inner();
+    or_problem(&gateway, &request, post_page(&gateway, &request, name, &id).await)
+}
+
+async fn post_page(gateway: &Gateway, request: &HttpRequest, name: String, id: &str) -> Result<HttpResponse, Problem> {
+    let evenly = Evenly::begin();
+    let id = PostId(number(id)?);
+    let read = gateway.store.read("read a post for its page", move |db| {
+        let Some((post, actor)) = crate::web::activitypub::with_actor(db, id)? else { return Ok(None) };
+        Ok(Some((post, proofs::of_actor(db, actor.id)?, actor)))
+    });
+    let found: Option<(Post, Proof, Actor)> = read.await?;
+    let Some((post, proof, actor)) = found.filter(|(_, _, actor)| actor.handle.as_str() == name) else {
+        return Err(evenly.not_found().await);
+    };
+    let object = gateway.base.object(id);
+    match standing(&post) {
+        Standing::Unknown => return Err(evenly.not_found().await),
+        _ if wants_document(request) => return Ok(see_other(object.as_str())),
+        Standing::Withdrawn(_) => return Err(Problem::Gone),
+        Standing::Public => {}
+    }
+    let t = texts::choose(request, Some(actor.language.as_str()));
+    let view = PostView::new(t, &gateway.base, &actor, &post, 1);
+    let mut frame = Frame::new(t, &gateway.base, format!("{} – {}", view.title, display_name(&actor)));
+    frame.description = view.description();
+    frame.kind = "article";
+    frame.picture = view.pictures.first().map(|p| (p.url.clone(), p.alt.clone().unwrap_or_default()));
+    frame.creator = Some(actor.full_handle());
+    frame.published = Some(post.published_at.unwrap_or(post.created_at).to_rfc3339());
+    frame.canonical = Some(view.page.clone());
+    frame.alternate = Some(object.to_string());
+    let shown = PostPage { frame, actor: actor_view(gateway, t, &actor, &proof), post: view };
+    Ok(Representation::page(render(&shown)?).linked(alternate(object.as_str())).answer(request))
+}
+
+/// `/tags/{name}`: recent public posts of all actors with that hashtag.
+pub async fn tag(gateway: web::Data<Gateway>, request: HttpRequest, path: web::Path<String>) -> HttpResponse {
+    or_problem(&gateway, &request, tag_page(&gateway, &request, path.into_inner()).await)
+}
+
+async fn tag_page(gateway: &Gateway, request: &HttpRequest, tag: String) -> Result<HttpResponse, Problem> {
+    if tag.chars().count() > TAG_CHARS_MAX {
+        return Err(Problem::NotFound);
+    }
+    let wanted = tag.to_lowercase();
+    let carries = move |post: &Post| {
+        standing(post) == Standing::Public && post.content.hashtags.iter().any(|tag| tag.0.to_lowercase() == wanted)
+    };
+    let read = gateway.store.read("look for a hashtag", move |db| {
+        let latest = posts::latest(db, TAG_POSTS_SCANNED)?;
+        let found = latest.into_iter().filter(carries).take(TAG_POSTS_MAX);
+        found.map(|post| Ok((actors::by_id(db, post.actor_id)?, post))).collect()
+    });
+    let found: Vec<(Option<Actor>, Post)> = read.await?;
+    let language = found.first().map(|(_, post)| post.content.language.as_str().to_owned());
+    let t = texts::choose(request, language.as_deref());
+    let views = found.iter().filter_map(|(actor, post)| {
+        let actor = actor.as_ref()?;
+        Some(PostView::new(t, &gateway.base, actor, post, 2).by(actor, &gateway.base))
+    });
+    let mut frame = Frame::new(t, &gateway.base, format!("{} #{tag}", t.tag_title));
+    frame.listed = false;
+    frame.canonical = Some(gateway.base.hashtag(&tag));
+    let page = TagPage { frame, posts: views.collect(), tag };
+    Ok(Representation::page(render(&page)?).answer(request))
+}
+
+/// `/about-bot`: what our User-Agent stands for.
+pub async fn about_bot(gateway: web::Data<Gateway>, request: HttpRequest) -> HttpResponse {
+    let t = texts::choose(&request, None);
+    let page = MessagePage { frame: Frame::new(t, &gateway.base, t.bot_title), paragraphs: t.bot.to_vec() };
+    let answer = render(&page).map(|html| Representation::page(html).cached(caching::SLOW).answer(&request));
+    or_problem(&gateway, &request, answer)
+}
+
+/// Everything else: "not found", as a page for a browser and as a problem for a program.
+pub async fn nothing(gateway: web::Data<Gateway>, request: HttpRequest) -> HttpResponse {
+    if wanted(&request, Form::Activity) == Form::Activity {
+        return Problem::NotFound.error_response();
+    }
+    or_problem(&gateway, &request, Err(Problem::NotFound))
+}
+
+fn wants_document(request: &HttpRequest) -> bool {
+    wanted(request, Form::Html) == Form::Activity
+}
+
+fn actor_view(gateway: &Gateway, t: &'static Texts, actor: &Actor, proof: &Proof) -> ActorView {
+    let verification = Verification::new(t, actor, proof, &gateway.settings.proof_times, now());
+    ActorView::new(actor, &gateway.base, verification)
+}
+
+fn alternate(id: &str) -> String {
+    format!("<{id}>; rel=\"alternate\"; type=\"{}\"", crate::activity::CONTENT_TYPE)
+}
+
+fn render(page: &impl Template) -> Result<String, Problem> {
+    page.render().map_err(|error| Problem::Internal.because(&error))
+}
+
+/// The answer, or a page that says what is wrong: a problem for a program, the same words for any "not found".
+fn or_problem(gateway: &Gateway, request: &HttpRequest, answer: Result<HttpResponse, Problem>) -> HttpResponse {
+    let problem = match answer {
+        Ok(answer) => return answer,
+        Err(problem) => problem,
+    };
+    let t = texts::choose(request, None);
+    let (title, text) = match problem.status_code() {
+        StatusCode::NOT_FOUND => (t.missing_title, t.missing),
+        StatusCode::GONE => (t.gone_title, t.gone),
+        _ => (t.failed_title, t.failed),
+    };
+    let mut frame = Frame::new(t, &gateway.base, title);
+    frame.listed = false;
+    let page = MessagePage { frame, paragraphs: vec![text] };
+    match render(&page) {
+        Ok(html) if !wants_document(request) => {
+            Representation::page(html).cached(caching::NEVER).answer_with(problem.status_code())
+        }
+        _ => problem.error_response(),
+    }
+}
