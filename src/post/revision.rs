@@ -1,33 +1,24 @@
-//! New, edited, unchanged, withdrawn or out of order: the decision table of `reference/connectors.md` E4.
+//! New, edited, unchanged, withdrawn or out of order: the decision table of `reference/connectors.md` E4, as values.
+//! [`plan`] decides over all items of one poll; [`missing`] and [`gone`] over what is no longer there.
+//!
+//! What the caller must keep for this to hold: a digest and a version per source and source id, written whenever an item was
+//! acted upon (also stored only, merged, held or put off); aliases; and, for [`Act::EditLater`], the item itself, because a
+//! source that answers 304 will not say it again.
 
-use heraut_connectors::item::Item;
-use serde::{Deserialize, Serialize};
+pub mod absence;
+mod digest;
+mod table;
+
+#[cfg(test)]
+mod tests;
 
 use crate::ids::ItemId;
 use crate::post::policy::SourcePolicy;
 use crate::time::Timestamp;
 
-/// SHA-256, lower-case hex, over what an item says: title, text, media with alternative texts, language. Not over dates.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Digest(String);
-
-impl Digest {
-    /// The hex.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// A digest read back from our own database.
-    pub fn from_stored(hex: String) -> Self {
-        Self(hex)
-    }
-}
-
-/// The digest of what an item says.
-pub fn digest(item: &Item) -> Digest {
-    Digest(item.source_id.clone())
-}
+pub use absence::{GoneDecision, Missing, gone, missing};
+pub use digest::{Digest, digest};
+pub use table::{merge, plan};
 
 /// Where a known item stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -160,49 +151,4 @@ pub struct Decision {
     pub act: Act,
     /// Remember the incoming `source_id` as an alias of the known item (of the other item for [`Act::Duplicate`]).
     pub add_alias: bool,
-}
-
-/// Decides over all items of one poll or push: same length, same order.
-pub fn plan(incoming: &[(Item, Option<Known>)], poll: &Poll<'_>) -> Vec<Decision> {
-    let _ = poll;
-    incoming.iter().map(|_| Decision { act: Act::Same, add_alias: false }).collect()
-}
-
-/// One item of two that different sources gave for the same page: field by field the richer one.
-pub fn merge(known: &Item, incoming: &Item) -> Item {
-    let _ = incoming;
-    known.clone()
-}
-
-/// What becomes of known items that are absent from a page.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Missing {
-    /// Withdraw these; often none.
-    Retract(Vec<ItemId>),
-    /// So many are absent that it looks like an accident at the source: ask a person. Nothing is withdrawn.
-    Suspicious(Vec<ItemId>),
-}
-
-/// Which of the `known` items (live or waiting) are withdrawn because the page does not list them any more: `seen` are those
-/// that it does. Only a page marked complete (RFC 5005 `fh:complete`) says so.
-pub fn missing(known: &[ItemId], seen: &[ItemId], page_complete: bool, policy: &SourcePolicy) -> Missing {
-    let _ = (known, seen, page_complete, policy);
-    Missing::Retract(Vec::new())
-}
-
-/// What follows from a check of an item's page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GoneDecision {
-    /// It is there, or it does not matter: forget earlier checks.
-    Nothing,
-    /// It is gone: remember since when (the earliest), check again.
-    FirstSeen,
-    /// It is gone for long enough: withdraw.
-    Retract,
-}
-
-/// What follows from the answer `status` of an item's page, which was first seen gone at `first_gone_at`.
-pub fn gone(policy: &SourcePolicy, first_gone_at: Option<Timestamp>, status: u16, now: Timestamp) -> GoneDecision {
-    let _ = (policy, first_gone_at, status, now);
-    GoneDecision::Nothing
 }
