@@ -82,7 +82,7 @@ pub fn main() -> ExitCode {
 fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let format = if arguments.log_json { LogFormat::Json } else { LogFormat::default() };
     let quiet = !matches!(arguments.command, Command::Serve(_));
-    let filter = environment::log_filter().or_else(|| quiet.then(|| "error".to_owned()));
+    let filter = environment::log_filter().or_else(|| quiet.then(|| "off".to_owned()));
     telemetry::init(format, filter.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(dispatch(arguments))

@@ -92,6 +92,8 @@ impl Desk<'_, '_> {
         }
         if let Some(object) = &arrival.deleted {
             remote_store::note_deleted(self.db, object, self.at)?;
+            // A post that quoted ours is remembered as a reaction by its own id.
+            reactions::remove_by_activity(self.db, object, self.sender.url.as_str())?;
         }
         arrival.effects.iter().try_for_each(|effect| self.apply(effect))
     }

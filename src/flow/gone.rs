@@ -39,6 +39,22 @@ pub async fn check(gateway: &Gateway, source: &Source) -> Result<usize, StoreErr
     Ok(withdrawn)
 }
 
+/// Has the pages of all open items of a source looked at: its feed lists none of them any more.
+pub async fn watch_all(gateway: &Gateway, source: &Source) -> Result<(), StoreError> {
+    if !source.settings.policy.retract_on_gone {
+        return Ok(());
+    }
+    let (id, at) = (source.id, now());
+    gateway
+        .store
+        .write("watch the pages of a source", move |db| {
+            let open = items::open_of_source(db, id)?;
+            let unwatched = open.iter().filter(|row| row.gone_check_at.is_none() && row.canonical_url.is_some());
+            unwatched.map(|row| row.id).try_for_each(|id| items::note_gone(db, id, None, Some(at)))
+        })
+        .await
+}
+
 async fn look(gateway: &Gateway, source: &Source, row: ItemRow) -> Result<bool, StoreError> {
     let at = now();
     let status = status(gateway, &row).await;

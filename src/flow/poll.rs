@@ -176,9 +176,10 @@ pub async fn poll(gateway: &Gateway, source: &Source) -> Result<Tally, PollError
             Tally::default()
         }
     };
-    if asked.error.is_none() {
-        tally.retracted += gone::check(gateway, source).await?;
+    if let Some(PollError::Emptied { .. }) = asked.error {
+        gone::watch_all(gateway, source).await?;
     }
+    tally.retracted += gone::check(gateway, source).await?;
     asked.error.map_or(Ok(tally), Err)
 }
 

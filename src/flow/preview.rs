@@ -130,7 +130,8 @@ fn preview_post(gateway: &Gateway, source: &Source, actor: &Actor, item: &Item) 
             if let Some(object) = attachment.as_object_mut() {
                 object.insert("url".to_owned(), Value::String(url));
                 object.retain(|key, value| {
-                    !(key == "blurhash" && value == "") && !(["width", "height"].contains(&key.as_str()) && *value == 0)
+                    let unknown = value == "" || *value == 0;
+                    !(unknown && ["blurhash", "width", "height"].contains(&key.as_str()))
                 });
             }
         }

@@ -79,7 +79,15 @@ pub async fn agency(
         provisioned,
         created_at: now(),
     };
-    Ok(gateway.store.write("store an agency", move |db| actors::upsert_agency(db, &row)).await?)
+    let store = move |db: &mut Db<'_>| {
+        let before = actors::agency_by_name(db, &row.name)?;
+        let id = actors::upsert_agency(db, &row)?;
+        if before.is_some_and(|before| before.domain != row.domain) {
+            proofs::make_due(db, id, row.created_at)?;
+        }
+        Ok(id)
+    };
+    Ok(gateway.store.write("store an agency", store).await?)
 }
 
 /// Makes an actor with its keys, or changes what readers see of the one with that handle. Its id, URL and keys never change; a

@@ -1,10 +1,13 @@
 //! What a source may do by itself.
 
+#[cfg(test)]
+mod tests;
+
 use heraut_connectors::item::Item;
 use serde::{Deserialize, Serialize};
 
-use crate::post::revision::Decision;
-use crate::post::{Content, PostState};
+use crate::post::revision::{Act, Decision};
+use crate::post::{Content, HoldReason, PostState};
 use crate::source::span::Span;
 use crate::time::Timestamp;
 
@@ -52,19 +55,32 @@ impl Default for SourcePolicy {
 }
 
 /// What happens to an image without alternative text.
+///
+/// A public body in the European Union may not publish it: WCAG 1.1.1 is law there (Directive (EU) 2016/2102, EN 301 549; in
+/// the Netherlands the Tijdelijk besluit digitale toegankelijkheid overheid). News is not to wait for it either. So by default
+/// the text goes out at once and the image does not; when the source adds the text, the image follows with an Update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MissingAlt {
     /// The post waits for a person or for the text.
     Hold,
-    /// The post goes out with the image, and is flagged.
+    /// The post goes out with the image, and is flagged; for who is not bound by that law.
     PublishAndFlag,
     /// The post goes out at once without that image, and is flagged.
     #[default]
     DropImage,
 }
 
-/// The state in which a post starts, or starts again after an edit.
+/// The state in which a post starts, starts again after it changed, or an edit of it starts; and into `content` what the policy
+/// makes of it: images dropped, flags for the editors. The first of these that holds decides:
+///
+/// 1. held: it returned, it changes too often, it came in a flood, an image has no alternative text, the source's posts are
+///    approved. These are holds of one post, so the strongest stands first; a release answers all of them.
+/// 2. scheduled: the source's date is still to come (an embargo; not for an edit of what is already public), or the edit waits
+///    for its merging window.
+/// 3. ready.
+///
+/// A hold comes before an embargo, so that nothing unseen goes out when its time comes; [`released`] then keeps the embargo.
 pub fn admit(
     content: &mut Content,
     item: &Item,
@@ -72,11 +88,50 @@ pub fn admit(
     policy: &SourcePolicy,
     now: Timestamp,
 ) -> PostState {
-    let _ = (content, decision, policy);
-    released(item, now)
+    let undescribed = judge_images(content, policy.missing_alt);
+    let held = match decision.act {
+        Act::Return => Some(HoldReason::Returned),
+        Act::ReviewEdit => Some(HoldReason::Churn),
+        Act::New { flooded: true } => Some(HoldReason::Flood),
+        // What was held for its own sake stays so when the source changes it; the rest is judged anew.
+        Act::Revise { held } => {
+            held.filter(|h| matches!(h, HoldReason::Returned | HoldReason::Churn | HoldReason::Flood))
+        }
+        _ => None,
+    };
+    let held = held
+        .or_else(|| (undescribed > 0 && policy.missing_alt == MissingAlt::Hold).then_some(HoldReason::MissingAlt))
+        .or_else(|| policy.approval.then_some(HoldReason::Approval));
+    match (held, &decision.act) {
+        (Some(reason), _) => PostState::Held(reason),
+        (None, Act::EditLater { at }) if *at > now => PostState::Scheduled(*at),
+        (None, Act::Edit | Act::EditLater { .. } | Act::Merge) => PostState::Ready,
+        (None, _) => released(item, now),
+    }
 }
 
-/// The state of a post that a person released: scheduled when its time is still to come.
+/// How many images have no alternative text; they are dropped or flagged as the policy says.
+fn judge_images(content: &mut Content, policy: MissingAlt) -> usize {
+    let undescribed = content.images.iter().filter(|image| image.alt.is_none()).count();
+    if undescribed == 0 {
+        return 0;
+    }
+    let images = if undescribed == 1 { "1 image".to_owned() } else { format!("{undescribed} images") };
+    let flag = match policy {
+        MissingAlt::Hold => format!("{images} without alternative text; add it at the source"),
+        MissingAlt::PublishAndFlag => format!("{images} published without alternative text; add it at the source"),
+        MissingAlt::DropImage => {
+            content.images.retain(|image| image.alt.is_some());
+            format!("{images} left out: no alternative text at the source")
+        }
+    };
+    if !content.flags.contains(&flag) {
+        content.flags.push(flag);
+    }
+    undescribed
+}
+
+/// The state of a post that has no more reason to be held: scheduled when the source's date is still to come, else ready.
 pub fn released(item: &Item, now: Timestamp) -> PostState {
     match item.published_at.map(Timestamp) {
         Some(at) if at > now => PostState::Scheduled(at),

@@ -13,6 +13,7 @@ mod table;
 mod tests;
 
 use crate::ids::ItemId;
+use crate::post::HoldReason;
 use crate::post::policy::SourcePolicy;
 use crate::time::Timestamp;
 
@@ -66,6 +67,8 @@ pub struct Known {
     pub edits_today: u32,
     /// When the last update of its post was sent; `None` when there was none.
     pub last_edit_at: Option<Timestamp>,
+    /// Why its post is held at the moment, if it is.
+    pub held: Option<HoldReason>,
     /// Whether a person here withdrew it. Then the source may still list it, and only a change of the text is a return.
     pub withdrawn_here: bool,
 }
@@ -119,7 +122,10 @@ pub enum Act {
     /// As [`Act::Edit`], but the post changed too often today: a person looks first.
     ReviewEdit,
     /// The post waits and the text differs: replace it, and review it again.
-    Revise,
+    Revise {
+        /// Why it was held.
+        held: Option<HoldReason>,
+    },
     /// The same page came from another source of the actor: no second post. Store this source's item with the same post,
     /// and edit the post if [`merge`] says more than the post does.
     Merge,

@@ -3,9 +3,9 @@
 use diesel::prelude::*;
 
 use crate::actor::verification::Proof;
-use crate::ids::ActorId;
+use crate::ids::{ActorId, AgencyId};
 use crate::on;
-use crate::store::schema::proofs;
+use crate::store::schema::{actors, proofs};
 use crate::store::{Db, Queried, from_json, to_json};
 use crate::time::Timestamp;
 
@@ -29,6 +29,15 @@ pub fn ensure(db: &mut Db<'_>, actor: ActorId, now: Timestamp) -> Queried<()> {
     on!(db, c => diesel::insert_into(proofs::table)
         .values((proofs::actor_id.eq(actor), proofs::due_at.eq(now), proofs::lease_until.eq(0)))
         .on_conflict_do_nothing()
+        .execute(c))
+    .map(|_| ())
+}
+
+/// Makes the proofs of all actors of an agency due now: its domain changed, and what held was for another one.
+pub fn make_due(db: &mut Db<'_>, agency: AgencyId, now: Timestamp) -> Queried<()> {
+    let of_agency = actors::table.filter(actors::agency_id.eq(agency)).select(actors::id);
+    on!(db, c => diesel::update(proofs::table.filter(proofs::actor_id.eq_any(of_agency)))
+        .set(proofs::due_at.eq(now))
         .execute(c))
     .map(|_| ())
 }

@@ -90,23 +90,21 @@ fn weaken_compressed(headers: &mut HeaderMap) {
 
 /// One `Vary`, with `Accept-Encoding` wherever an answer may come compressed: that is, unless it is a picture.
 fn merge_vary(headers: &mut HeaderMap) {
-    let mut names: Vec<String> = Vec::new();
-    for value in headers.get_all(header::VARY).filter_map(|value| value.to_str().ok()) {
-        names.extend(value.split(',').map(|name| name.trim().to_owned()));
-    }
     let picture = headers.get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"image/"));
-    if !picture {
-        names.push("Accept-Encoding".to_owned());
-    }
-    let mut kept: Vec<String> = Vec::new();
-    for name in names {
-        if !name.is_empty() && !kept.iter().any(|k| k.eq_ignore_ascii_case(&name)) {
+    let mut kept: Vec<&str> = Vec::new();
+    let named = headers.get_all(header::VARY).filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
+    for name in named.map(str::trim).filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("Accept-Encoding")) {
+        if !kept.iter().any(|k| k.eq_ignore_ascii_case(name)) {
             kept.push(name);
         }
     }
+    if !picture {
+        kept.push("Accept-Encoding");
+    }
+    let merged = (!kept.is_empty()).then(|| HeaderValue::from_str(&kept.join(", ")));
     headers.remove(header::VARY);
-    if let (false, Ok(value)) = (kept.is_empty(), HeaderValue::from_str(&kept.join(", "))) {
-        headers.insert(header::VARY, value);
+    if let Some(Ok(merged)) = merged {
+        headers.insert(header::VARY, merged);
     }
 }
 
@@ -127,7 +125,7 @@ mod tests {
         let mut map = headers(&[(header::VARY, "Accept, Accept-Language"), (header::VARY, "accept-encoding")]);
         merge_vary(&mut map);
         assert_eq!(map.get_all(header::VARY).count(), 1);
-        assert_eq!(map.get(header::VARY).unwrap(), "Accept, Accept-Language, accept-encoding");
+        assert_eq!(map.get(header::VARY).unwrap(), "Accept, Accept-Language, Accept-Encoding");
     }
 
     #[test]

@@ -187,7 +187,7 @@ async fn post_page(gateway: &Gateway, request: &HttpRequest, name: String, id: &
     let t = texts::choose(request, Some(actor.language.as_str()));
     let view = PostView::new(t, &gateway.base, &actor, &post, 1);
     let mut frame = Frame::new(t, &gateway.base, format!("{} – {}", view.title, display_name(&actor)));
-    frame.description = view.description();
+    frame.description = view.description.clone();
     frame.kind = "article";
     frame.picture = view.pictures.first().map(|p| (p.url.clone(), p.alt.clone().unwrap_or_default()));
     frame.creator = Some(actor.full_handle());

@@ -6,7 +6,6 @@ use url::Url;
 use crate::activity::extension;
 use crate::actor::Actor;
 use crate::actor::verification::{Proof, ProofTimes, VerifiedActor};
-use crate::post::sanitize::SafeHtml;
 use crate::post::text::{plain, shorten_plain};
 use crate::store::posts::Post;
 use crate::time::Timestamp;
@@ -223,6 +222,8 @@ pub struct PostView {
     pub title_shown: bool,
     /// The text, without the title where that is shown as the heading.
     pub html: String,
+    /// A description for previews; the warning, where there is one.
+    pub description: String,
     /// Language of the text.
     pub lang: String,
     /// Content warning.
@@ -243,7 +244,7 @@ impl PostView {
     /// A public post of `actor`.
     pub fn new(t: &'static Texts, base: &Base, actor: &Actor, post: &Post, level: u8) -> Self {
         let content = &post.content;
-        let (title, title_shown, html) = heading(t, actor, post);
+        let Headed { title, shown: title_shown, html, excerpt } = headed(t, actor, post);
         let pictures = content.images.iter().map(|image| Picture {
             url: base.media(image.id, extension(&image.media_type)),
             alt: image.alt.clone(),
@@ -259,6 +260,7 @@ impl PostView {
             title,
             title_shown,
             html,
+            description: content.warning.clone().unwrap_or(excerpt),
             lang: content.language.as_str().to_owned(),
             warning: content.warning.clone(),
             pictures: pictures.collect(),
@@ -274,45 +276,43 @@ impl PostView {
         let author = (display_name(actor).to_owned(), base.actor_page(actor.handle.as_str()));
         Self { author: Some(author), ..self }
     }
+}
 
-    /// A description for previews. A text behind a warning is not given away.
-    pub fn description(&self) -> String {
-        match &self.warning {
-            Some(warning) => warning.clone(),
-            None => one_line(&self.html, DESCRIPTION_CHARS_MAX),
-        }
+/// A text under its heading.
+struct Headed {
+    title: String,
+    shown: bool,
+    html: String,
+    /// The text of `html` on one line, shortened.
+    excerpt: String,
+}
+
+fn headed(t: &Texts, actor: &Actor, post: &Post) -> Headed {
+    let content = &post.content;
+    let (html, text) = (content.html.as_str(), plain(&content.html));
+    let title = content.title.as_deref().map(words).filter(|title| !title.is_empty());
+    // A text behind a warning is not given away in the heading.
+    let title = content.warning.clone().or(title);
+    if let Some((rest_html, rest)) = title.as_deref().and_then(|title| without_first(html, &text, title)) {
+        let excerpt = shorten_plain(&words(rest), DESCRIPTION_CHARS_MAX);
+        return Headed { title: title.unwrap_or_default(), shown: true, html: rest_html.to_owned(), excerpt };
+    }
+    let line = words(&text);
+    let title = title.or_else(|| Some(shorten_plain(&line, TITLE_CHARS_MAX)).filter(|start| !start.is_empty()));
+    Headed {
+        title: title.unwrap_or_else(|| format!("{} {}", t.post_by, display_name(actor))),
+        shown: false,
+        html: html.to_owned(),
+        excerpt: shorten_plain(&line, DESCRIPTION_CHARS_MAX),
     }
 }
 
-/// The heading, whether it is shown, and the text below it.
-fn heading(t: &Texts, actor: &Actor, post: &Post) -> (String, bool, String) {
-    let html = post.content.html.as_str();
-    if let Some(warning) = &post.content.warning {
-        return (warning.clone(), false, html.to_owned());
-    }
-    if let Some(title) = post.content.title.as_deref().filter(|title| !title.trim().is_empty()) {
-        return match without_first(html, title) {
-            Some(rest) => (title.to_owned(), true, rest.to_owned()),
-            None => (title.to_owned(), false, html.to_owned()),
-        };
-    }
-    let start = one_line(html, TITLE_CHARS_MAX);
-    let title = if start.is_empty() { format!("{} {}", t.post_by, display_name(actor)) } else { start };
-    (title, false, html.to_owned())
-}
-
-/// The text after its first paragraph, if that says just the title.
-fn without_first<'a>(html: &'a str, title: &str) -> Option<&'a str> {
-    let end = html.find("</p>")? + "</p>".len();
-    let (first, rest) = html.split_at_checked(end)?;
-    (html.starts_with("<p>") && one_line(first, usize::MAX) == words(title)).then_some(rest)
-}
-
-/// The text of safe HTML on one line, shortened.
-fn one_line(html: &str, chars_max: usize) -> String {
-    // A part of what was safe is safe, and all that is taken from it is its text.
-    let text = plain(&SafeHtml::trusted(html.to_owned()));
-    shorten_plain(&words(&text), chars_max)
+/// HTML and text after the first paragraph, if that says just the title.
+fn without_first<'a>(html: &'a str, text: &'a str, title: &str) -> Option<(&'a str, &'a str)> {
+    let (first, rest) = text.split_once("\n\n").unwrap_or((text, ""));
+    let end = html.strip_prefix("<p>")?.find("</p>")?.checked_add("<p></p>".len())?;
+    let (_, rest_html) = html.split_at_checked(end)?;
+    (words(first) == title).then_some((rest_html, rest))
 }
 
 fn words(text: &str) -> String {

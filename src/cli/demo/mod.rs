@@ -6,16 +6,18 @@ mod site;
 mod story;
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 
 use crate::app;
 use crate::cli::demo::follower::Follower;
-use crate::cli::demo::site::Site;
+use crate::cli::demo::site::{Release, Site};
 use crate::cli::demo::story::Story;
 use crate::cli::output;
 use crate::config::Config;
+use crate::flow::now;
 use crate::flow::schedule::{Roles, Stopper};
 use crate::vault::MasterKey;
 
@@ -32,6 +34,14 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let folder =
         tempfile::Builder::new().prefix("heraut-demo-").tempdir().context("no temporary folder can be made")?;
     let site = Site::start().context("the agency's site does not start")?;
+    site.publish(Release {
+        slug: "markt",
+        title: "Weekmarkt verhuist naar het Plein".to_owned(),
+        text: "<p>Vanaf maandag staat de weekmarkt op het Plein.</p>".to_owned(),
+        alt: "Kramen op een plein",
+        published: now().before(Duration::from_secs(3_600)),
+        online: true,
+    });
     let listen = std::net::TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
     let config = configuration(folder.path(), &site, listen)?;
     let gateway = app::gateway_with(&config, MasterKey::generate()?)?;

@@ -186,7 +186,7 @@ fn published(item: &Item, known: &Known, poll: &Poll<'_>) -> Act {
         _ if known.by == KnownBy::OtherSource => Act::Merge,
         _ if late => Act::OutOfOrder,
         KnownState::Baseline => Act::StoreOnly(StoreReason::Baseline),
-        KnownState::Waiting => Act::Revise,
+        KnownState::Waiting => Act::Revise { held: known.held },
         KnownState::Live => edit(known, poll),
     }
 }

@@ -1,0 +1,250 @@
+//! Carries out what was decided over the items of a page, inside one transaction.
+
+use crate::flow::Gateway;
+use crate::flow::intake::withdraw::{Absent, cancel, retract};
+use crate::flow::intake::{Step, day};
+use crate::ids::PostId;
+use crate::post::revision::Act;
+use crate::post::{HoldReason, PostState};
+use crate::store::items::{self, FoundBy, ItemRow, ItemState};
+use crate::store::posts::{self, Change, MediaRow, PendingChange, Post};
+use crate::store::sources::{self, Progress, Source};
+use crate::store::{Db, Queried, audit, to_json};
+use crate::time::Timestamp;
+
+/// How old a record of having seen an item may grow before it is refreshed: a poll that changes nothing writes nothing.
+const SEEN_FRESH_MS: i64 = 3_600_000;
+
+/// What a transaction carries out.
+pub(super) struct Batch {
+    pub source: Source,
+    pub steps: Vec<Step>,
+    pub absent: Absent,
+    pub progress: Progress,
+    pub due_at: Timestamp,
+    pub at: Timestamp,
+}
+
+impl Batch {
+    /// Carries it all out, and stores the progress of the source.
+    pub(super) fn commit(&self, db: &mut Db<'_>) -> Queried<()> {
+        self.steps.iter().try_for_each(|step| apply(db, self, step))?;
+        // Only now does every item that an alias may point to exist.
+        self.steps.iter().filter(|s| s.decision.add_alias).try_for_each(|step| add_alias(db, self, step))?;
+        self.absent.apply(db, self.at)?;
+        sources::record(db, self.source.id, &self.progress, self.due_at)
+    }
+
+    /// What the audit log says of it.
+    pub(super) fn entries(&self, gateway: &Gateway) -> Vec<audit::Entry> {
+        let who = format!("source:{}", self.source.name);
+        let mut entries: Vec<audit::Entry> = self
+            .steps
+            .iter()
+            .filter_map(|step| {
+                let act = match step.decision.act {
+                    Act::New { .. } => "item.new",
+                    Act::Edit | Act::EditLater { .. } | Act::ReviewEdit | Act::Merge => "item.edit",
+                    Act::Revise => "item.revise",
+                    Act::Retract | Act::Cancel => "item.retract",
+                    Act::Return => "item.return",
+                    _ => return None,
+                };
+                Some(gateway.audit(&who, act, format!("item:{}", step.item_id), step.incoming.item.source_id.clone()))
+            })
+            .collect();
+        if let Some(reason) = &self.absent.suspicious {
+            entries.push(gateway.audit(
+                &who,
+                "source.suspicious",
+                format!("source:{}", self.source.id),
+                reason.clone(),
+            ));
+        }
+        entries
+    }
+}
+fn apply(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
+    let at = batch.at;
+    match &step.decision.act {
+        Act::New { .. } => make_post(db, batch, step),
+        Act::Return => make_post(db, batch, step),
+        Act::StoreOnly(_) => store_item(db, batch, step, ItemState::Baseline, None),
+        Act::Tombstone => store_item(db, batch, step, ItemState::Tombstone, None),
+        Act::Edit => change_post(db, batch, step, at, None),
+        Act::EditLater { at } => change_post(db, batch, step, *at, None),
+        Act::ReviewEdit => change_post(db, batch, step, at, Some(HoldReason::Churn)),
+        Act::Merge => merge_post(db, batch, step),
+        Act::Revise => revise_post(db, batch, step),
+        Act::Retract => retract(db, step.incoming.post.as_ref().map(|post| post.id), at),
+        Act::Cancel => cancel(db, step.incoming.post.as_ref(), at),
+        Act::Same | Act::OutOfOrder => seen(db, step, at),
+        Act::Duplicate { .. } | Act::Refuse(_) => Ok(()),
+    }
+}
+
+fn add_alias(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
+    let target = match step.decision.act {
+        Act::Duplicate { of } => batch.steps.get(of).map(|other| other.item_id),
+        _ => Some(step.item_id),
+    };
+    let Some(target) = target else { return Ok(()) };
+    if items::by_id(db, target)?.is_none() {
+        return Ok(());
+    }
+    items::add_alias(db, batch.source.id, &step.incoming.item.source_id, target)
+}
+
+fn make_post(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
+    let Some(draft) = &step.draft else { return Ok(()) };
+    let returning = step.decision.act == Act::Return;
+    if !returning && items::find(db, batch.source.id, batch.source.actor_id, &step.incoming.item)?.is_some() {
+        return Ok(()); // another source of the actor said the same a moment ago
+    }
+    draft.files.iter().try_for_each(|file| posts::insert_media(db, file))?;
+    let post = Post {
+        id: draft.new_post,
+        actor_id: batch.source.actor_id,
+        source_id: Some(batch.source.id),
+        state: draft.state,
+        content: draft.content.clone(),
+        revision: 1,
+        published_at: None,
+        updated_at: None,
+        created_at: batch.at,
+    };
+    posts::insert(db, &post)?;
+    store_item(db, batch, step, ItemState::Waiting, Some(post.id))
+}
+
+fn store_item(db: &mut Db<'_>, batch: &Batch, step: &Step, state: ItemState, post: Option<PostId>) -> Queried<()> {
+    let at = batch.at;
+    let fresh = ItemRow {
+        id: step.item_id,
+        source_id: batch.source.id,
+        source_key: step.incoming.item.source_id.clone(),
+        canonical_url: step.incoming.item.canonical_url.clone(),
+        digest: step.incoming.digest.as_str().to_owned(),
+        source_version: step.incoming.item.source_version,
+        state: state.name().to_owned(),
+        post_id: post,
+        content: to_json(&step.incoming.item)?,
+        first_seen_at: at,
+        last_seen_at: at,
+        edited_at: None,
+        edits_day: day(at),
+        edits_count: 0,
+        gone_at: None,
+        gone_check_at: None,
+        withdrawn_here: false,
+    };
+    match &step.incoming.found {
+        Some((row, by)) if *by != FoundBy::OtherSource => items::update(
+            db,
+            &ItemRow {
+                source_id: row.source_id,
+                source_key: row.source_key.clone(),
+                first_seen_at: row.first_seen_at,
+                post_id: post.or(row.post_id),
+                ..fresh
+            },
+        ),
+        _ => items::insert(db, &fresh),
+    }
+}
+
+/// The stored item after an edit.
+fn edited(step: &Step, row: &ItemRow, at: Timestamp) -> Queried<ItemRow> {
+    let today = day(at);
+    Ok(ItemRow {
+        canonical_url: step.incoming.item.canonical_url.clone().or_else(|| row.canonical_url.clone()),
+        digest: step.incoming.digest.as_str().to_owned(),
+        source_version: step.incoming.item.source_version.or(row.source_version),
+        content: to_json(&step.incoming.item)?,
+        last_seen_at: at,
+        edited_at: Some(at),
+        edits_day: today,
+        edits_count: if row.edits_day == today { row.edits_count.saturating_add(1) } else { 1 },
+        gone_at: None,
+        gone_check_at: None,
+        ..row.clone()
+    })
+}
+
+fn change_post(
+    db: &mut Db<'_>,
+    batch: &Batch,
+    step: &Step,
+    due_at: Timestamp,
+    held: Option<HoldReason>,
+) -> Queried<()> {
+    let (Some(draft), Some((row, _)), Some(post)) = (&step.draft, &step.incoming.found, &step.incoming.post) else {
+        return Ok(());
+    };
+    draft
+        .files
+        .iter()
+        .try_for_each(|file| posts::insert_media(db, &MediaRow { post_id: Some(post.id), ..file.clone() }))?;
+    let held = held.or(match draft.state {
+        PostState::Held(reason) => Some(reason),
+        _ => None,
+    });
+    let pending = PendingChange { post_id: post.id, change: Change::Edit(draft.content.clone()), held };
+    posts::put_change(db, &pending, due_at, batch.at)?;
+    items::update(db, &edited(step, row, batch.at)?)
+}
+
+fn merge_post(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
+    let Some((row, _)) = &step.incoming.found else { return Ok(()) };
+    if items::by_key(db, batch.source.id, &step.incoming.item.source_id)?.is_none() {
+        let own = ItemRow {
+            id: step.own_id,
+            source_id: batch.source.id,
+            source_key: step.incoming.item.source_id.clone(),
+            canonical_url: step.incoming.item.canonical_url.clone(),
+            digest: step.incoming.digest.as_str().to_owned(),
+            source_version: step.incoming.item.source_version,
+            content: to_json(&step.incoming.item)?,
+            first_seen_at: batch.at,
+            last_seen_at: batch.at,
+            ..row.clone()
+        };
+        items::insert(db, &own)?;
+    }
+    let (Some(draft), Some(post)) = (&step.draft, &step.incoming.post) else { return Ok(()) };
+    if !matches!(post.state, PostState::Published(_)) {
+        return Ok(());
+    }
+    draft
+        .files
+        .iter()
+        .try_for_each(|file| posts::insert_media(db, &MediaRow { post_id: Some(post.id), ..file.clone() }))?;
+    let pending = PendingChange { post_id: post.id, change: Change::Edit(draft.content.clone()), held: None };
+    posts::put_change(db, &pending, batch.at, batch.at)
+}
+
+fn revise_post(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
+    let (Some(draft), Some((row, _)), Some(post)) = (&step.draft, &step.incoming.found, &step.incoming.post) else {
+        return Ok(());
+    };
+    draft.files.iter().try_for_each(|file| posts::insert_media(db, file))?;
+    let revised = Post {
+        state: draft.state,
+        content: draft.content.clone(),
+        revision: post.revision.saturating_add(1),
+        ..post.clone()
+    };
+    if !posts::leave(db, &revised, &["held", "scheduled", "ready"])? {
+        return Ok(()); // it was published a moment ago: the next poll edits it
+    }
+    items::update(db, &edited(step, row, batch.at)?)
+}
+
+fn seen(db: &mut Db<'_>, step: &Step, at: Timestamp) -> Queried<()> {
+    let Some((row, _)) = &step.incoming.found else { return Ok(()) };
+    let fresh = at.0 - row.last_seen_at.0 < SEEN_FRESH_MS;
+    if fresh && row.gone_at.is_none() && row.gone_check_at.is_none() {
+        return Ok(());
+    }
+    items::update(db, &ItemRow { last_seen_at: at, gone_at: None, gone_check_at: None, ..row.clone() })
+}
