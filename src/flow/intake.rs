@@ -131,6 +131,10 @@ fn known((row, by): &(ItemRow, FoundBy), incoming: &Incoming, at: Timestamp) -> 
         edits_today: if row.edits_day == day(at) { u32::try_from(row.edits_count).unwrap_or(0) } else { 0 },
         last_edit_at: incoming.post.as_ref().and_then(|post| post.updated_at),
         withdrawn_here: row.withdrawn_here,
+        held: incoming.post.as_ref().and_then(|post| match post.state {
+            PostState::Held(reason) => Some(reason),
+            _ => None,
+        }),
     }
 }
 
@@ -196,7 +200,7 @@ async fn prepare(
     at: Timestamp,
 ) -> Step {
     let said = match decision.act {
-        Act::New { .. } | Act::Edit | Act::EditLater { .. } | Act::ReviewEdit | Act::Revise | Act::Return => {
+        Act::New { .. } | Act::Edit | Act::EditLater { .. } | Act::ReviewEdit | Act::Revise { .. } | Act::Return => {
             Some(incoming.item.clone())
         }
         Act::Merge => merged(&incoming),
@@ -254,7 +258,7 @@ fn count(tally: &mut Tally, step: &Step) {
     }
     match &step.decision.act {
         Act::New { .. } | Act::Return => tally.new += 1,
-        Act::Edit | Act::EditLater { .. } | Act::ReviewEdit | Act::Revise => tally.edited += 1,
+        Act::Edit | Act::EditLater { .. } | Act::ReviewEdit | Act::Revise { .. } => tally.edited += 1,
         Act::Merge => tally.edited += usize::from(step.draft.is_some()),
         Act::Retract | Act::Cancel => tally.retracted += 1,
         Act::StoreOnly(_) | Act::Tombstone => tally.stored += 1,

@@ -45,7 +45,7 @@ impl Batch {
                 let act = match step.decision.act {
                     Act::New { .. } => "item.new",
                     Act::Edit | Act::EditLater { .. } | Act::ReviewEdit | Act::Merge => "item.edit",
-                    Act::Revise => "item.revise",
+                    Act::Revise { .. } => "item.revise",
                     Act::Retract | Act::Cancel => "item.retract",
                     Act::Return => "item.return",
                     _ => return None,
@@ -75,7 +75,7 @@ fn apply(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
         Act::EditLater { at } => change_post(db, batch, step, *at, None),
         Act::ReviewEdit => change_post(db, batch, step, at, Some(HoldReason::Churn)),
         Act::Merge => merge_post(db, batch, step),
-        Act::Revise => revise_post(db, batch, step),
+        Act::Revise { .. } => revise_post(db, batch, step),
         Act::Retract => retract(db, step.incoming.post.as_ref().map(|post| post.id), at),
         Act::Cancel => cancel(db, step.incoming.post.as_ref(), at),
         Act::Same | Act::OutOfOrder => seen(db, step, at),
