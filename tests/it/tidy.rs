@@ -83,8 +83,6 @@ const IMPURE: &[&str] = &[
     "TcpStream",
     "TcpListener",
     "UdpSocket",
-    "OnceLock",
-    "LazyLock",
     "Mutex",
     "RwLock",
     "thread_local",
@@ -352,8 +350,8 @@ fn away_from_home(source: &Source) -> Vec<String> {
 }
 
 fn too_long(source: &Source) -> Vec<String> {
-    let (lines, most) = (source.text.lines().count(), if source.is_test() { TEST_LINES_MAX } else { LINES_MAX });
-    let long = lines > most && !(source.text.is_empty());
+    let (lines, most) = (source.text.lines().count(), if source.is_test { TEST_LINES_MAX } else { LINES_MAX });
+    let long = lines > most;
     if long { vec![format!("{}:{lines}: has {lines} lines, {most} are the most", source.path)] } else { Vec::new() }
 }
 

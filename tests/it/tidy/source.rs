@@ -14,6 +14,8 @@ pub struct Source {
     pub code: String,
     /// As `code`, with everything behind `#[cfg(test)]` blanked too; all blank in a file that is only compiled for tests.
     pub shipped: String,
+    /// Whether it is compiled for tests alone.
+    pub is_test: bool,
 }
 
 /// The folder of the repository.
@@ -52,6 +54,7 @@ pub fn sources(folders: &[&str]) -> Vec<Source> {
         let module = source.module_folder();
         if tests.iter().any(|test| module == *test || module.starts_with(&format!("{test}/"))) {
             source.shipped = blank(&source.shipped);
+            source.is_test = true;
         }
     }
     assert!(all.len() > 20, "no sources were found below {folders:?}");
@@ -62,13 +65,9 @@ impl Source {
     /// Reads one file.
     pub fn new(path: &str, text: &str) -> Self {
         let code = without_comments(text);
-        let shipped = if path.starts_with("tests/") { blank(&code) } else { without_tests(&code) };
-        Self { path: path.to_owned(), text: text.to_owned(), code, shipped }
-    }
-
-    /// Whether it is compiled for tests alone.
-    pub fn is_test(&self) -> bool {
-        self.shipped.trim().is_empty()
+        let is_test = path.starts_with("tests/");
+        let shipped = if is_test { blank(&code) } else { without_tests(&code) };
+        Self { path: path.to_owned(), text: text.to_owned(), code, shipped, is_test }
     }
 
     /// The line of a byte, from 1.
@@ -102,8 +101,11 @@ impl Source {
         let gated = self.code.match_indices(CFG_TEST).map(|(at, _)| &self.code[at + CFG_TEST.len()..]);
         gated
             .filter_map(|rest| {
-                let rest = rest.trim_start();
-                let declared = rest.strip_prefix("pub ").unwrap_or(rest).strip_prefix("mod ")?;
+                let (visible, declared) = rest.split_once("mod ")?;
+                let visible = visible.trim();
+                if !(visible.is_empty() || visible.starts_with("pub") && !visible.contains([';', '{'])) {
+                    return None;
+                }
                 let name: String = declared.chars().take_while(|c| is_word(*c)).collect();
                 declared[name.len()..].trim_start().starts_with(';').then(|| format!("{folder}/{name}"))
             })
