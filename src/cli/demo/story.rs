@@ -16,7 +16,8 @@ use crate::cli::output;
 use crate::flow::{Gateway, now, verify};
 use crate::post::sanitize::sanitize;
 use crate::post::text::plain;
-use crate::store::{Db, actors, deliveries, sources};
+use crate::store::deliveries::{self, DeliveryState};
+use crate::store::{Db, actors, sources};
 
 /// How long any step may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -49,6 +50,8 @@ impl Story<'_> {
         let note = self.publish(&actor).await?;
         self.edit(&note).await?;
         self.withdraw(&note).await?;
+        self.publish_again().await?;
+        self.receipts().await?;
         output::line("");
         tell("open", self.gateway.base.actor_page(actor.handle.as_str()));
         Ok(())
@@ -156,10 +159,30 @@ impl Story<'_> {
             bail!("GET {note} answers {status} with a {kind}, not 410 with a Tombstone");
         }
         tell("gone", format!("GET {note} answers {status} with a {kind}"));
-        self.receipts().await
+        Ok(())
+    }
+
+    async fn publish_again(&mut self) -> anyhow::Result<()> {
+        self.site.publish(Release {
+            slug: "uiterwaarden",
+            title: "Uiterwaarden weer open".to_owned(),
+            text: "<p>Het water zakt. Vanaf vandaag zijn de uiterwaarden weer open.</p>".to_owned(),
+            alt: "Een groene dijk langs de rivier onder een heldere lucht",
+            published: now(),
+            online: true,
+        });
+        let created = self.next("Create").await?;
+        let note = created.activity.pointer("/object/id").and_then(Value::as_str).context("the Create has no object id")?;
+        tell("news", format!("the agency publishes another one: Create {note}, signature verified"));
+        Ok(())
     }
 
     async fn receipts(&self) -> anyhow::Result<()> {
+        self.wait("the last receipt", async || {
+            let totals = self.gateway.store.read("count the demo's deliveries", deliveries::totals).await?;
+            Ok(!totals.iter().any(|(code, _)| *code == DeliveryState::Owed.code()))
+        })
+        .await?;
         let which = deliveries::Which { limit: 100, ..Default::default() };
         let read = move |db: &mut Db<'_>| deliveries::receipts(db, &which);
         let receipts = self.gateway.store.read("read the demo's receipts", read).await?;
