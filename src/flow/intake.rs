@@ -40,6 +40,8 @@ pub struct Incoming {
     pub found: Option<(ItemRow, FoundBy)>,
     /// The post that came of it.
     pub post: Option<Post>,
+    /// What was found only by a URL that is no identity, and so is another item.
+    pub other: Option<ItemId>,
 }
 
 /// A decision with all that is needed to carry it out.
@@ -94,7 +96,7 @@ pub async fn look_up(gateway: &Gateway, source: &Source, page: &Page) -> Result<
                     let found = items::find(db, source, actor, item)?;
                     let post_id = found.as_ref().and_then(|(row, _)| row.post_id);
                     let post = post_id.map_or(Ok(None), |id| posts::by_id(db, id))?;
-                    Ok(Incoming { item: item.clone(), digest: digest(item), found, post })
+                    Ok(Incoming { item: item.clone(), digest: digest(item), found, post, other: None })
                 })
                 .collect()
         })
@@ -157,6 +159,7 @@ pub async fn take_in(
     let mut tally = Tally::default();
     let mut steps = Vec::with_capacity(incoming.len());
     for (incoming, decision) in incoming.into_iter().zip(decisions) {
+        let incoming = believed(incoming, &decision);
         let item_id = incoming.found.as_ref().map_or_else(|| ItemId(gateway.mint.next()), |(row, _)| row.id);
         let step = prepare(gateway, source, actor, incoming, decision, item_id, at).await;
         count(&mut tally, &step);
@@ -176,6 +179,18 @@ pub async fn take_in(
         .await?;
     gateway.wake.publish.notify_one();
     Ok(tally)
+}
+
+/// What was found for an item, if the decision believes it. A URL that several items of a page share is no identity: then what
+/// was found by it is another item, and this one is new.
+fn believed(incoming: Incoming, decision: &Decision) -> Incoming {
+    let by_url = incoming.found.as_ref().is_some_and(|(_, by)| matches!(by, FoundBy::Url | FoundBy::OtherSource));
+    let doubled = matches!(decision.act, Act::Duplicate { .. });
+    if by_url && !decision.add_alias && !doubled {
+        let other = incoming.found.as_ref().map(|(row, _)| row.id);
+        return Incoming { found: None, post: None, other, ..incoming };
+    }
+    incoming
 }
 
 /// Two sources of one actor that say the same at the same time must make one post. SQLite has one writer anyhow.

@@ -1,9 +1,9 @@
 //! Raw HTML to the subset that peers keep (`reference/federation.md` 2.4), in four steps of linear time:
 //!
-//! 1. [`tame`]: cut to [`RAW_BYTES_MAX`], made shallow and well-formed, so that hostile nesting costs the next step nothing;
+//! 1. `tame`: cut to [`RAW_BYTES_MAX`], made shallow and well-formed, so that hostile nesting costs the next step nothing;
 //! 2. ammonia, a real HTML5 parser with an allow-list: the gate;
-//! 3. [`build`]: to a tree, in which links are judged and empty things vanish;
-//! 4. [`tree::write`]: the output is written anew from that tree, every character escaped.
+//! 3. `build`: to a tree, in which links are judged and empty things vanish;
+//! 4. `tree::write`: the output is written anew from that tree, every character escaped.
 //!
 //! Out comes only `p br a[href] ul ol li strong em blockquote`. The output is a fixed point: sanitising it again gives the same.
 
@@ -25,7 +25,7 @@ use url::Url;
 /// Most bytes of raw HTML that are read; what comes after is left out. So many, because images may stand in it as text.
 pub const RAW_BYTES_MAX: usize = 8 * 1_024 * 1_024;
 
-/// The elements that ammonia lets through: those of the output, and those by which [`tame`] marks headings (`h2`), rows
+/// The elements that ammonia lets through: those of the output, and those by which `tame` marks headings (`h2`), rows
 /// (`section`), cells (`label`), other blocks (`div`) and the ends of text nodes (`wbr`).
 const ELEMENTS: &[&str] =
     &["p", "br", "a", "ul", "ol", "li", "strong", "em", "blockquote", "div", "h2", "section", "label", "wbr"];

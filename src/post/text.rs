@@ -14,6 +14,9 @@ use crate::post::sanitize::{SafeHtml, render};
 /// Stands where text was cut off inside a sentence.
 pub const ELLIPSIS: char = '\u{2026}';
 
+/// How far beyond the cut the rules for sentences and words look.
+const LOOK_AHEAD_CHARS: usize = 64;
+
 /// The text without markup: an empty line between paragraphs, `- ` or `1. ` before the entries of a list. Addresses of links
 /// are not in it.
 pub fn plain(html: &SafeHtml) -> String {
@@ -148,6 +151,9 @@ fn best_cut<'a>(lines: impl IntoIterator<Item = (&'a str, usize)>, chars_max: us
             break;
         }
         let room = chars_max - before;
+        // Unicode's rules take quadratic time over some texts, so they see no more than they need.
+        let end = text.char_indices().nth(room.saturating_add(LOOK_AHEAD_CHARS)).map_or(text.len(), |(at, _)| at);
+        let text = text.get(..end).unwrap_or(text);
         if let Some(at) = sentence::ends(text).into_iter().take_while(|at| *at <= room).last()
             && before + at >= chars_max / 2
         {

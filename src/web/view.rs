@@ -90,8 +90,8 @@ impl When {
 #[template(path = "verification.html")]
 pub struct Verification {
     t: &'static Texts,
-    /// The domain of the agency, without port.
-    domain: String,
+    /// The domain of the agency.
+    pub domain: String,
     /// Its website.
     website: String,
     /// Set when a proof holds now.

@@ -172,7 +172,8 @@ impl Story<'_> {
             online: true,
         });
         let created = self.next("Create").await?;
-        let note = created.activity.pointer("/object/id").and_then(Value::as_str).context("the Create has no object id")?;
+        let note =
+            created.activity.pointer("/object/id").and_then(Value::as_str).context("the Create has no object id")?;
         tell("news", format!("the agency publishes another one: Create {note}, signature verified"));
         Ok(())
     }

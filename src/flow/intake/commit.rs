@@ -78,9 +78,16 @@ fn apply(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
         Act::Revise { .. } => revise_post(db, batch, step),
         Act::Retract => retract(db, step.incoming.post.as_ref().map(|post| post.id), at),
         Act::Cancel => cancel(db, step.incoming.post.as_ref(), at),
+        Act::Same if by_other_source(step) => merge_post(db, batch, step),
         Act::Same | Act::OutOfOrder => seen(db, step, at),
         Act::Duplicate { .. } | Act::Refuse(_) => Ok(()),
     }
+}
+
+/// Whether an item is known only from another source of the actor. It gets a record of its own, so that each source is compared
+/// with what it said itself.
+fn by_other_source(step: &Step) -> bool {
+    matches!(step.incoming.found, Some((_, FoundBy::OtherSource)))
 }
 
 fn add_alias(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
@@ -98,7 +105,9 @@ fn add_alias(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
 fn make_post(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
     let Some(draft) = &step.draft else { return Ok(()) };
     let returning = step.decision.act == Act::Return;
-    if !returning && items::find(db, batch.source.id, batch.source.actor_id, &step.incoming.item)?.is_some() {
+    let found = items::find(db, batch.source.id, batch.source.actor_id, &step.incoming.item)?;
+    let overtaken = found.is_some_and(|(row, by)| by != FoundBy::Url && Some(row.id) != step.incoming.other);
+    if !returning && overtaken {
         return Ok(()); // another source of the actor said the same a moment ago
     }
     draft.files.iter().try_for_each(|file| posts::insert_media(db, file))?;

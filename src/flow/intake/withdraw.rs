@@ -13,9 +13,10 @@ use crate::store::sources::Source;
 use crate::store::{Db, Queried, StoreError};
 use crate::time::Timestamp;
 
-/// Puts a withdrawal in line; the post's state changes when it is sent.
+/// Puts a withdrawal in line: its item counts as withdrawn from now on, the post when it is sent.
 pub fn retract(db: &mut Db<'_>, post: Option<PostId>, at: Timestamp) -> Queried<()> {
     let Some(post_id) = post else { return Ok(()) };
+    items::set_state_of_post(db, post_id, ItemState::Retracted)?;
     posts::put_change(db, &PendingChange { post_id, change: Change::Withdraw, held: None }, at, at)
 }
 

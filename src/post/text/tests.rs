@@ -82,3 +82,36 @@ proptest! {
         prop_assert!(shorten_plain(&raw, max).chars().count() <= max);
     }
 }
+
+#[test]
+fn cutting_hostile_text_costs_linear_time() {
+    let units = [
+        ".",
+        ". ",
+        ".) ",
+        ".1",
+        "1",
+        "a.a",
+        "\u{200d}",
+        "\u{1f1f3}",
+        "\u{301}",
+        "'",
+        "a'",
+        "!?",
+        ".\"",
+        "é",
+        "中",
+        "…",
+        "a\u{ad}",
+    ];
+    for unit in units {
+        for prefix in ["", "A.", "A. "] {
+            let html = safe(&format!("{prefix}{}", unit.repeat(240_000 / unit.len())));
+            let begun = std::time::Instant::now();
+            let short = shorten(&html, 5_000);
+            let took = begun.elapsed();
+            assert!(plain(&short).chars().count() <= 5_000);
+            assert!(took.as_secs() < 6, "{prefix}{unit}… took {took:?}");
+        }
+    }
+}

@@ -187,7 +187,7 @@ impl World {
         let app = actix::init_service(app).await;
         let response = actix::call_service(&app, request.to_request()).await;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = body::to_bytes(response.into_body()).await.ok().expect("a body");
+        let Ok(body) = body::to_bytes(response.into_body()).await else { panic!("the body broke off") };
         Answer { status, headers, body: String::from_utf8_lossy(&body).into_owned() }
     }
 
