@@ -12,6 +12,8 @@
 )]
 
 mod demo;
+mod fedify;
 mod harness;
+mod installation;
 mod publishing;
 mod tidy;

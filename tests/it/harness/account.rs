@@ -185,10 +185,8 @@ impl Letter {
         let text = self.covered.iter().map(line).collect::<Vec<_>>().join("\n");
         let signature = self.key.sign(&text);
         let covered = self.covered.join(" ");
-        let value = format!(
-            r#"keyId="{}",algorithm="rsa-sha256",headers="{covered}",signature="{signature}""#,
-            self.key_id
-        );
+        let value =
+            format!(r#"keyId="{}",algorithm="rsa-sha256",headers="{covered}",signature="{signature}""#, self.key_id);
         headers.push(("signature", value));
         headers
     }

@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 
 use super::reaper;
 
-const WAY_OUT: &str = "PostgreSQL is not installed: run tests/install, or set HERAUT_TEST_POSTGRES to the URL of a superuser";
+const WAY_OUT: &str =
+    "PostgreSQL is not installed: run tests/install, or set HERAUT_TEST_POSTGRES to the URL of a superuser";
 
 static URL: OnceLock<Result<String, String>> = OnceLock::new();
 

@@ -233,7 +233,8 @@ fn item(host: &str, article: &Article) -> String {
 /// A picture that differs by its name.
 fn picture(name: &str) -> Vec<u8> {
     let shade = u8::try_from(name.len() * 7 % 256).unwrap();
-    let picture = RgbImage::from_fn(64, 48, |x, y| Rgb([u8::try_from(x * 4).unwrap(), u8::try_from(y * 5).unwrap(), shade]));
+    let picture =
+        RgbImage::from_fn(64, 48, |x, y| Rgb([u8::try_from(x * 4).unwrap(), u8::try_from(y * 5).unwrap(), shade]));
     let mut png = Cursor::new(Vec::new());
     picture.write_to(&mut png, ImageFormat::Png).unwrap();
     png.into_inner()
