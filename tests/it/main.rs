@@ -17,3 +17,4 @@ mod harness;
 mod installation;
 mod publishing;
 mod tidy;
+mod wordpress;
