@@ -15,7 +15,6 @@ use crate::flow::provision::{self, ActorPlan, ProvisionError, SourcePlan};
 use crate::flow::schedule::{self, Roles, Stop};
 use crate::flow::{FlowSettings, Gateway, Shared};
 use crate::net::{Client, NetError, NetSettings};
-use crate::source::schedule::Schedule;
 use crate::store::sources::Settings;
 use crate::store::{Store, StoreError};
 use crate::vault::{MasterKey, VaultError};
@@ -47,14 +46,6 @@ pub enum AppError {
         #[source]
         source: ProvisionError,
     },
-    /// A setting of a source.
-    #[error("source `{source_name}`: {problem}")]
-    Source {
-        /// Its name.
-        source_name: String,
-        /// What is wrong, and what is accepted.
-        problem: String,
-    },
     /// The media folder.
     #[error("the folder for media {path} cannot be made: {problem}; correct media.dir")]
     Media {
@@ -68,6 +59,23 @@ pub enum AppError {
     Listen {
         /// The addresses.
         listen: String,
+        /// The system's words.
+        problem: std::io::Error,
+    },
+    /// Another process runs on the same SQLite file.
+    #[error(
+        "another `heraut serve` runs on this database (it holds {path}); SQLite is for one process: stop the other one, \
+         or move to PostgreSQL to run several"
+    )]
+    NotAlone {
+        /// The lock file.
+        path: PathBuf,
+    },
+    /// The lock file cannot be made.
+    #[error("the lock file {path} cannot be made: {problem}; the folder of the database must be writable")]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
         /// The system's words.
         problem: std::io::Error,
     },
@@ -128,7 +136,7 @@ pub async fn provision(gateway: &Gateway, config: &Config) -> Result<(), AppErro
             .map_err(|source| AppError::Provision { what: format!("actor `{}`", actor.handle), source })?;
     }
     for source in &config.sources {
-        let plan = source_plan(source)?;
+        let plan = source_plan(source);
         provision::source(gateway, plan, true)
             .await
             .map_err(|error| AppError::Provision { what: format!("source `{}`", source.name), source: error })?;
@@ -155,29 +163,40 @@ fn actor_plan(config: &Config, actor: &ActorConfig) -> ActorPlan {
     }
 }
 
-/// How often a source without a schedule is looked at: it is pushed to, so only its pages that may be gone are.
-const PUSHED_EVERY: &str = "15m";
-
-/// The plan of a configured source; its schedule, policy and composition are read here.
-pub fn source_plan(source: &SourceConfig) -> Result<SourcePlan, AppError> {
-    let wrong = |problem: String| AppError::Source { source_name: source.name.clone(), problem };
-    let schedule = match (&source.every, &source.cron) {
-        (Some(every), _) => Schedule::every(every),
-        (None, Some(line)) => Schedule::cron(line, source.timezone),
-        (None, None) => Schedule::every(PUSHED_EVERY),
-    };
-    Ok(SourcePlan {
+fn source_plan(source: &SourceConfig) -> SourcePlan {
+    SourcePlan {
         name: source.name.clone(),
         actor: source.actor.clone(),
         kind: source.kind.clone(),
         settings: Settings {
-            schedule: schedule.map_err(|e| wrong(e.to_string()))?,
-            policy: source.policy.clone().try_into().map_err(|e| wrong(format!("policy: {e}")))?,
-            compose: source.compose.clone().try_into().map_err(|e| wrong(format!("compose: {e}")))?,
+            schedule: source.schedule.clone(),
+            policy: source.policy.clone(),
+            compose: source.compose.clone(),
             language: source.language.clone(),
             connector: source.settings.clone(),
         },
-    })
+    }
+}
+
+/// On SQLite, makes sure that this is the only process that serves this database, and frees what an earlier one held when it
+/// was killed: with nobody else there, nobody has to wait for its leases to end. On PostgreSQL leases end by themselves.
+/// The file stays locked for as long as it is open.
+pub async fn be_alone(gateway: &Gateway, config: &Config) -> Result<Option<std::fs::File>, AppError> {
+    let Some(database) = config.database.url.expose().strip_prefix("sqlite:") else { return Ok(None) };
+    let path = PathBuf::from(format!("{database}.lock"));
+    let file = std::fs::File::create(&path).map_err(|problem| AppError::Lock { path: path.clone(), problem })?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => return Err(AppError::NotAlone { path }),
+        Err(std::fs::TryLockError::Error(problem)) => return Err(AppError::Lock { path, problem }),
+    }
+    let free = |db: &mut crate::store::Db<'_>| {
+        crate::store::inboxes::free_all(db)?;
+        crate::store::sources::free_all(db)?;
+        crate::store::proofs::free_all(db)
+    };
+    gateway.store.write("free what an earlier process held", free).await?;
+    Ok(Some(file))
 }
 
 /// What a running process is: the addresses that it serves, and how to end it.

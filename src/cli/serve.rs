@@ -41,6 +41,7 @@ impl std::fmt::Display for Role {
 /// Runs the gateway until SIGTERM or Ctrl-C.
 pub async fn run(config: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     let (gateway, config) = open_with(config).await?;
+    let _alone = app::be_alone(&gateway, &config).await?;
     let (stopper, stop) = Stopper::new();
     let has = |role| arguments.role.contains(&role);
     let roles = Roles { ingest: has(Role::Ingest), deliver: has(Role::Deliver) };

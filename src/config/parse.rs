@@ -9,8 +9,11 @@ use std::time::Duration;
 use chrono_tz::Tz;
 use ipnet::IpNet;
 use serde::Deserialize;
-use toml::{Table, Value};
+use toml::Value;
 use url::{Host, Url};
+
+use heraut_connectors::CONNECTORS;
+use heraut_connectors::error::ConnectorError;
 
 use crate::actor::{ActorKind, Handle, Language};
 use crate::config::error::Problem;
@@ -19,9 +22,10 @@ use crate::config::section::Section;
 use crate::config::types::{
     ActorConfig, AgencyConfig, Config, Database, Delivery, Keys, Media, Net, Server, SourceConfig, Verification,
 };
-use crate::config::value::{
-    PERIOD_MAX, parse_domain, parse_name, parse_period, parse_picture_url, parse_range, place, to_json,
-};
+use crate::config::value::{PERIOD_MAX, parse_domain, parse_name, parse_picture_url, parse_range, place, to_json};
+use crate::post::compose::ComposeSettings;
+use crate::post::policy::SourcePolicy;
+use crate::source::schedule::Schedule;
 use crate::urls::Base;
 
 /// Most requests in flight at once: each takes a connection and a file descriptor, and 1,024 is the usual limit of those.
@@ -34,15 +38,13 @@ const PERIOD_MIN: Duration = Duration::from_secs(1);
 const TIMEOUT_MAX: Duration = Duration::from_secs(300);
 /// Shortest lease of an inbox: shorter ones would cost more writes than deliveries.
 const LEASE_MIN: Duration = Duration::from_secs(5);
-/// Longest time between two polls.
-const EVERY_MAX: Duration = Duration::from_secs(7 * 86_400);
 
 const SECTIONS: &[&str] =
     &["server", "database", "keys", "net", "media", "delivery", "verification", "agency", "actor", "source"];
 
 /// Reads the whole file, or says everything that is wrong with it.
 pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, Vec<Problem>> {
-    let mut root: Table = toml::from_str(text).map_err(|error| {
+    let mut root: toml::Table = toml::from_str(text).map_err(|error| {
         let at = error.span().map(|span| place(text, span.start)).unwrap_or_default();
         vec![Problem { path: at, text: format!("{}; the file is to be TOML", error.message().trim()) }]
     })?;
@@ -249,10 +251,36 @@ fn source(mut s: Section<'_>) -> Option<SourceConfig> {
     let name = s.require_read("name", "\"persberichten\"", parse_name);
     let actor = s.require_read("actor", "\"nieuws\"", Handle::parse);
     let kind = s.require_read("kind", "\"feed\"", parse_name);
-    let every = s.read("every", |text| match parse_period(text)? {
-        period if period < PERIOD_MIN || period > EVERY_MAX => Err("is to be from 1s to 7d".to_owned()),
-        _ => Ok(text.to_owned()),
-    });
+    let timing = timing(&mut s);
+    let language = s.read("language", Language::parse);
+    let policy: SourcePolicy = s.table("policy");
+    let compose: ComposeSettings = s.table("compose");
+    let settings = to_json(Value::Table(s.rest()));
+    if let Some(kind) = &kind {
+        check_connector(&mut s, kind, &settings);
+    }
+    let (every, cron, timezone, schedule) = timing;
+    Some(SourceConfig {
+        name: name?,
+        actor: actor?,
+        kind: kind?,
+        every,
+        cron,
+        timezone,
+        schedule: schedule?,
+        language,
+        policy,
+        compose,
+        settings,
+    })
+}
+
+/// How often a source without a schedule is looked at: it is pushed to, so only its pages that may be gone are.
+const PUSHED_EVERY: &str = "15m";
+
+/// `every`, `cron` and `timezone` as written, and the schedule that they make.
+fn timing(s: &mut Section<'_>) -> (Option<String>, Option<String>, Tz, Option<Schedule>) {
+    let every: Option<String> = s.take("every");
     let cron: Option<String> = s.take("cron");
     if every.is_some() && cron.is_some() {
         s.problem("cron", "stands beside `every`; keep one of them");
@@ -260,22 +288,26 @@ fn source(mut s: Section<'_>) -> Option<SourceConfig> {
     let timezone = s.read("timezone", |text| {
         text.parse::<Tz>().map_err(|_| format!("`{text}` is not a time zone; write for example Europe/Amsterdam"))
     });
-    let language = s.read("language", Language::parse);
-    let policy: Table = s.take("policy").unwrap_or_default();
-    let compose: Table = s.take("compose").unwrap_or_default();
-    let settings = to_json(Value::Table(s.rest()));
-    Some(SourceConfig {
-        name: name?,
-        actor: actor?,
-        kind: kind?,
-        every,
-        cron,
-        timezone: timezone.unwrap_or(ZONE_DEFAULT),
-        language,
-        policy,
-        compose,
-        settings,
-    })
+    let timezone = timezone.unwrap_or(ZONE_DEFAULT);
+    let (key, schedule) = match (&every, &cron) {
+        (None, Some(line)) => ("cron", Schedule::cron(line, timezone)),
+        (text, _) => ("every", Schedule::every(text.as_deref().unwrap_or(PUSHED_EVERY))),
+    };
+    let schedule = schedule.map_err(|error| s.problem(key, error.to_string())).ok();
+    (every, cron, timezone, schedule)
+}
+
+/// Has the connector look at its own settings, so that all that is wrong is told at once.
+fn check_connector(s: &mut Section<'_>, kind: &str, settings: &serde_json::Value) {
+    let Some(found) = CONNECTORS.iter().find(|known| known.name() == kind) else {
+        let known: Vec<&str> = CONNECTORS.iter().map(|known| known.name()).collect();
+        return s.problem("kind", format!("`{kind}` is no kind of source; there is {}", known.join(", ")));
+    };
+    match found.configure(settings) {
+        Ok(_) => {}
+        Err(ConnectorError::Settings { key, problem }) => s.problem(&key, problem),
+        Err(other) => s.problem("kind", other.to_string()),
+    }
 }
 
 fn tables(key: &str, value: Option<Value>, problems: &mut Vec<Problem>) -> Vec<Value> {

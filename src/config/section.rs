@@ -24,7 +24,7 @@ impl<'p> Section<'p> {
             Some(Value::Table(table)) => table,
             None => Table::new(),
             Some(other) => {
-                let text = format!("is a {}; write it as a table, [{path}]", other.type_str());
+                let text = format!("is of the type {}; write it as a table, [{path}]", other.type_str());
                 problems.push(Problem { path: path.clone(), text });
                 Table::new()
             }
@@ -45,6 +45,20 @@ impl<'p> Section<'p> {
             Err(error) => {
                 self.problem(key, error.message().trim().to_owned());
                 None
+            }
+        }
+    }
+
+    /// The table `key`; its default where it is absent or wrong.
+    pub fn table<T: DeserializeOwned + Default>(&mut self, key: &'static str) -> T {
+        match self.table.get(key) {
+            Some(Value::Table(_)) | None => self.take(key).unwrap_or_default(),
+            Some(other) => {
+                let text = format!("is of the type {}; write it as a table, {key} = {{ … }}", other.type_str());
+                self.problem(key, text);
+                self.known.push(key);
+                self.table.remove(key);
+                T::default()
             }
         }
     }
@@ -120,8 +134,8 @@ impl<'p> Section<'p> {
         }
     }
 
-    /// Ends reading: the keys that were not taken, for somebody else to check.
-    pub fn rest(self) -> Table {
-        self.table
+    /// Takes all keys that were not taken yet, for somebody else to check.
+    pub fn rest(&mut self) -> Table {
+        std::mem::take(&mut self.table)
     }
 }

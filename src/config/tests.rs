@@ -96,7 +96,7 @@ fn every_problem_is_reported_at_once_with_its_path() {
         "source[0].cron: stands beside `every`",
         "source[0].timezone: `Europe/Nergens` is not a time zone",
         "source[0].language: `x` is not a language tag",
-        "source[0].policy: invalid type: integer `3`, expected a map",
+        "source[0].policy: is of the type integer; write it as a table",
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");
     for (found, expected) in found.iter().zip(expected) {
@@ -147,22 +147,42 @@ fn what_a_source_says_beyond_our_keys_goes_to_its_connector() {
         actor = "nieuws"
         kind = "feed"
         url = "https://a.example/rss"
-        since = 2026-01-01
-        nested = { depth = [1, 2.5, true] }
         policy = { flood_fuse = 3 }
         "#
     );
     let config = parse(&text).unwrap();
     let source = &config.sources[0];
-    let settings = json!({"url": "https://a.example/rss", "since": "2026-01-01", "nested": {"depth": [1, 2.5, true]}});
-    assert_eq!(source.settings, settings);
-    assert_eq!(source.policy.get("flood_fuse").and_then(toml::Value::as_integer), Some(3));
+    assert_eq!(source.settings, json!({"url": "https://a.example/rss"}));
+    assert_eq!(source.policy.flood_fuse, 3);
     assert_eq!((source.timezone, source.every.as_deref()), (chrono_tz::Europe::Amsterdam, None));
     let actor = &config.actors[0];
     assert_eq!(actor.fields, [("Site".to_owned(), "https://a.example".to_owned())]);
     assert_eq!((actor.name.as_str(), actor.language.as_str()), ("nieuws", "nl"));
     assert_eq!(config.handle_domain(actor), "social.example.nl");
     assert_eq!(config.agencies[0].domain, "a.example:8443");
+}
+
+#[test]
+fn a_source_is_checked_by_its_connector_and_its_schedule() {
+    let table = [
+        ("kind = \"teletext\"", "source[0].kind: `teletext` is no kind of source; there is feed"),
+        ("kind = \"feed\"", "source[0].url: "),
+        ("kind = \"feed\"\nurl = \"https://a.example/rss\"\nurll = 1", "source[0].urll: "),
+        ("kind = \"feed\"\nurl = \"https://a.example/rss\"\nevery = \"8d\"", "source[0].every: "),
+        ("kind = \"feed\"\nurl = \"https://a.example/rss\"\ncron = \"0 7 31 2 *\"", "source[0].cron: "),
+        (
+            "kind = \"feed\"\nurl = \"https://a.example/rss\"\npolicy = { fuse = 1 }",
+            "source[0].policy: unknown field `fuse`",
+        ),
+    ];
+    for (lines, expected) in table {
+        let found = problems(&format!(
+            "{MINIMAL}[[agency]]\nname = \"a\"\ndomain = \"a.example\"\n[[actor]]\nagency = \"a\"\nhandle = \"nieuws\"\n\
+             [[source]]\nname = \"s\"\nactor = \"nieuws\"\n{lines}\n"
+        ));
+        assert_eq!(found.len(), 1, "{lines}: {found:?}");
+        assert!(found[0].starts_with(expected), "{lines}: {found:?}");
+    }
 }
 
 #[test]
@@ -197,14 +217,14 @@ fn secrets_are_not_shown() {
         [[source]]
         name = "s"
         actor = "nieuws"
-        kind = "webhook"
-        secret = "hunter2"
+        kind = "feed"
+        url = "https://a.example/rss?token=hunter2"
         "#
     );
     let config = parse(&text).unwrap();
     let shown = format!("{config:?}{}", serde_json::to_string(&config).unwrap());
-    assert!(shown.contains("secret") && !shown.contains("hunter2"), "{shown}");
-    assert_eq!(config.sources[0].settings, json!({"secret": "hunter2"}));
+    assert!(shown.contains("url") && !shown.contains("hunter2"), "{shown}");
+    assert_eq!(config.sources[0].settings, json!({"url": "https://a.example/rss?token=hunter2"}));
 }
 
 #[test]

@@ -14,6 +14,9 @@ use serde_json::Value;
 use crate::actor::{ActorKind, Handle, Language};
 use crate::config::secret::Secret;
 use crate::config::value::period_text;
+use crate::post::compose::ComposeSettings;
+use crate::post::policy::SourcePolicy;
+use crate::source::schedule::Schedule;
 use crate::urls::Base;
 
 /// The whole file. Serialising it is for showing and for tests: secrets and connectors' settings are redacted.
@@ -172,12 +175,15 @@ pub struct SourceConfig {
     /// Time zone of `cron`.
     #[serde(serialize_with = "zone")]
     pub timezone: Tz,
+    /// The schedule that `every` or `cron` make.
+    #[serde(skip)]
+    pub schedule: Schedule,
     /// Language of its items where they say none; `None` is the actor's.
     pub language: Option<Language>,
-    /// Policy, for `post::policy::SourcePolicy`.
-    pub policy: toml::Table,
-    /// Composition, for `post::compose::ComposeSettings`.
-    pub compose: toml::Table,
+    /// What it may do by itself.
+    pub policy: SourcePolicy,
+    /// How its items become text.
+    pub compose: ComposeSettings,
     /// All other keys of the table, a JSON object for the connector, which refuses what it does not know.
     #[serde(flatten, serialize_with = "redacted")]
     pub settings: Value,

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use serde_json::Value;
 use url::Url;
 
+use crate::source::span::Span;
 use crate::urls::{URL_BYTES_MAX, authority};
 
 /// Longest name of an agency or source, in characters.
@@ -17,39 +18,12 @@ pub const PERIOD_MAX: Duration = Duration::from_secs(10 * 366 * 86_400);
 
 /// Reads `90s`, `15m`, `24h`, `3d` and sums such as `1h30m`.
 pub(super) fn parse_period(text: &str) -> Result<Duration, String> {
-    let problem = || format!("`{text}` is not a length of time; write for example 90s, 15m, 24h or 3d");
-    let mut seconds = 0u64;
-    let mut rest = text.trim();
-    loop {
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, after) = rest.split_at(digits);
-        let mut letters = after.chars();
-        let unit = match letters.next() {
-            Some('s') => 1,
-            Some('m') => 60,
-            Some('h') => 3_600,
-            Some('d') => 86_400,
-            _ => return Err(problem()),
-        };
-        let number: u64 = number.parse().map_err(|_| problem())?;
-        seconds = number.checked_mul(unit).and_then(|n| seconds.checked_add(n)).ok_or_else(problem)?;
-        rest = letters.as_str();
-        if rest.is_empty() {
-            break;
-        }
-    }
-    let period = Duration::from_secs(seconds);
-    if period > PERIOD_MAX { Err(problem()) } else { Ok(period) }
+    Span::parse(text).map(Span::duration).map_err(|error| error.to_string())
 }
 
-/// Writes a length of time as [`parse_period`] reads it, in the largest unit that divides it.
+/// Writes a length of time as [`parse_period`] reads it.
 pub(super) fn period_text(period: Duration) -> String {
-    let seconds = period.as_secs();
-    let units = [(86_400, 'd'), (3_600, 'h'), (60, 'm')];
-    match units.into_iter().find(|(size, _)| seconds > 0 && seconds.is_multiple_of(*size)) {
-        Some((size, unit)) => format!("{}{unit}", seconds / size),
-        None => format!("{seconds}s"),
-    }
+    Span::seconds(period.as_secs()).to_string()
 }
 
 /// Reads a range such as `10.1.2.0/24`, or a single address.

@@ -5,6 +5,7 @@ mod withdraw;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use heraut_connectors::contract::Page;
 use heraut_connectors::item::Item;
@@ -157,11 +158,12 @@ pub async fn take_in(
     let incoming = look_up(gateway, source, page).await?;
     let decisions = decide(&incoming, source, at);
     let mut tally = Tally::default();
+    let deadline = Instant::now() + picture::PAGE_WITHIN;
     let mut steps = Vec::with_capacity(incoming.len());
     for (incoming, decision) in incoming.into_iter().zip(decisions) {
         let incoming = believed(incoming, &decision);
         let item_id = incoming.found.as_ref().map_or_else(|| ItemId(gateway.mint.next()), |(row, _)| row.id);
-        let step = prepare(gateway, source, actor, incoming, decision, item_id, at).await;
+        let step = prepare(gateway, source, actor, incoming, decision, item_id, (at, deadline)).await;
         count(&mut tally, &step);
         steps.push(step);
     }
@@ -212,7 +214,7 @@ async fn prepare(
     incoming: Incoming,
     decision: Decision,
     item_id: ItemId,
-    at: Timestamp,
+    times: (Timestamp, Instant),
 ) -> Step {
     let said = match decision.act {
         Act::New { .. } | Act::Edit | Act::EditLater { .. } | Act::ReviewEdit | Act::Revise { .. } | Act::Return => {
@@ -222,7 +224,7 @@ async fn prepare(
         _ => None,
     };
     let draft = match said {
-        Some(item) => Some(draft(gateway, source, actor, &item, incoming.post.as_ref(), &decision, at).await),
+        Some(item) => Some(draft(gateway, source, actor, &item, incoming.post.as_ref(), &decision, times).await),
         None => None,
     };
     Step { incoming, decision, item_id, own_id: ItemId(gateway.mint.next()), draft }
@@ -243,9 +245,9 @@ async fn draft(
     item: &Item,
     post: Option<&Post>,
     decision: &Decision,
-    at: Timestamp,
+    (at, deadline): (Timestamp, Instant),
 ) -> Draft {
-    let gathered = picture::gather(gateway, item, post).await;
+    let gathered = picture::gather(gateway, item, post, deadline).await;
     let mut content = compose_item(gateway, source, actor, item, gathered.images);
     content.flags.extend(gathered.problems);
     let state = admit(&mut content, item, decision, &source.settings.policy, at);

@@ -1,5 +1,7 @@
 //! Fetches the images of an item, checks them, and keeps them where we serve them from.
 
+use std::time::{Duration, Instant};
+
 use url::Url;
 
 use heraut_connectors::item::{Item, Media};
@@ -16,6 +18,11 @@ const IMAGE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Most images of a post: Mastodon drops the rest.
 const IMAGES_MAX: usize = 4;
 
+/// Time for one image.
+const IMAGE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Time for all images of one page of items, well within the lease of its source.
+pub const PAGE_WITHIN: Duration = Duration::from_secs(120);
+
 /// The images of an item, ours now.
 #[derive(Debug, Default)]
 pub struct Gathered {
@@ -28,15 +35,20 @@ pub struct Gathered {
 }
 
 /// Fetches the images of an item, at most four. An image that `post` already shows under the same URL is not fetched again. One
-/// that cannot be had is left out and said so: news does not wait for a picture.
-pub async fn gather(gateway: &Gateway, item: &Item, post: Option<&Post>) -> Gathered {
+/// that cannot be had, or not before `deadline`, is left out and said so: news does not wait for a picture.
+pub async fn gather(gateway: &Gateway, item: &Item, post: Option<&Post>, deadline: Instant) -> Gathered {
     let mut gathered = Gathered::default();
     for media in item.media.iter().take(IMAGES_MAX) {
         if let Some(known) = post.and_then(|post| image_of(post, &media.url)) {
             gathered.images.push(Image { alt: media.alt.clone(), ..known });
             continue;
         }
-        match fetch(gateway, media).await {
+        let time_left = deadline.saturating_duration_since(Instant::now());
+        let fetched = match tokio::time::timeout(time_left, fetch(gateway, media)).await {
+            Ok(fetched) => fetched,
+            Err(_) => Err("the images of this page took too long".to_owned()),
+        };
+        match fetched {
             Ok((image, file)) => {
                 gathered.images.push(image);
                 gathered.files.push(file);
@@ -52,7 +64,11 @@ pub async fn gather(gateway: &Gateway, item: &Item, post: Option<&Post>) -> Gath
 
 async fn fetch(gateway: &Gateway, media: &Media) -> Result<(Image, MediaRow), String> {
     let url = Url::parse(&media.url).map_err(|e| e.to_string())?;
-    let get = Get { bytes_max: IMAGE_BYTES_MAX, ..Get::new(url, "image/webp,image/jpeg,image/png,image/gif") };
+    let get = Get {
+        bytes_max: IMAGE_BYTES_MAX,
+        timeout: IMAGE_TIMEOUT,
+        ..Get::new(url, "image/webp,image/jpeg,image/png,image/gif")
+    };
     let fetched = gateway.net.get(get).await.map_err(|e| super::verify::with_causes(&e))?;
     if fetched.status != 200 {
         return Err(format!("it answered {}", fetched.status));

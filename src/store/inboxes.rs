@@ -219,3 +219,9 @@ pub fn close_breaker(db: &mut Db<'_>, host: &str) -> Queried<()> {
 pub fn of_host(db: &mut Db<'_>, host: &str) -> Queried<Vec<InboxRow>> {
     on!(db, c => inboxes::table.filter(inboxes::host.eq(host)).select(InboxRow::as_select()).order(inboxes::url).load(c))
 }
+
+/// Ends every lease. Only for a process that is alone on its database.
+pub fn free_all(db: &mut Db<'_>) -> Queried<()> {
+    on!(db, c => diesel::update(inboxes::table.filter(inboxes::lease_until.gt(0))).set(inboxes::lease_until.eq(0)).execute(c))
+        .map(|_| ())
+}

@@ -73,3 +73,9 @@ pub fn lease_due(db: &mut Db<'_>, now: Timestamp, until: Timestamp) -> Queried<O
         .execute(c))?;
     Ok((won == 1).then_some(actor))
 }
+
+/// Ends every lease. Only for a process that is alone on its database.
+pub fn free_all(db: &mut Db<'_>) -> Queried<()> {
+    on!(db, c => diesel::update(proofs::table.filter(proofs::lease_until.gt(0))).set(proofs::lease_until.eq(0)).execute(c))
+        .map(|_| ())
+}

@@ -197,3 +197,9 @@ pub fn poll_now(db: &mut Db<'_>, name: &str, now: Timestamp) -> Queried<bool> {
         .execute(c))
     .map(|n| n > 0)
 }
+
+/// Ends every lease. Only for a process that is alone on its database.
+pub fn free_all(db: &mut Db<'_>) -> Queried<()> {
+    on!(db, c => diesel::update(sources::table.filter(sources::lease_until.gt(0))).set(sources::lease_until.eq(0)).execute(c))
+        .map(|_| ())
+}

@@ -46,6 +46,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let config = configuration(folder.path(), &site, listen)?;
     let gateway = app::gateway_with(&config, MasterKey::generate()?)?;
     app::provision(&gateway, &config).await?;
+    let _alone = app::be_alone(&gateway, &config).await?;
     let (stopper, stop) = Stopper::new();
     let running = app::start(&gateway, &config, true, Roles { ingest: true, deliver: true }, &stop)?;
     let serving = tokio::spawn(running.run(stop));

@@ -1,7 +1,6 @@
 //! Handlers over a real database: what servers and people get to see of a small world.
 
 mod inboxes;
-mod look;
 mod people;
 mod servers;
 
