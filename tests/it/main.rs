@@ -11,6 +11,7 @@
     clippy::print_stderr
 )]
 
+mod bad_input;
 mod demo;
 mod fedify;
 mod harness;
