@@ -13,9 +13,14 @@
 
 mod bad_input;
 mod demo;
+mod federation;
 mod fedify;
 mod harness;
 mod installation;
+mod intake;
+mod objects;
+mod polling;
 mod publishing;
 mod tidy;
+mod verification;
 mod wordpress;

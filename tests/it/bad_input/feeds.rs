@@ -71,7 +71,7 @@ fn unreadable() -> Vec<Bad> {
         ("verkeerd-gzip", rss("geen gzip").with("content-encoding", "gzip"), &["HTTP"]),
         ("bom", bomb(), &["larger than 8388608 bytes after decompression", "must send less"]),
         ("te-groot", padded(BODY_BYTES_MAX + 1), &["larger than 8388608 bytes"]),
-        ("weg", Reply::status(410), &["410", "correct its url"]),
+        ("weg", Reply::status(410), &["410", "address"]),
         ("zoek", Reply::status(404), &["404", "address"]),
         ("verboden", Reply::status(403), &["403", "operator"]),
         ("stuk", Reply::status(500), &["500"]),
@@ -103,6 +103,13 @@ fn check(sources: &[Value], url: impl Fn(&str) -> String, bad: &[(&str, &[&str])
         let state = state(sources, name);
         let reported = state.starts_with("failing (") || state.starts_with("stopped: ");
         let named = state.starts_with("stopped: ") || state.contains(&url(name));
+        let last = state.rsplit(": ").next().unwrap_or_default();
+        if state.matches(last).count() > 1 {
+            wrong.push(format!("{name}: `{state}` says the same twice"));
+        }
+        if state.chars().any(char::is_control) {
+            wrong.push(format!("{name}: {state:?} writes control characters of a stranger on the operator's terminal"));
+        }
         if !reported || !named || !words.iter().all(|word| state.contains(word)) {
             wrong.push(format!("{name}: `{state}` does not say {words:?} of {}", url(name)));
         }

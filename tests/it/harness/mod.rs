@@ -29,6 +29,7 @@ pub use peer::{Arrival, Behaviour, Peer};
 pub use server::Reply;
 pub use setup::Setup;
 pub use site::{Article, Picture, Site};
+pub(crate) use world::looks;
 pub use world::{Shared, World, shared};
 
 /// The media type of everything that peers exchange.

@@ -9,6 +9,7 @@ use super::site::FEED;
 pub struct Setup {
     actor: String,
     every: String,
+    merging: String,
     policy: String,
     compose: String,
     delivery: String,
@@ -24,7 +25,8 @@ impl Setup {
         Self {
             actor: String::new(),
             every: "1s".to_owned(),
-            policy: "merge_edits = \"0s\"\n".to_owned(),
+            merging: "0s".to_owned(),
+            policy: String::new(),
             compose: String::new(),
             delivery: "timeout = \"10s\"\nlease = \"20s\"\n".to_owned(),
             verification: String::new(),
@@ -42,6 +44,12 @@ impl Setup {
     /// How often the source is polled.
     pub fn every(mut self, every: &str) -> Self {
         every.clone_into(&mut self.every);
+        self
+    }
+
+    /// Edits within this time of the last one are put together.
+    pub fn merging(mut self, time: &str) -> Self {
+        time.clone_into(&mut self.merging);
         self
     }
 
@@ -83,7 +91,7 @@ impl Setup {
 
     /// The text of the file.
     pub fn config(&self, database: &str, listen: &str, site: &Site) -> String {
-        let Self { actor, every, policy, compose, delivery, verification, further, .. } = self;
+        let Self { actor, every, merging, policy, compose, delivery, verification, further, .. } = self;
         let (domain, feed) = (site.authority(), site.url(FEED));
         format!(
             r#"[server]
@@ -113,6 +121,7 @@ kind = "feed"
 url = "{feed}"
 every = "{every}"
 [source.policy]
+merge_edits = "{merging}"
 {policy}[source.compose]
 {compose}{further}"#,
             icon = site.url("/logo.png"),

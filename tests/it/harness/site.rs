@@ -105,6 +105,12 @@ impl Site {
         self.lock().articles.insert(0, article);
     }
 
+    /// Publishes several articles at once: no poll sees some of them only.
+    pub fn add_all(&self, articles: impl IntoIterator<Item = Article>) {
+        let mut state = self.lock();
+        articles.into_iter().for_each(|article| state.articles.insert(0, article));
+    }
+
     /// Publishes an article.
     pub fn publish(&self, slug: &str, title: &str, text: &str) {
         self.add(Article::new(slug, title, text));
