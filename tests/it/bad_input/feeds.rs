@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::harness::{Database, Gateway, PATIENCE, Peer, Reply, Setup, Site, World, both, eventually, within};
+use crate::harness::{Gateway, PATIENCE, Peer, Reply, Setup, Site, World, both, eventually, within};
 use crate::installation::{Installation, fresh_address};
 
 const FEED: &str = "/nieuws.rss";

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Account, Database, Gateway, Key, Letter, Reply, Setup, World, both, get_as, request};
+use crate::harness::{Account, Gateway, Key, Letter, Reply, Setup, World, both, get_as, request};
 
 const INBOX_BODY_BYTES_MAX: usize = 1024 * 1024;
 const DAY: Duration = Duration::from_secs(86_400);

@@ -140,6 +140,18 @@ fn a_master_key_that_is_missing_malformed_or_open_to_all_is_told() {
 }
 
 #[test]
+fn environment_variables_that_cannot_be_used_are_told_by_name() {
+    for (name, value, words) in [
+        ("HERAUT_MASTER_KEY", "te kort", &["HERAUT_MASTER_KEY", "32 bytes"][..]),
+        ("HERAUT_LOG", "heraut=loud", &["HERAUT_LOG", "heraut=loud"]),
+    ] {
+        let mut installation = configured(MINIMAL);
+        installation.environment.push((name, value.to_owned()));
+        failed(&installation.run(&["serve"]), words);
+    }
+}
+
+#[test]
 fn an_extra_ca_file_that_is_none_is_told() {
     let installation = configured(&format!("{MINIMAL}[net]\nextra_ca_file = \"ca.pem\"\n"));
     failed(&installation.run(&["serve"]), &["net.extra_ca_file", "ca.pem"]);
