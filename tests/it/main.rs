@@ -11,10 +11,15 @@
     clippy::print_stderr
 )]
 
+mod bad_input;
+mod crash;
 mod delivery;
+mod demo;
 mod federation;
+mod fedify;
 mod following;
 mod harness;
+mod installation;
 mod intake;
 mod messages;
 mod migrations;
@@ -23,4 +28,6 @@ mod polling;
 mod publishing;
 mod refusals;
 mod stores;
+mod tidy;
 mod verification;
+mod wordpress;
