@@ -179,6 +179,10 @@ impl Base {
     pub fn media(&self, id: MediaId, extension: &str) -> String {
         self.mint(&format!("/media/{id}.{extension}"))
     }
+    /// `/assets/avatar.png`: the picture of actors that have none of their own.
+    pub fn avatar(&self) -> String {
+        self.mint("/assets/avatar.png")
+    }
     /// `/tags/<name>`: where a hashtag links to.
     pub fn hashtag(&self, name: &str) -> String {
         let name = percent_encoding::utf8_percent_encode(name, percent_encoding::NON_ALPHANUMERIC);

@@ -82,9 +82,8 @@ pub(super) fn actor_object(actor: &Actor, base: &Base) -> Value {
     put(&mut document, "indexable", json!(profile.indexable));
     put(&mut document, "published", json!(actor.created_at.to_rfc3339()));
     put(&mut document, "updated", json!(actor.updated_at.to_rfc3339()));
-    if let Some(icon) = &profile.icon {
-        put(&mut document, "icon", image(icon));
-    }
+    // Bridgy Fed wants a picture before it bridges, and an account without one looks like a fake.
+    put(&mut document, "icon", image(&profile.icon.clone().unwrap_or_else(|| base.avatar())));
     if let Some(header) = &profile.image {
         put(&mut document, "image", image(header));
     }

@@ -9,6 +9,9 @@ const STYLE: &str = include_str!("../../templates/style.css");
 /// The icon.
 const ICON: &str = include_str!("../../templates/icon.svg");
 
+/// The picture of actors that have none of their own: the icon at 400×400 pixels, which is what Mastodon keeps.
+const AVATAR: &[u8] = include_bytes!("../../templates/avatar.png");
+
 /// Path and version of the style sheet.
 pub fn style_path() -> String {
     let tag = caching::etag(STYLE.as_bytes());
@@ -23,6 +26,11 @@ pub async fn style(request: HttpRequest) -> HttpResponse {
 /// `/assets/icon.svg`, also asked for as `/favicon.ico`.
 pub async fn icon(request: HttpRequest) -> HttpResponse {
     Representation::plain(ICON, "image/svg+xml").answer(&request)
+}
+
+/// `/assets/avatar.png`.
+pub async fn avatar(request: HttpRequest) -> HttpResponse {
+    Representation::plain(AVATAR, "image/png").answer(&request)
 }
 
 /// For good under the name that pages use, which changes with the content.

@@ -106,6 +106,7 @@ fn for_people(config: &mut ServiceConfig) {
         .service(readable("/media/{n}.{extension}", media::file))
         .service(readable("/assets/style.css", assets::style))
         .service(readable("/assets/icon.svg", assets::icon))
+        .service(readable("/assets/avatar.png", assets::avatar))
         .service(readable("/favicon.ico", assets::icon))
         .service(readable("/robots.txt", discovery::robots));
 }

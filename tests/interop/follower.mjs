@@ -15,7 +15,7 @@
 //
 //   {"do":"lookup","resource":"acct:nieuws@localhost:8443"}   or an https URL → {"webfinger":{…},"object":{…},"raw":{…}}
 //   {"do":"collection","url":"…/outbox","limit":20}           → {"totalItems":3,"items":[{"type":"Create","id":…,"object":…}]}
-//   {"do":"nodeinfo","url":"https://localhost:8443/"}         → {"nodeinfo":{…}}
+//   {"do":"nodeinfo","url":"https://localhost:8443/"}         → {"url":…,"nodeinfo":{…}}
 //   {"do":"follow","actor":"https://…/ap/a/1"}                → {"activity":id,"delivered":true,"attempts":[{"inbox":…,"status":202,"signature":"rfc9421"}]}
 //   {"do":"unfollow","actor":…}                                 an Undo of that Follow; answer as above
 //   {"do":"reply","to":"https://…/ap/o/7","content":"<p>…</p>","visibility":"public"|"direct"}

@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { join } from "node:path";
-import { createFederation, getDocumentLoader, MemoryKvStore, signRequest } from "@fedify/fedify";
+import { createFederation, getDocumentLoader, MemoryKvStore, parseNodeInfo, signRequest } from "@fedify/fedify";
 import {
   Accept, Activity, Collection, Create, Delete, Endpoints, Follow, isActor, Like, Mention, Note, Person, PUBLIC_COLLECTION, Tombstone,
   Undo, Update,
@@ -19,6 +19,7 @@ const REQUEST_MS_MAX = 10_000; // as Mastodon's read timeout
 const COLLECTION_ITEMS_MAX = 100;
 const CAVAGE = "draft-cavage-http-signatures-12";
 const RFC9421 = "rfc9421";
+const NODEINFO_RELS = ["2.1", "2.0"].map((version) => `http://nodeinfo.diaspora.software/ns/schema/${version}`);
 
 /** Starts a peer. `emit` is called with every event that it wants to tell. */
 export async function startPeer({ port = 0, origin: seenAs, name = "volger", certificate, firstKnock = RFC9421, acceptFollows = true, emit }) {
@@ -191,10 +192,14 @@ class Peer {
     return { totalItems: collection.totalItems, items };
   }
 
+  /** Fedify's own look-up refuses private addresses and has no option: so the two fetches are made here, the reading is Fedify's. */
   async nodeinfo(url) {
-    const nodeinfo = await this.context().lookupNodeInfo(url);
-    if (nodeinfo === undefined) throw new Error(`${url} gave no NodeInfo that Fedify could read`);
-    return { nodeinfo };
+    const index = await json(new URL("/.well-known/nodeinfo", url));
+    const link = index.links.find(({ rel }) => NODEINFO_RELS.includes(rel));
+    if (link === undefined) throw new Error(`${url} links to no NodeInfo 2.0 or 2.1`);
+    const nodeinfo = parseNodeInfo(await json(link.href));
+    if (nodeinfo === null) throw new Error(`${link.href} is no NodeInfo that Fedify could read`);
+    return { url: link.href, nodeinfo };
   }
 
   // Saying things to one actor. Each returns the attempts made: HTTP status and signature form, in order.
@@ -396,6 +401,12 @@ async function watchingInboxes(attempts, send) {
 function signatureForm(headers) {
   if (headers.has("signature-input")) return RFC9421;
   return headers.has("signature") ? CAVAGE : null;
+}
+
+async function json(url) {
+  const response = await fetch(url, { headers: { Accept: "application/json" } });
+  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+  return await response.json();
 }
 
 function pathId(url) {

@@ -1,1 +1,26 @@
-//! The integration tests.
+//! The integration tests: the real binary on both databases, between a site and servers of others that the tests play.
+//!
+//! A test name is a sentence. `c34_…` is item 34 of the checklist in `reference/federation.md` 9.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr
+)]
+
+mod bad_input;
+mod demo;
+mod federation;
+mod fedify;
+mod harness;
+mod installation;
+mod intake;
+mod objects;
+mod polling;
+mod publishing;
+mod tidy;
+mod verification;
+mod wordpress;

@@ -1,0 +1,6 @@
+//! Bad input of every kind: each gets a clear error, nothing is lost, nothing crashes.
+
+mod feeds;
+mod inbox;
+mod outage;
+mod start;

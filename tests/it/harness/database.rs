@@ -1,0 +1,138 @@
+//! A fresh database of either kind, and a look into it.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+use diesel::sql_types::{BigInt, Text};
+use diesel::sqlite::SqliteConnection;
+use diesel::{Connection, QueryableByName, RunQueryDsl};
+use heraut::store::Store;
+use tempfile::TempDir;
+
+use super::cluster;
+
+/// Which database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// A database of one test; it goes away with it.
+pub struct Database {
+    pub kind: Kind,
+    pub url: String,
+    place: Place,
+}
+
+enum Place {
+    File { path: PathBuf, _folder: TempDir },
+    Server { name: String },
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    n: i64,
+}
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    t: String,
+}
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+impl Database {
+    /// An empty database.
+    pub fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::Sqlite => {
+                let folder = tempfile::Builder::new().prefix("heraut-it-").tempdir().unwrap();
+                let path = folder.path().join("heraut.db");
+                let url = format!("sqlite:{}", path.display());
+                Self { kind, url, place: Place::File { path, _folder: folder } }
+            }
+            Kind::Postgres => {
+                let name = format!("it_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+                server(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+                server(&format!("CREATE DATABASE {name} TEMPLATE template0"));
+                let mut url = url::Url::parse(cluster::url()).unwrap();
+                url.set_path(&name);
+                Self { kind, url: url.into(), place: Place::Server { name } }
+            }
+        }
+    }
+
+    /// The crate's own way in; it applies the migrations.
+    pub fn store(&self) -> Store {
+        Store::open(&self.url).unwrap()
+    }
+
+    /// Runs statements.
+    pub fn execute(&self, sql: &str) {
+        match &self.place {
+            Place::File { .. } => self.sqlite().batch_execute(sql).unwrap(),
+            Place::Server { .. } => self.postgres().batch_execute(sql).unwrap(),
+        }
+    }
+
+    /// The one number that a query gives.
+    pub fn number(&self, select: &str) -> i64 {
+        let query = diesel::sql_query(format!("SELECT CAST(({select}) AS BIGINT) AS n"));
+        let row: Number = match &self.place {
+            Place::File { .. } => query.get_result(&mut self.sqlite()).unwrap(),
+            Place::Server { .. } => query.get_result(&mut self.postgres()).unwrap(),
+        };
+        row.n
+    }
+
+    /// The lines that a query with one column `t` gives.
+    pub fn lines(&self, select: &str) -> Vec<String> {
+        let rows: Vec<Line> = match &self.place {
+            Place::File { .. } => diesel::sql_query(select).load(&mut self.sqlite()).unwrap(),
+            Place::Server { .. } => diesel::sql_query(select).load(&mut self.postgres()).unwrap(),
+        };
+        rows.into_iter().map(|row| row.t).collect()
+    }
+
+    /// What the named columns of a table hold, for the text of a failed test.
+    pub fn show(&self, table: &str, columns: &[&str]) -> String {
+        let cells = columns.iter().map(|c| format!("COALESCE(CAST({c} AS TEXT), '-')")).collect::<Vec<_>>();
+        let lines = self.lines(&format!("SELECT {} AS t FROM {table}", cells.join(" || ' | ' || ")));
+        lines.into_iter().fold(format!("{table}: {columns:?}\n"), |mut text, line| {
+            writeln!(text, "  {line}").unwrap();
+            text
+        })
+    }
+
+    fn sqlite(&self) -> SqliteConnection {
+        let Place::File { path, .. } = &self.place else { unreachable!() };
+        let mut connection = SqliteConnection::establish(path.to_str().unwrap()).unwrap();
+        connection.batch_execute("PRAGMA busy_timeout=20000").unwrap();
+        connection
+    }
+
+    fn postgres(&self) -> PgConnection {
+        PgConnection::establish(&self.url).unwrap()
+    }
+}
+
+fn server(statement: &str) {
+    PgConnection::establish(cluster::url()).unwrap().batch_execute(statement).unwrap();
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Place::Server { name } = &self.place
+            && let Ok(mut connection) = PgConnection::establish(cluster::url())
+        {
+            // A failure here only leaves a database behind in a cluster that goes away.
+            let _ = connection.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What an operator would have written, as short as a test wants it.
+
+use super::Site;
+use super::database::Database;
+use super::gateway::Gateway;
+use super::site::FEED;
+
+/// The configuration of a gateway that is to be started.
+pub struct Setup {
+    actor: String,
+    every: String,
+    merging: String,
+    policy: String,
+    compose: String,
+    delivery: String,
+    verification: String,
+    further: String,
+    proven: bool,
+}
+
+impl Setup {
+    /// One agency with one actor `nieuws` and one source `persberichten`, polled each second, proven from the start. Edits are
+    /// sent at once.
+    pub fn new() -> Self {
+        Self {
+            actor: String::new(),
+            every: "1s".to_owned(),
+            merging: "0s".to_owned(),
+            policy: String::new(),
+            compose: String::new(),
+            delivery: "timeout = \"10s\"\nlease = \"20s\"\n".to_owned(),
+            verification: String::new(),
+            further: String::new(),
+            proven: true,
+        }
+    }
+
+    /// Further keys of `[[actor]]`.
+    pub fn actor(mut self, keys: &str) -> Self {
+        self.actor += &format!("{keys}\n");
+        self
+    }
+
+    /// How often the source is polled.
+    pub fn every(mut self, every: &str) -> Self {
+        every.clone_into(&mut self.every);
+        self
+    }
+
+    /// Edits within this time of the last one are put together.
+    pub fn merging(mut self, time: &str) -> Self {
+        time.clone_into(&mut self.merging);
+        self
+    }
+
+    /// Further keys of `[source.policy]`.
+    pub fn policy(mut self, keys: &str) -> Self {
+        self.policy += &format!("{keys}\n");
+        self
+    }
+
+    /// Keys of `[source.compose]`.
+    pub fn compose(mut self, keys: &str) -> Self {
+        self.compose += &format!("{keys}\n");
+        self
+    }
+
+    /// The keys of `[delivery]`.
+    pub fn delivery(mut self, keys: &str) -> Self {
+        self.delivery = format!("{keys}\n");
+        self
+    }
+
+    /// The keys of `[verification]`.
+    pub fn verification(mut self, keys: &str) -> Self {
+        self.verification = format!("{keys}\n");
+        self
+    }
+
+    /// Further tables at the end of the file.
+    pub fn further(mut self, tables: &str) -> Self {
+        self.further += &format!("{tables}\n");
+        self
+    }
+
+    /// The site has no proof yet.
+    pub fn unproven(mut self) -> Self {
+        self.proven = false;
+        self
+    }
+
+    /// The text of the file.
+    pub fn config(&self, database: &str, listen: &str, site: &Site) -> String {
+        let Self { actor, every, merging, policy, compose, delivery, verification, further, .. } = self;
+        let (domain, feed) = (site.authority(), site.url(FEED));
+        format!(
+            r#"[server]
+public_url = "http://{listen}"
+listen = ["{listen}"]
+workers = 1
+[database]
+url = "{database}"
+[net]
+allow_addresses = ["127.0.0.0/8"]
+[delivery]
+{delivery}[verification]
+{verification}[[agency]]
+name = "voorbeeldstad"
+domain = "{domain}"
+[[actor]]
+agency = "voorbeeldstad"
+handle = "nieuws"
+name = "Gemeente Voorbeeldstad"
+summary = "Nieuws van de gemeente."
+icon = "{icon}"
+fields = [["Website", "http://{domain}/"]]
+{actor}[[source]]
+name = "persberichten"
+actor = "nieuws"
+kind = "feed"
+url = "{feed}"
+every = "{every}"
+[source.policy]
+merge_edits = "{merging}"
+{policy}[source.compose]
+{compose}{further}"#,
+            icon = site.url("/logo.png"),
+        )
+    }
+
+    /// Starts the gateway and waits until it serves, has polled the source once, and, unless it has none, has seen the proof.
+    pub async fn start(self, database: &Database, site: &Site) -> Gateway {
+        let proven = self.proven;
+        let gateway = Gateway::start(&self, database, site).await;
+        gateway.settled(database, proven).await;
+        gateway
+    }
+
+    /// Whether the proof is to be there from the start.
+    pub fn is_proven(&self) -> bool {
+        self.proven
+    }
+}

@@ -1,0 +1,136 @@
+//! A whole small world: a site, the gateway, and a citizen on another server who follows.
+
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use super::account::Account;
+use super::database::{Database, Kind};
+use super::gateway::Gateway;
+use super::peer::{Arrival, Peer};
+use super::setup::Setup;
+use super::site::{Article, Picture, Site};
+use super::{reaper, runtime};
+
+/// A site, a gateway and a follower.
+pub struct World {
+    // Dropped in this order: the gateway before what it uses.
+    pub gateway: Gateway,
+    pub site: Site,
+    pub peer: Peer,
+    pub citizen: Account,
+    pub db: Database,
+}
+
+impl World {
+    /// As [`Setup::new`] says.
+    pub async fn new(db: Database) -> Self {
+        Self::with(db, Setup::new()).await
+    }
+
+    /// With a gateway set up so, and one follower, accepted.
+    pub async fn with(db: Database, setup: Setup) -> Self {
+        let world = Self::unfollowed(db, setup).await;
+        world.citizen.follows(&world.gateway).await;
+        world
+    }
+
+    /// With a gateway set up so, and nobody who follows.
+    pub async fn unfollowed(db: Database, setup: Setup) -> Self {
+        let (site, peer) = (Site::start(), Peer::start());
+        let gateway = setup.start(&db, &site).await;
+        let citizen = peer.account("burger");
+        Self { gateway, site, peer, citizen, db }
+    }
+
+    /// Publishes on the site, and waits for the Create at the follower.
+    pub async fn published(&self, slug: &str, title: &str) -> Arrival {
+        self.site.publish(slug, title, &format!("<p>Over {slug}.</p>"));
+        self.created(title).await
+    }
+
+    /// Waits for the Create with that title.
+    pub async fn created(&self, title: &str) -> Arrival {
+        self.peer.takes(&format!("the Create of `{title}`"), |a| a.kind() == "Create" && says(a, title)).await
+    }
+
+    /// Waits for the `n`-th activity of that type about an object.
+    pub async fn told(&self, kind: &str, object: &str, n: usize) -> Arrival {
+        let about = |a: &Arrival| a.kind() == kind && a.activity["object"]["id"] == object;
+        let found = super::eventually(&format!("the follower is told {kind} {n} of {object}"), || {
+            std::future::ready(self.peer.taken().into_iter().filter(about).nth(n - 1))
+        })
+        .await;
+        assert_eq!(found.verified, Ok(()));
+        found
+    }
+}
+
+/// Whether what came says that.
+pub fn says(arrival: &Arrival, text: &str) -> bool {
+    arrival.activity["object"]["content"].as_str().is_some_and(|content| content.contains(text))
+}
+
+/// A world that several tests look at, and none changes.
+pub struct Shared {
+    pub world: World,
+    /// The Create of a post with hashtags and a picture.
+    pub create: Value,
+    /// The id of its object.
+    pub object: String,
+}
+
+static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+static WORLDS: [OnceLock<Shared>; 2] = [OnceLock::new(), OnceLock::new()];
+
+/// The shared world of a database; its agency's handles are at `voorbeeldstad.example`.
+pub fn shared(kind: Kind) -> &'static Shared {
+    WORLDS[kind as usize].get_or_init(|| {
+        let runtime = RUNTIME.get_or_init(runtime);
+        // A runtime does not let itself be blocked by a thread of another.
+        std::thread::spawn(move || runtime.block_on(build(kind))).join().expect("a shared world")
+    })
+}
+
+async fn build(kind: Kind) -> Shared {
+    let setup = Setup::new().actor("handle_domain = \"voorbeeldstad.example\"");
+    let world = World::with(Database::new(kind), setup).await;
+    world.gateway.outlive_tests();
+    if let Some(file) = world.db.url.strip_prefix("sqlite:") {
+        reaper::at_the_end(&format!("rm -rf \"$(dirname '{file}')\""));
+    }
+    let mut article = Article::new("dijk", "De dijk houdt stand", "<p>Het water <b>zakt</b>.</p>");
+    article.categories = vec!["hoog water".to_owned(), "veiligheid".to_owned()];
+    article.picture = Some(Picture { path: "/beeld/dijk.png".to_owned(), alt: Some("Een dijk".to_owned()) });
+    world.site.add(article);
+    let create = world.created("De dijk houdt stand").await.activity;
+    let object = create["object"]["id"].as_str().unwrap().to_owned();
+    Shared { world, create, object }
+}
+
+/// Makes `name::sqlite` and `name::postgres` of a test that only looks at a shared world.
+macro_rules! looks {
+    ($($(#[$doc:meta])* async fn $name:ident($shared:ident: &Shared) $body:block)+) => {$(
+        $(#[$doc])*
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            async fn test($shared: &$crate::harness::Shared) $body
+
+            #[test]
+            fn sqlite() {
+                let shared = $crate::harness::shared($crate::harness::Kind::Sqlite);
+                $crate::harness::runtime().block_on(test(shared));
+            }
+
+            #[test]
+            fn postgres() {
+                let shared = $crate::harness::shared($crate::harness::Kind::Postgres);
+                $crate::harness::runtime().block_on(test(shared));
+            }
+        }
+    )+};
+}
+pub(crate) use looks;
