@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use heraut::ids::InboxId;
-use heraut::store::{Db, Store, inboxes, proofs, sources};
+use heraut::ids::{ActivityId, InboxId};
+use heraut::store::{Db, Store, deliveries, inboxes, proofs, sources};
 use heraut::time::Timestamp;
 use heraut::urls::InboxUrl;
 
@@ -67,6 +68,36 @@ fn actors(n: usize) -> String {
         );
     }
     sql
+}
+
+/// Runs two writes so that the second begins inside the first, and the first commits only when the second is done or has to
+/// wait for it.
+fn overlap<A, B>(one: Store, first: A, other: Store, second: B)
+where
+    A: Fn(&mut Db<'_>) -> heraut::store::Queried<()> + Send + Sync + 'static,
+    B: Fn(&mut Db<'_>) -> heraut::store::Queried<()> + Send + Sync + 'static,
+{
+    let (inside, begin) = std::sync::mpsc::channel();
+    let (done, wait) = std::sync::mpsc::channel();
+    let wait = Mutex::new(wait);
+    let beginning = std::thread::spawn(move || {
+        begin.recv().unwrap();
+        block_on(other.write("write second", second)).unwrap();
+        // The first may have stopped waiting.
+        let _ = done.send(());
+    });
+    let with_the_second_inside = move |db: &mut Db<'_>| {
+        first(db)?;
+        inside.send(()).unwrap();
+        let _ = wait.lock().unwrap().recv_timeout(Duration::from_secs(2));
+        Ok(())
+    };
+    std::thread::spawn(move || block_on(one.write("write first", with_the_second_inside)).unwrap()).join().unwrap();
+    beginning.join().unwrap();
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
 both! {
@@ -141,6 +172,30 @@ both! {
         let lease =
             |db: &mut Db<'_>| Ok(proofs::lease_due(db, NOW, LATER)?.into_iter().map(|id| id.0).collect::<Vec<i64>>());
         each_once(&lease_all(&db, lease, "SELECT COUNT(*) FROM proofs WHERE lease_until = 0"), 60);
+    }
+
+    /// A worker that is done with an inbox and a post that is owed to it must not miss each other, in whatever order they
+    /// commit: otherwise what is owed lies there until something else is.
+    async fn what_is_owed_while_a_worker_lets_go_of_its_inbox_is_due(db: Database) {
+        for owes_first in [true, false] {
+            let (one, other) = (db.store(), db.store());
+            db.execute("DELETE FROM deliveries; DELETE FROM inboxes; DELETE FROM activities; DELETE FROM actors; DELETE FROM agencies;");
+            db.execute(&actors(1));
+            db.execute("INSERT INTO activities (id, actor_id, kind, bytes, created_at) VALUES (1, 1, 'Accept', '{}', 1)");
+            let url = InboxUrl::parse("https://h1.example/inbox").unwrap();
+            let make = move |db: &mut Db<'_>| {
+                inboxes::ensure(db, &url, InboxId(1), NOW)?;
+                inboxes::wake(db, &[InboxId(1)], NOW)?;
+                Ok(inboxes::lease(db, NOW, LATER, 1)?.len())
+            };
+            assert_eq!(one.write("lease the inbox", make).await.unwrap(), 1);
+            let owe = |db: &mut Db<'_>| deliveries::owe(db, ActivityId(1), &[InboxId(1)], NOW);
+            let release = |db: &mut Db<'_>| inboxes::release_done(db, InboxId(1), NOW);
+            if owes_first { overlap(one, owe, other, release) } else { overlap(one, release, other, owe) }
+            let due = db.number("SELECT COUNT(*) FROM inboxes WHERE due_at IS NOT NULL AND lease_until <= due_at");
+            let owed = db.number("SELECT COUNT(*) FROM deliveries WHERE state = 0");
+            assert_eq!((owed, due), (1, 1), "owed, and due (owed first: {owes_first})");
+        }
     }
 
     async fn a_write_that_fails_or_panics_leaves_nothing_and_the_next_one_works(db: Database) {
