@@ -2,6 +2,7 @@
 
 mod actor;
 mod agency;
+mod audit;
 mod check;
 mod deliveries;
 mod demo;
@@ -63,6 +64,8 @@ enum Command {
     Message(message::Command),
     /// Receipts: who got what, who refused, what is due when.
     Deliveries(deliveries::Arguments),
+    /// The audit log: who did what, newest first.
+    Audit(audit::Arguments),
     /// Apply pending migrations to the database.
     Migrate,
 }
@@ -101,6 +104,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Post(command) => post::run(config, command).await?,
         Command::Message(command) => message::run(config, command).await?,
         Command::Deliveries(command) => deliveries::run(config, &command).await?,
+        Command::Audit(command) => audit::run(config, &command).await?,
         Command::Migrate => {
             open(config).await?;
             output::line("the database is up to date");

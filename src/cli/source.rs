@@ -9,10 +9,10 @@ use url::Url;
 
 use crate::actor::{Actor, Handle};
 use crate::app;
-use crate::cli::{actor, open, open_with, output};
+use crate::cli::{actor, open, open_with, output, who};
 use crate::config::Config;
 use crate::flow::preview::{Origin, Preview, preview};
-use crate::flow::provision::{self, SourcePlan};
+use crate::flow::provision::{self, By, SourcePlan};
 use crate::flow::{Gateway, Shared, now, poll};
 use crate::ids::SourceId;
 use crate::net::Fetched;
@@ -111,7 +111,7 @@ async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
             connector: Value::Object(connector),
         },
     };
-    let id = provision::source(gateway, plan, false).await?;
+    let id = provision::source(gateway, plan, By::Person(&who())).await?;
     output::line(format!("source {} is {id}; next: `heraut source preview {}`", command.name, command.name));
     Ok(())
 }
