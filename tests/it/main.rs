@@ -12,6 +12,8 @@
 )]
 
 mod bad_input;
+mod crash;
+mod delivery;
 mod demo;
 mod federation;
 mod fedify;
@@ -20,10 +22,12 @@ mod harness;
 mod installation;
 mod intake;
 mod messages;
+mod migrations;
 mod objects;
 mod polling;
 mod publishing;
 mod refusals;
+mod stores;
 mod tidy;
 mod verification;
 mod wordpress;

@@ -120,7 +120,7 @@ looks! {
             let delete = gone.activity("Delete", gone.id.clone());
             gone.says(gateway, &delete).await;
             let like = gone.letter(&gateway.url("/ap/inbox"), &gone.activity("Like", shared.object.clone()));
-            refused(&like, &[401], "anything else of an account that is gone").await;
+            refused(&like, &[401, 503], "anything else of an account that is gone").await;
         }
         let liked = shared.world.db.number("SELECT COUNT(*) FROM reactions WHERE author_url LIKE '%/weg%'");
         assert_eq!(liked, 0);
