@@ -12,15 +12,21 @@
 )]
 
 mod bad_input;
+mod delivery;
 mod demo;
 mod federation;
 mod fedify;
+mod following;
 mod harness;
 mod installation;
 mod intake;
+mod messages;
+mod migrations;
 mod objects;
 mod polling;
 mod publishing;
+mod refusals;
+mod stores;
 mod tidy;
 mod verification;
 mod wordpress;

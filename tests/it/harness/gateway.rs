@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Instant;
@@ -24,6 +25,7 @@ const LOG_LINES_SHOWN: usize = 120;
 /// A subcommand that has run.
 #[derive(Debug, Clone)]
 pub struct Finished {
+    /// The exit code; of one that a signal ended, the number of the signal, negative.
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
@@ -176,7 +178,7 @@ impl Gateway {
         let mut command = self.command(arguments);
         let output = tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output().unwrap()).await.unwrap();
         Finished {
-            code: output.status.code().unwrap_or(-1),
+            code: output.status.code().unwrap_or_else(|| -output.status.signal().unwrap_or(0)),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }

@@ -1,0 +1,205 @@
+//! Leases and transactions of the store, as several processes at once see them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use heraut::ids::InboxId;
+use heraut::store::{Db, Store, inboxes, proofs, sources};
+use heraut::time::Timestamp;
+use heraut::urls::InboxUrl;
+
+use crate::harness::{Database, Kind, both};
+
+const WORKERS: usize = 8;
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+const LATER: Timestamp = Timestamp(1_800_000_090_000);
+
+/// Has eight workers, each with connections of its own as a process has, lease until nothing is left; gives how often each row
+/// was leased. `lease` gives the ids that it got, and `left` whether there is anything to be had.
+fn lease_all<L>(db: &Database, lease: L, left: &str) -> BTreeMap<i64, usize>
+where
+    L: Fn(&mut Db<'_>) -> heraut::store::Queried<Vec<i64>> + Send + Sync + Copy + 'static,
+{
+    let leased: Arc<Mutex<BTreeMap<i64, usize>>> = Arc::default();
+    let waiting = Arc::new(AtomicUsize::new(WORKERS));
+    let stores: Vec<Store> = (0..WORKERS).map(|_| db.store()).collect();
+    std::thread::scope(|scope| {
+        for store in stores {
+            let (leased, waiting) = (leased.clone(), waiting.clone());
+            scope.spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                // All begin together, or the first would have it all.
+                waiting.fetch_sub(1, Ordering::SeqCst);
+                while waiting.load(Ordering::SeqCst) > 0 {
+                    std::thread::yield_now();
+                }
+                loop {
+                    let got = runtime.block_on(store.write("lease", lease)).unwrap();
+                    let mut leased = leased.lock().unwrap();
+                    got.iter().for_each(|id| *leased.entry(*id).or_default() += 1);
+                    drop(leased);
+                    if got.is_empty() && db.number(left) == 0 {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    Arc::into_inner(leased).unwrap().into_inner().unwrap()
+}
+
+fn each_once(leased: &BTreeMap<i64, usize>, rows: usize) {
+    let twice: Vec<(&i64, &usize)> = leased.iter().filter(|(_, n)| **n != 1).collect();
+    assert!(twice.is_empty(), "leased more than once: {twice:?}");
+    assert_eq!(leased.len(), rows);
+}
+
+/// An agency, `n` actors, and what hangs on them.
+fn actors(n: usize) -> String {
+    let mut sql =
+        "INSERT INTO agencies (id, name, domain, provisioned, created_at) VALUES (1, 'a', 'a.example', TRUE, 1);"
+            .to_owned();
+    for id in 1..=n {
+        sql += &format!(
+            "INSERT INTO actors (id, agency_id, handle, handle_domain, kind, language, profile, url, provisioned, created_at, \
+             updated_at) VALUES ({id}, 1, 'h{id}', 'a.example', 'Organization', 'nl', '{{}}', 'https://a.example/{id}', TRUE, 1, 1);"
+        );
+    }
+    sql
+}
+
+both! {
+    async fn eight_workers_lease_each_inbox_exactly_once(db: Database) {
+        const INBOXES: i64 = 400;
+        let store = db.store();
+        let make = |db: &mut Db<'_>| {
+            for n in 1..=INBOXES {
+                let url = InboxUrl::parse(&format!("https://h{n}.example/inbox")).unwrap();
+                let id = inboxes::ensure(db, &url, InboxId(n), NOW)?;
+                inboxes::wake(db, &[id], NOW)?;
+            }
+            Ok(())
+        };
+        store.write("make inboxes", make).await.unwrap();
+        let lease = |db: &mut Db<'_>| {
+            let leased = inboxes::lease(db, NOW, LATER, 7)?;
+            Ok(leased.into_iter().map(|inbox| inbox.id.0).collect::<Vec<i64>>())
+        };
+        let left = format!("SELECT COUNT(*) FROM inboxes WHERE lease_until < {}", LATER.0);
+        each_once(&lease_all(&db, lease, &left), 400);
+        let none = store.write("lease", lease).await.unwrap();
+        assert!(none.is_empty(), "what is leased is nobody else's");
+        let after = |db: &mut Db<'_>| Ok(inboxes::lease(db, LATER, Timestamp(LATER.0 + 1), 1_000)?.len());
+        assert_eq!(store.write("lease", after).await.unwrap(), 400, "until its lease has ended");
+    }
+
+    async fn an_inbox_whose_host_is_given_a_rest_is_not_leased(db: Database) {
+        let store = db.store();
+        let make = |db: &mut Db<'_>| {
+            for (n, host) in [(1, "a"), (2, "b")] {
+                let url = InboxUrl::parse(&format!("https://{host}.example/inbox")).unwrap();
+                inboxes::ensure(db, &url, InboxId(n), NOW)?;
+            }
+            inboxes::wake(db, &[InboxId(1), InboxId(2)], NOW)?;
+            inboxes::open_breaker(db, "a.example", 10, LATER)
+        };
+        store.write("make inboxes", make).await.unwrap();
+        let lease_at = |at: Timestamp| {
+            move |db: &mut Db<'_>| Ok(inboxes::lease(db, at, Timestamp(at.0 + 1), 10)?.into_iter().map(|i| i.id.0).collect::<Vec<_>>())
+        };
+        assert_eq!(store.write("lease", lease_at(NOW)).await.unwrap(), [2]);
+        let mut both = store.write("lease", lease_at(LATER)).await.unwrap();
+        both.sort_unstable();
+        assert_eq!(both, [1, 2]);
+    }
+
+    async fn eight_workers_lease_each_source_exactly_once(db: Database) {
+        db.store();
+        let settings = r#"{"schedule":"15m","policy":{},"compose":{},"language":null,"connector":{}}"#;
+        let mut sql = actors(1);
+        for id in 1..=60 {
+            sql += &format!(
+                "INSERT INTO sources (id, name, actor_id, kind, settings, provisioned, created_at, due_at) \
+                 VALUES ({id}, 's{id}', 1, 'feed', '{settings}', TRUE, 1, 1);"
+            );
+        }
+        db.execute(&sql);
+        let lease = |db: &mut Db<'_>| {
+            Ok(sources::lease_due(db, NOW, LATER)?.into_iter().map(|source| source.id.0).collect::<Vec<i64>>())
+        };
+        each_once(&lease_all(&db, lease, "SELECT COUNT(*) FROM sources WHERE lease_until = 0"), 60);
+    }
+
+    async fn eight_workers_lease_each_proof_exactly_once(db: Database) {
+        db.store();
+        let mut sql = actors(60);
+        for id in 1..=60 {
+            sql += &format!("INSERT INTO proofs (actor_id, due_at) VALUES ({id}, 1);");
+        }
+        db.execute(&sql);
+        let lease =
+            |db: &mut Db<'_>| Ok(proofs::lease_due(db, NOW, LATER)?.into_iter().map(|id| id.0).collect::<Vec<i64>>());
+        each_once(&lease_all(&db, lease, "SELECT COUNT(*) FROM proofs WHERE lease_until = 0"), 60);
+    }
+
+    async fn a_write_that_fails_or_panics_leaves_nothing_and_the_next_one_works(db: Database) {
+        let store = db.store();
+        let host = |n: i64| InboxUrl::parse(&format!("https://h{n}.example/inbox")).unwrap();
+        let failing = move |db: &mut Db<'_>| {
+            inboxes::ensure(db, &host(1), InboxId(1), NOW)?;
+            Err::<(), _>(diesel::result::Error::RollbackTransaction)
+        };
+        assert!(store.write("fail", failing).await.is_err());
+        assert_eq!(db.number("SELECT COUNT(*) FROM inboxes"), 0);
+        let panicking = move |db: &mut Db<'_>| -> heraut::store::Queried<()> {
+            inboxes::ensure(db, &host(2), InboxId(2), NOW)?;
+            panic!("a defect in the middle of a transaction")
+        };
+        assert!(store.write("panic", panicking).await.is_err());
+        assert_eq!(db.number("SELECT COUNT(*) FROM inboxes"), 0);
+        for n in 3..=20 {
+            let good = move |db: &mut Db<'_>| inboxes::ensure(db, &host(n), InboxId(n), NOW).map(|_| ());
+            let written = store.write("write", good).await;
+            assert!(written.is_ok(), "after a panic: {:?}", written.map_err(|e| heraut_text(&e)));
+        }
+        assert_eq!(db.number("SELECT COUNT(*) FROM inboxes"), 18, "and what was written later is there");
+    }
+
+    async fn processes_that_start_at_once_migrate_once(db: Database) {
+        std::thread::scope(|scope| {
+            let opened: Vec<_> = (0..6).map(|_| scope.spawn(|| Store::open(&db.url).map(|_| ()))).collect();
+            for opened in opened {
+                opened.join().unwrap().unwrap_or_else(|e| panic!("{}", heraut_text(&e)));
+            }
+        });
+        assert_eq!(db.number("SELECT COUNT(*) FROM audit"), 0);
+    }
+}
+
+/// An error with its causes.
+fn heraut_text(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[test]
+fn a_database_that_cannot_be_reached_is_named_with_the_way_out_and_without_its_password() {
+    let table = [
+        ("postgres://heraut:geheim@127.0.0.1:1/heraut", "127.0.0.1"),
+        ("sqlite:/nergens/te/vinden/heraut.db", "/nergens"),
+        ("mysql://heraut:geheim@127.0.0.1/heraut", "neither"),
+    ];
+    for (url, part) in table {
+        let Err(error) = Store::open(url) else { panic!("{url} was opened") };
+        let text = heraut_text(&error);
+        assert!(text.contains(part) && text.contains("database"), "{text}");
+        assert!(!text.contains("geheim"), "{text}");
+    }
+    assert_ne!(Kind::Sqlite, Kind::Postgres);
+}
