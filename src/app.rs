@@ -47,7 +47,9 @@ pub enum AppError {
         source: ProvisionError,
     },
     /// The media folder.
-    #[error("the folder for media {path} cannot be made: {problem}; correct media.dir")]
+    #[error(
+        "the folder for media {path} cannot be made or written to: {problem}; correct media.dir or its permissions"
+    )]
     Media {
         /// Its path.
         path: PathBuf,
@@ -106,7 +108,7 @@ pub fn gateway(config: &Config) -> Result<Shared, AppError> {
 /// As [`gateway`], with a master key that is in memory already.
 pub fn gateway_with(config: &Config, master: MasterKey) -> Result<Shared, AppError> {
     let media_dir = config.media.dir.clone();
-    std::fs::create_dir_all(&media_dir).map_err(|problem| AppError::Media { path: media_dir.clone(), problem })?;
+    prepare_media(&media_dir).map_err(|problem| AppError::Media { path: media_dir.clone(), problem })?;
     let store = Store::open(config.database.url.expose())?;
     let base = config.server.public_url.clone();
     let net = Client::new(&NetSettings {
@@ -132,6 +134,14 @@ pub fn gateway_with(config: &Config, master: MasterKey) -> Result<Shared, AppErr
         wake: Default::default(),
         remote_failures: Default::default(),
     }))
+}
+
+/// Makes the folder for media and writes a file there, to find out now and not with the first picture whether that is possible.
+fn prepare_media(folder: &std::path::Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let probe = folder.join(format!(".probe-{}", std::process::id()));
+    std::fs::write(&probe, b"")?;
+    std::fs::remove_file(&probe)
 }
 
 /// Puts the agencies, actors and sources of the configuration into the database, and makes the instance actor.

@@ -72,6 +72,9 @@ enum Command {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    // libpq must not start OpenSSL first: then OpenSSL tears itself down at exit, under the feet of threads that still use it,
+    // and a command that did its work ends by a signal.
+    openssl::init();
     let arguments = Arguments::parse();
     match run(arguments) {
         Ok(code) => code,

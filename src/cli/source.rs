@@ -20,7 +20,7 @@ use crate::post::sanitize::sanitize;
 use crate::post::text::plain;
 use crate::source::schedule::Schedule;
 use crate::store::sources::{self, Progress, Settings, Source};
-use crate::store::{Db, actors};
+use crate::store::{Db, Queried, actors};
 
 /// Largest file that `preview` reads, in bytes: as much as a poll reads.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -156,7 +156,7 @@ async fn list(gateway: &Gateway, json: bool) -> anyhow::Result<()> {
             let handle = actors::by_id(db, source.actor_id)?.map(|actor| actor.handle.to_string()).unwrap_or_default();
             Ok((source, handle))
         };
-        all.into_iter().map(|source| named(db, source)).collect::<Result<Vec<_>, diesel::result::Error>>()
+        all.into_iter().map(|source| named(db, source)).collect::<Queried<Vec<_>>>()
     };
     let rows = gateway.store.read("list sources", load).await?;
     if json {

@@ -274,6 +274,19 @@ where
         .map_err(|e| StoreError::Migration { url: url.to_owned(), problem: e.to_string() })
 }
 
+/// Until the transaction ends, no other transaction takes in items for this actor: two of its sources that say the same at the
+/// same time must make one post. SQLite has one writer anyhow.
+pub fn lock_actor(db: &mut Db<'_>, actor: crate::ids::ActorId) -> Queried<()> {
+    use diesel::RunQueryDsl;
+    match db {
+        Db::Lite(_) => Ok(()),
+        Db::Pg(c) => diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
+            .bind::<diesel::sql_types::BigInt, _>(actor)
+            .execute(*c)
+            .map(|_| ()),
+    }
+}
+
 /// A database URL without its password.
 fn redact(url: &str) -> String {
     url::Url::parse(url).map_or_else(
