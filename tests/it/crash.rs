@@ -130,6 +130,24 @@ impl Ordeal {
         ))
     }
 
+    /// What is known of a repetition that no kill explains.
+    fn unexplained(&self, follower: &Account, pair: &[Arrival]) -> String {
+        let since = |at: Instant| format!("{:.3?}", at.duration_since(pair[0].at));
+        let authority = follower.peer.authority();
+        let log = self.world.gateway.log();
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains(&authority)).collect();
+        let kills: Vec<String> =
+            self.kills.iter().filter(|kill| kill.until >= pair[0].at).map(|kill| since(kill.from)).collect();
+        format!(
+            "{} got {} twice without a kill in between: answered after {}, again after {}, killed after {kills:?}\n{}",
+            follower.id,
+            pair[0].id(),
+            pair[0].answered.map_or_else(|| "nothing".to_owned(), |(at, _)| since(at)),
+            since(pair[1].at),
+            lines.join("\n")
+        )
+    }
+
     /// Judges what came to one inbox. Gives how many came again.
     fn judge(&self, follower: &Account, said: &[String]) -> usize {
         let inbox = format!("{}/inbox", follower.id);
@@ -148,7 +166,7 @@ impl Ordeal {
             let killed = self.kills.iter().any(|kill| kill.until >= pair[0].at && kill.from <= pair[1].at);
             // A machine that stood still for so long makes the gateway give up on an answer that came too late.
             let late = pair[0].answered.is_some_and(|(at, _)| at - pair[0].at >= TIMEOUT / 2);
-            assert!(killed || late, "{inbox} got {} twice without a kill in between", pair[0].id());
+            assert!(killed || late, "{}", self.unexplained(follower, pair));
         }
         assert!(repeats.len() <= KILLS, "{inbox} got {} again", repeats.len());
         repeats.len()

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Account, Gateway, Key, Letter, Peer, Reply, Shared, get, looks, request};
+use crate::harness::{Account, Gateway, Key, Letter, Peer, Reply, get, looks, request};
 
 /// An activity that is taken and does nothing: what is refused of it is refused for its form.
 fn harmless(account: &Account) -> Value {

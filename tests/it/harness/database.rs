@@ -1,6 +1,5 @@
 //! A fresh database of either kind, and a look into it.
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -98,16 +97,6 @@ impl Database {
             Place::Server { .. } => diesel::sql_query(select).load(&mut self.postgres()).unwrap(),
         };
         rows.into_iter().map(|row| row.t).collect()
-    }
-
-    /// What the named columns of a table hold, for the text of a failed test.
-    pub fn show(&self, table: &str, columns: &[&str]) -> String {
-        let cells = columns.iter().map(|c| format!("COALESCE(CAST({c} AS TEXT), '-')")).collect::<Vec<_>>();
-        let lines = self.lines(&format!("SELECT {} AS t FROM {table}", cells.join(" || ' | ' || ")));
-        lines.into_iter().fold(format!("{table}: {columns:?}\n"), |mut text, line| {
-            writeln!(text, "  {line}").unwrap();
-            text
-        })
     }
 
     fn sqlite(&self) -> SqliteConnection {

@@ -10,6 +10,7 @@ const SCRIPT: &str = r#"trap "" INT HUP TERM; cd /; script=$(cat); eval "$script
 static REAPER: OnceLock<Mutex<ChildStdin>> = OnceLock::new();
 
 /// Has a shell run `command` when this process has ended.
+#[allow(clippy::zombie_processes)] // The shell outlives this process: that is its point.
 pub fn at_the_end(command: &str) {
     let reaper = REAPER.get_or_init(|| {
         let mut shell = Command::new("sh")

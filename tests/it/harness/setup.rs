@@ -11,7 +11,6 @@ pub struct Setup {
     every: String,
     merging: String,
     policy: String,
-    compose: String,
     delivery: String,
     verification: String,
     further: String,
@@ -27,7 +26,6 @@ impl Setup {
             every: "1s".to_owned(),
             merging: "0s".to_owned(),
             policy: String::new(),
-            compose: String::new(),
             delivery: "timeout = \"10s\"\nlease = \"20s\"\n".to_owned(),
             verification: String::new(),
             further: String::new(),
@@ -59,12 +57,6 @@ impl Setup {
         self
     }
 
-    /// Keys of `[source.compose]`.
-    pub fn compose(mut self, keys: &str) -> Self {
-        self.compose += &format!("{keys}\n");
-        self
-    }
-
     /// The keys of `[delivery]`.
     pub fn delivery(mut self, keys: &str) -> Self {
         self.delivery = format!("{keys}\n");
@@ -91,7 +83,7 @@ impl Setup {
 
     /// The text of the file.
     pub fn config(&self, database: &str, listen: &str, site: &Site) -> String {
-        let Self { actor, every, merging, policy, compose, delivery, verification, further, .. } = self;
+        let Self { actor, every, merging, policy, delivery, verification, further, .. } = self;
         let (domain, feed) = (site.authority(), site.url(FEED));
         format!(
             r#"[server]
@@ -122,8 +114,7 @@ url = "{feed}"
 every = "{every}"
 [source.policy]
 merge_edits = "{merging}"
-{policy}[source.compose]
-{compose}{further}"#,
+{policy}{further}"#,
             icon = site.url("/logo.png"),
         )
     }
