@@ -20,7 +20,7 @@ const FETCH_LIMIT: Duration = Duration::from_secs(30);
 
 const GOOD: &str = "<?xml version=\"1.0\"?><rss version=\"2.0\"><channel><title>T</title><link>https://a.example/</link>\
     <description>D</description><item><title>Bericht</title><guid isPermaLink=\"false\">een</guid>\
-    <pubDate>Mon, 02 Nov 2026 10:00:00 GMT</pubDate></item></channel></rss>";
+    <pubDate>Sun, 22 Nov 2026 10:00:00 GMT</pubDate></item></channel></rss>";
 
 /// A bad source: its name, its path, and what has to stand in the report about it.
 type Bad = (&'static str, Reply, &'static [&'static str]);
