@@ -204,8 +204,9 @@ impl Desk<'_, '_> {
                     return Ok(());
                 }
                 let Some(post) = post else { return Ok(()) };
-                // Misskey's emoji are likes on the wire; one is meant, and a plain like is the likelier.
+                // Misskey's emoji are likes on the wire, but have been found by their id above.
                 let kinds: &[&str] = match kind {
+                    ReactionKind::Like | ReactionKind::Emoji(_) if activity.is_some() => &["like"],
                     ReactionKind::Like | ReactionKind::Emoji(_) => &["like", "emoji"],
                     ReactionKind::Boost => &["boost"],
                     ReactionKind::Quote => &["quote"],
