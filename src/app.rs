@@ -11,7 +11,7 @@ use crate::actor::Profile;
 use crate::actor::verification::ProofTimes;
 use crate::config::{ActorConfig, Config, SourceConfig};
 use crate::flow::keyring::{Keyring, KeyringError};
-use crate::flow::provision::{self, ActorPlan, ProvisionError, SourcePlan};
+use crate::flow::provision::{self, ActorPlan, By, ProvisionError, SourcePlan};
 use crate::flow::schedule::{self, Roles, Stop};
 use crate::flow::{FlowSettings, Gateway, Shared};
 use crate::net::{Client, NetError, NetSettings};
@@ -47,7 +47,9 @@ pub enum AppError {
         source: ProvisionError,
     },
     /// The media folder.
-    #[error("the folder for media {path} cannot be made: {problem}; correct media.dir")]
+    #[error(
+        "the folder for media {path} cannot be made or written to: {problem}; correct media.dir or its permissions"
+    )]
     Media {
         /// Its path.
         path: PathBuf,
@@ -61,6 +63,19 @@ pub enum AppError {
         listen: String,
         /// The system's words.
         problem: std::io::Error,
+    },
+    /// The public URL is another one than when actors were made.
+    #[error(
+        "server.public_url is {now} now, but {handle} was made as {url}, and other servers know it by that for ever; \
+         set server.public_url back, or start with a new database"
+    )]
+    PublicUrl {
+        /// The actor.
+        handle: String,
+        /// Its id.
+        url: String,
+        /// The public URL of now.
+        now: String,
     },
     /// Another process runs on the same SQLite file.
     #[error(
@@ -93,7 +108,7 @@ pub fn gateway(config: &Config) -> Result<Shared, AppError> {
 /// As [`gateway`], with a master key that is in memory already.
 pub fn gateway_with(config: &Config, master: MasterKey) -> Result<Shared, AppError> {
     let media_dir = config.media.dir.clone();
-    std::fs::create_dir_all(&media_dir).map_err(|problem| AppError::Media { path: media_dir.clone(), problem })?;
+    prepare_media(&media_dir).map_err(|problem| AppError::Media { path: media_dir.clone(), problem })?;
     let store = Store::open(config.database.url.expose())?;
     let base = config.server.public_url.clone();
     let net = Client::new(&NetSettings {
@@ -121,27 +136,50 @@ pub fn gateway_with(config: &Config, master: MasterKey) -> Result<Shared, AppErr
     }))
 }
 
+/// Makes the folder for media and writes a file there, to find out now and not with the first picture whether that is possible.
+fn prepare_media(folder: &std::path::Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let probe = folder.join(format!(".probe-{}", std::process::id()));
+    std::fs::write(&probe, b"")?;
+    std::fs::remove_file(&probe)
+}
+
 /// Puts the agencies, actors and sources of the configuration into the database, and makes the instance actor.
 pub async fn provision(gateway: &Gateway, config: &Config) -> Result<(), AppError> {
-    gateway.instance_actor().await?;
+    // Signing once shows whether the master key is the one that the keys were sealed under.
+    gateway.sign_as_instance().await?;
+    check_public_url(gateway).await?;
     for agency in &config.agencies {
-        provision::agency(gateway, &agency.name, &agency.domain, true)
+        provision::agency(gateway, &agency.name, &agency.domain, By::Config)
             .await
             .map_err(|source| AppError::Provision { what: format!("agency `{}`", agency.name), source })?;
     }
     for actor in &config.actors {
         let plan = actor_plan(config, actor);
-        provision::actor(gateway, plan, true)
+        provision::actor(gateway, plan, By::Config)
             .await
             .map_err(|source| AppError::Provision { what: format!("actor `{}`", actor.handle), source })?;
     }
     for source in &config.sources {
         let plan = source_plan(source);
-        provision::source(gateway, plan, true)
+        provision::source(gateway, plan, By::Config)
             .await
             .map_err(|error| AppError::Provision { what: format!("source `{}`", source.name), source: error })?;
     }
     Ok(())
+}
+
+/// Other servers remember the ids of actors for ever: an actor that was made under another public URL would be lost to them.
+async fn check_public_url(gateway: &Gateway) -> Result<(), AppError> {
+    let known = gateway.store.read("list actors", crate::store::actors::list).await?;
+    match known.into_iter().find(|actor| !gateway.base.owns(actor.url.as_str())) {
+        Some(actor) => Err(AppError::PublicUrl {
+            handle: actor.full_handle(),
+            url: actor.url.to_string(),
+            now: gateway.base.root(),
+        }),
+        None => Ok(()),
+    }
 }
 
 fn actor_plan(config: &Config, actor: &ActorConfig) -> ActorPlan {

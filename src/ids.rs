@@ -1,6 +1,7 @@
 //! Typed ids. An id is a 63-bit number: milliseconds since 2024 in the high 42 bits, randomness in the low 21. It is small as a
 //! key, sorts by time, needs no round trip to the database, is minted by any process, and tells the outside nothing about how
-//! many posts exist (an embargoed post must not show as a gap). See `docs/adr/0002-ids.md`.
+//! many posts exist (an embargoed post must not show as a gap). In JSON it is a string, because JavaScript rounds numbers of
+//! this size. See `docs/adr/0002-ids.md`.
 
 use std::fmt;
 
@@ -25,7 +26,7 @@ macro_rules! ids {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, AsExpression, FromSqlRow)]
         #[diesel(sql_type = diesel::sql_types::BigInt)]
-        #[serde(transparent)]
+        #[serde(try_from = "String", into = "String")]
         pub struct $name(pub i64);
 
         impl fmt::Display for $name {
@@ -38,6 +39,19 @@ macro_rules! ids {
             type Err = std::num::ParseIntError;
             fn from_str(s: &str) -> Result<Self, Self::Err> {
                 s.parse().map(Self)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = std::num::ParseIntError;
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.to_string()
             }
         }
 

@@ -7,6 +7,8 @@ use crate::contract::Politeness;
 
 /// Longest wait that a document can ask for, in minutes: one year. A larger number is a mistake.
 const MINUTES_MAX: u32 = 366 * 24 * 60;
+/// What WordPress writes into every feed, in minutes.
+const WORDPRESS_MINUTES: u32 = 60;
 
 /// RSS 2.0 `ttl`, `skipHours`, `skipDays` and the syndication module of RSS 1.0.
 pub(super) fn of_rss(channel: &Channel) -> Politeness {
@@ -30,7 +32,8 @@ fn bounded(minutes: Option<u32>) -> Option<u32> {
     minutes.filter(|minutes| *minutes > 0).map(|minutes| minutes.min(MINUTES_MAX))
 }
 
-/// <http://web.resource.org/rss/1.0/modules/syndication/>: the period, divided by how often it changes in it.
+/// <http://web.resource.org/rss/1.0/modules/syndication/>: the period, divided by how often it changes in it. "Once an hour" is
+/// what WordPress writes into every feed, whatever the site does: nobody there asked for it, so it asks nothing of us.
 fn syndication(extensions: &ExtensionMap) -> Option<u32> {
     let module = extensions.get("sy")?;
     let value = |name: &str| module.get(name).and_then(|all| all.iter().find_map(|e: &Extension| e.value.as_deref()));
@@ -43,7 +46,7 @@ fn syndication(extensions: &ExtensionMap) -> Option<u32> {
         _ => return None,
     };
     let frequency = value("updateFrequency").and_then(|often| often.trim().parse::<u32>().ok()).unwrap_or(1);
-    Some(period / frequency.max(1))
+    Some(period / frequency.max(1)).filter(|minutes| *minutes != WORDPRESS_MINUTES)
 }
 
 /// Some write hours as 1 to 24.

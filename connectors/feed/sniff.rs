@@ -56,7 +56,10 @@ fn of_root(name: &str, text: &str) -> String {
         "rdf" => "an RDF document without items".to_owned(),
         "alert" => "a CAP alert".to_owned(),
         _ if is_html(text) => "an HTML page".to_owned(),
-        _ => format!("an XML document <{}>", name.chars().take(NAME_CHARS_MAX).collect::<String>()),
+        _ => format!(
+            "an XML document <{}>",
+            name.chars().filter(|c| !c.is_control()).take(NAME_CHARS_MAX).collect::<String>()
+        ),
     }
 }
 

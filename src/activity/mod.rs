@@ -19,9 +19,7 @@ use crate::post::{Content, Image};
 use crate::time::Timestamp;
 use crate::urls::{ActorUrl, Base};
 
-pub use crate::activity::reply::{
-    accept_follow, accept_quote, delete_quote_authorization, quote_authorization, reject_follow, reject_quote,
-};
+pub use crate::activity::reply::{accept_follow, accept_quote, quote_authorization, reject_follow, reject_quote};
 
 /// The media type of everything that is served or sent as ActivityPub.
 pub const CONTENT_TYPE: &str = "application/activity+json";

@@ -8,7 +8,6 @@ use serde_json::{Map, Value, json};
 use crate::activity::{AS_CONTEXT, envelope, put};
 use crate::actor::Actor;
 use crate::ids::{ActivityId, PostId, QuoteId};
-use crate::time::Timestamp;
 use crate::urls::{Base, ObjectUrl};
 
 /// `Accept` of a Follow (§7.5). It is not addressed to anyone but the follower.
@@ -53,22 +52,6 @@ pub fn quote_authorization(
         "interactingObject": interacting_object.as_str(),
         "interactionTarget": base.object(post).as_str(),
     })
-}
-
-/// `Delete` of a QuoteAuthorization: revokes it. Only its id is given, so that nothing about the quoting post leaks (FEP-044f).
-pub fn delete_quote_authorization(
-    actor: &Actor,
-    base: &Base,
-    quote: QuoteId,
-    quoting_actor: &str,
-    id: ActivityId,
-    now: Timestamp,
-) -> Vec<u8> {
-    let mut activity = envelope("Delete", json!(AS_CONTEXT), actor, base, id);
-    put(&mut activity, "published", json!(now.to_rfc3339()));
-    put(&mut activity, "to", json!([quoting_actor]));
-    put(&mut activity, "object", json!(base.quote_authorization(quote).as_str()));
-    Value::Object(activity).to_string().into_bytes()
 }
 
 fn quote_request_context() -> Value {

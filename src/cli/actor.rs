@@ -7,10 +7,10 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use crate::actor::verification::{PROOF_PATH, Proof, VerifiedActor, document_for};
+use crate::actor::verification::{Proof, VerifiedActor, document_for, document_url};
 use crate::actor::{Actor, ActorKind, Handle, Language, Profile};
 use crate::cli::{open, output, who};
-use crate::flow::provision::{self, ActorPlan};
+use crate::flow::provision::{self, ActorPlan, By};
 use crate::flow::{Gateway, now, verify};
 use crate::store::{Db, actors, followers, proofs};
 
@@ -72,7 +72,7 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
     let gateway = open(config).await?;
     match command {
         Command::Add(add) => {
-            let actor = provision::actor(&gateway, plan(&gateway, add)?, false).await?;
+            let actor = provision::actor(&gateway, plan(&gateway, add)?, By::Person(&who())).await?;
             output::line(format!("{} is {}", actor.full_handle(), actor.url));
             output::line(format!("next: `heraut actor proof {}`", actor.handle));
         }
@@ -208,14 +208,14 @@ async fn proof(gateway: &Gateway, handle: &str) -> anyhow::Result<()> {
     let actor = find(gateway, handle).await?;
     let all = gateway.store.read("list actors", actors::list).await?;
     let own: Vec<&Actor> = all.iter().filter(|other| other.agency.id == actor.agency.id).collect();
-    output::note(format!("for https://{}{PROOF_PATH}", actor.agency.domain));
+    output::note(format!("for {}", document_url(&actor.agency)));
     output::line(document_for(&own).trim_end());
     Ok(())
 }
 
 /// An actor to preview with where none is configured; it lives in a database that goes away.
 pub async fn example(gateway: &Gateway) -> anyhow::Result<Actor> {
-    provision::agency(gateway, "preview", "preview.invalid", false).await?;
+    provision::agency(gateway, "preview", "preview.invalid", By::Config).await?;
     let add = Add {
         handle: "preview".to_owned(),
         agency: "preview".to_owned(),
@@ -224,5 +224,5 @@ pub async fn example(gateway: &Gateway) -> anyhow::Result<Actor> {
         handle_domain: None,
         kind: "Organization".to_owned(),
     };
-    Ok(provision::actor(gateway, plan(gateway, add)?, false).await?)
+    Ok(provision::actor(gateway, plan(gateway, add)?, By::Config).await?)
 }

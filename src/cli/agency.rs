@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::Subcommand;
 
-use crate::cli::{open, output};
-use crate::flow::provision;
+use crate::cli::{open, output, who};
+use crate::flow::provision::{self, By};
 use crate::store::actors;
 
 /// `heraut agency`.
@@ -31,7 +31,7 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<()> {
     let gateway = open(config).await?;
     match command {
         Command::Add { name, domain } => {
-            let id = provision::agency(&gateway, &name, &domain, false).await?;
+            let id = provision::agency(&gateway, &name, &domain, By::Person(&who())).await?;
             output::line(format!("agency {name} ({domain}) is {id}"));
         }
         Command::List { json } => {

@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -34,6 +35,7 @@ pub fn run(config: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
+        .mode(0o600) // it may come to hold the password of a database
         .open(config)
         .with_context(|| format!("{} cannot be written", config.display()))?;
     file.write_all(starter(&arguments.public_url).as_bytes())

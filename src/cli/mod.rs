@@ -2,6 +2,7 @@
 
 mod actor;
 mod agency;
+mod audit;
 mod check;
 mod deliveries;
 mod demo;
@@ -63,12 +64,17 @@ enum Command {
     Message(message::Command),
     /// Receipts: who got what, who refused, what is due when.
     Deliveries(deliveries::Arguments),
+    /// The audit log: who did what, newest first.
+    Audit(audit::Arguments),
     /// Apply pending migrations to the database.
     Migrate,
 }
 
 /// Runs the program.
 pub fn main() -> ExitCode {
+    // libpq must not start OpenSSL first: then OpenSSL tears itself down at exit, under the feet of threads that still use it,
+    // and a command that did its work ends by a signal.
+    openssl::init();
     let arguments = Arguments::parse();
     match run(arguments) {
         Ok(code) => code,
@@ -101,6 +107,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Post(command) => post::run(config, command).await?,
         Command::Message(command) => message::run(config, command).await?,
         Command::Deliveries(command) => deliveries::run(config, &command).await?,
+        Command::Audit(command) => audit::run(config, &command).await?,
         Command::Migrate => {
             open(config).await?;
             output::line("the database is up to date");

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use crate::cli::{open, output, who};
 use crate::flow::{Gateway, review};
-use crate::ids::PostId;
+use crate::ids::{PostId, SourceId};
 use crate::post::text::plain;
 use crate::post::{HoldReason, PostState};
 use crate::store::posts::{self, Change, PendingChange, Post};
-use crate::store::{Db, reactions, sources};
+use crate::store::{Db, Queried, reactions, sources};
 
 /// `heraut post`.
 #[derive(Debug, Subcommand)]
@@ -89,13 +89,28 @@ async fn held_of_source(gateway: &Gateway, name: String) -> anyhow::Result<Vec<P
     let source = gateway.store.read("read a source", move |db| sources::by_name(db, &wanted)).await?;
     let source = source
         .with_context(|| format!("there is no source `{name}`; `heraut source list` shows those that there are"))?;
-    let held = gateway.store.read("list held posts", move |db| posts::held(db, Some(source.id))).await?;
-    let waits_for_a_person = |post: &Post| post.state != PostState::Held(HoldReason::Unverified);
-    Ok(held.iter().filter(|post| waits_for_a_person(post)).map(|post| post.id).collect())
+    let held = gateway.store.read("list held posts", move |db| held(db, Some(source.id))).await?;
+    let waits_for_a_person = |(post, change): &Row| match (post.state, change) {
+        (PostState::Held(reason), _) => reason != HoldReason::Unverified,
+        (_, Some(change)) => change.held.is_some_and(|reason| reason != HoldReason::Unverified),
+        (_, None) => false,
+    };
+    Ok(held.iter().filter(|row| waits_for_a_person(row)).map(|(post, _)| post.id).collect())
 }
 
 /// A post with what waits for it.
 type Row = (Post, Option<PendingChange>);
+
+/// Posts that are held, and public ones with a held edit or withdrawal.
+fn held(db: &mut Db<'_>, source: Option<SourceId>) -> Queried<Vec<Row>> {
+    let mut found = posts::held(db, source)?;
+    found.extend(posts::with_held_change(db, source)?);
+    with_changes(db, found)
+}
+
+fn with_changes(db: &mut Db<'_>, found: Vec<Post>) -> Queried<Vec<Row>> {
+    found.into_iter().map(|post| Ok((post.clone(), posts::change(db, post.id)?))).collect()
+}
 
 fn describe(gateway: &Gateway, (post, change): &Row) -> Value {
     let (state, explain) = state(post, change.as_ref());
@@ -133,13 +148,15 @@ fn state(post: &Post, change: Option<&PendingChange>) -> (&'static str, Option<S
     }
 }
 
-async fn list(gateway: &Gateway, held: bool, limit: i64, json: bool) -> anyhow::Result<()> {
+async fn list(gateway: &Gateway, only_held: bool, limit: i64, json: bool) -> anyhow::Result<()> {
     let load = move |db: &mut Db<'_>| {
-        let found = if held { posts::held(db, None)? } else { posts::latest(db, limit)? };
-        found.into_iter().map(|post| Ok((posts::change(db, post.id)?, post))).collect()
+        if only_held {
+            return held(db, None);
+        }
+        let found = posts::latest(db, limit)?;
+        with_changes(db, found)
     };
-    let rows: Vec<(Option<PendingChange>, Post)> = gateway.store.read("list posts", load).await?;
-    let rows: Vec<Row> = rows.into_iter().map(|(change, post)| (post, change)).collect();
+    let rows = gateway.store.read("list posts", load).await?;
     if json {
         return output::json(&rows.iter().map(|row| describe(gateway, row)).collect::<Vec<_>>());
     }

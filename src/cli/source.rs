@@ -9,10 +9,10 @@ use url::Url;
 
 use crate::actor::{Actor, Handle};
 use crate::app;
-use crate::cli::{actor, open, open_with, output};
+use crate::cli::{actor, open, open_with, output, who};
 use crate::config::Config;
 use crate::flow::preview::{Origin, Preview, preview};
-use crate::flow::provision::{self, SourcePlan};
+use crate::flow::provision::{self, By, SourcePlan};
 use crate::flow::{Gateway, Shared, now, poll};
 use crate::ids::SourceId;
 use crate::net::Fetched;
@@ -20,7 +20,7 @@ use crate::post::sanitize::sanitize;
 use crate::post::text::plain;
 use crate::source::schedule::Schedule;
 use crate::store::sources::{self, Progress, Settings, Source};
-use crate::store::{Db, actors};
+use crate::store::{Db, Queried, actors};
 
 /// Largest file that `preview` reads, in bytes: as much as a poll reads.
 const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
@@ -111,7 +111,7 @@ async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
             connector: Value::Object(connector),
         },
     };
-    let id = provision::source(gateway, plan, false).await?;
+    let id = provision::source(gateway, plan, By::Person(&who())).await?;
     output::line(format!("source {} is {id}; next: `heraut source preview {}`", command.name, command.name));
     Ok(())
 }
@@ -156,7 +156,7 @@ async fn list(gateway: &Gateway, json: bool) -> anyhow::Result<()> {
             let handle = actors::by_id(db, source.actor_id)?.map(|actor| actor.handle.to_string()).unwrap_or_default();
             Ok((source, handle))
         };
-        all.into_iter().map(|source| named(db, source)).collect::<Result<Vec<_>, diesel::result::Error>>()
+        all.into_iter().map(|source| named(db, source)).collect::<Queried<Vec<_>>>()
     };
     let rows = gateway.store.read("list sources", load).await?;
     if json {

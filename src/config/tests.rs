@@ -82,7 +82,6 @@ fn every_problem_is_reported_at_once_with_its_path() {
         "database.url: is neither",
         "delivery.concurrency: is to be from 1 to 1024",
         "delivery.timeout: `20` is not a length of time",
-        "verification.grace: is to be longer than recheck_every",
         "actor[0].agency: no [[agency]] has the name `nobody`; there is `a b`, `twice`",
         "source[0].actor: no [[actor]] has the handle `ghost`; there is `Nieuws`",
         "agency[2].name: `twice` stands there twice",

@@ -115,7 +115,7 @@ pub struct Verification {
     /// How often proofs are checked again.
     #[serde(serialize_with = "period")]
     pub recheck_every: Duration,
-    /// How long a proof holds after the last check that it passed; longer than `recheck_every`.
+    /// How long a proof goes on holding after a check was due and failed.
     #[serde(serialize_with = "period")]
     pub grace: Duration,
 }

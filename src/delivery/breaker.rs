@@ -66,7 +66,7 @@ impl Breaker {
         }
     }
 
-    /// After an answer that shows that the host works (`Outcome::host_works`), or a signed request from it.
+    /// After an answer that shows that the host works, or a signed request from it.
     pub fn succeeded(self) -> Self {
         Self::default()
     }

@@ -4,7 +4,6 @@
 //! `reference/federation.md` 3.2.
 
 pub mod breaker;
-pub mod fanout;
 pub mod retry;
 
 use std::time::Duration;
@@ -74,18 +73,6 @@ fn read_retry_after(text: &str, now: Timestamp) -> Option<Timestamp> {
 /// What no answer means (DNS, connection, TLS, time-out); `why` is said in the receipt.
 pub fn unreachable(why: impl Into<String>) -> Outcome {
     Outcome::TryLater { status: None, retry_after: None, why: why.into() }
-}
-
-impl Outcome {
-    /// Whether the peer says that nobody is there any more (404, 410): for the follower store, which acts after a grace period.
-    pub fn says_gone(&self) -> bool {
-        matches!(self, Self::Refused { status: 404 | 410 })
-    }
-
-    /// Whether the host answered in a way that shows that it works: resets failures and breaker.
-    pub fn host_works(&self) -> bool {
-        matches!(self, Self::Delivered { .. } | Self::Refused { .. })
-    }
 }
 
 #[cfg(test)]

@@ -146,18 +146,14 @@ impl Courier {
     }
 
     async fn deliver(&self, inbox: &Leased, url: &Url, owed: Owed) -> After {
-        let identity = match self.signers.identity(&self.gateway, owed.actor_id).await {
-            Ok(Ok(identity)) => identity,
-            Ok(Err(why)) => {
-                let record = Record::Held { inbox: inbox.id, actor: owed.actor_id, why };
-                return if self.recorder.record(record).await { After::Skipped } else { After::LeaveInbox };
-            }
+        let outcome = match self.signers.identity(&self.gateway, owed.actor_id).await {
+            Ok(Ok(identity)) => self.send(url, &identity, owed.bytes.clone()).await,
+            Ok(Err(why)) => Outcome::Held(why),
             Err(error) => {
                 tracing::error!(error = &*error, "a delivery cannot be signed; it is tried again when the lease ends");
                 return After::LeaveInbox;
             }
         };
-        let outcome = self.send(url, &identity, owed.bytes.clone()).await;
         self.settle(inbox, &owed, outcome).await
     }
 
@@ -200,7 +196,10 @@ impl Courier {
                 self.recorder.record(record).await;
                 return After::LeaveInbox;
             }
-            Outcome::Held(why) => Record::Held { inbox: inbox.id, actor: owed.actor_id, why },
+            Outcome::Held(why) => {
+                let record = Record::Held { inbox: inbox.id, actor: owed.actor_id, why };
+                return if self.recorder.record(record).await { After::Skipped } else { After::LeaveInbox };
+            }
         };
         self.hosts.succeeded(&inbox.host);
         if self.recorder.record(record).await { After::Answered } else { After::LeaveInbox }

@@ -203,15 +203,20 @@ impl Desk<'_, '_> {
                 {
                     return Ok(());
                 }
+                let Some(post) = post else { return Ok(()) };
+                // Misskey's emoji are likes on the wire, but have been found by their id above.
                 let kinds: &[&str] = match kind {
+                    ReactionKind::Like | ReactionKind::Emoji(_) if activity.is_some() => &["like"],
                     ReactionKind::Like | ReactionKind::Emoji(_) => &["like", "emoji"],
                     ReactionKind::Boost => &["boost"],
                     ReactionKind::Quote => &["quote"],
                 };
-                match post {
-                    Some(post) => reactions::remove_kinds(self.db, *post, by.as_str(), kinds).map(|_| ()),
-                    None => Ok(()),
+                for kind in kinds {
+                    if reactions::remove_kind(self.db, *post, by.as_str(), kind)? {
+                        break;
+                    }
                 }
+                Ok(())
             }
             Effect::RemoveByActivity { activity, by } => {
                 followers::remove_by_follow(self.db, activity.as_str(), by.as_str())?;

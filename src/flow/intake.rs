@@ -25,7 +25,7 @@ use crate::post::{Content, PostState};
 use crate::store::items::{self, FoundBy, ItemRow, ItemState};
 use crate::store::posts::{self, MediaRow, Post};
 use crate::store::sources::{Progress, Source};
-use crate::store::{Db, Queried, StoreError, audit, from_json};
+use crate::store::{Queried, StoreError, audit, from_json};
 use crate::time::Timestamp;
 
 const DAY_MS: i64 = 86_400_000;
@@ -174,7 +174,7 @@ pub async fn take_in(
     gateway
         .store
         .write("take items in", move |db| {
-            lock_actor(db, batch.source.actor_id.0)?;
+            crate::store::lock_actor(db, batch.source.actor_id)?;
             batch.commit(db)?;
             entries.iter().try_for_each(|entry| audit::add(db, entry))
         })
@@ -193,18 +193,6 @@ fn believed(incoming: Incoming, decision: &Decision) -> Incoming {
         return Incoming { found: None, post: None, other, ..incoming };
     }
     incoming
-}
-
-/// Two sources of one actor that say the same at the same time must make one post. SQLite has one writer anyhow.
-fn lock_actor(db: &mut Db<'_>, actor: i64) -> Queried<()> {
-    use diesel::prelude::*;
-    match db {
-        Db::Lite(_) => Ok(()),
-        Db::Pg(c) => diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
-            .bind::<diesel::sql_types::BigInt, _>(actor)
-            .execute(*c)
-            .map(|_| ()),
-    }
 }
 
 async fn prepare(

@@ -15,7 +15,7 @@ use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, gone, now};
 use crate::net::{FetchError, Fetched, Get};
 use crate::source::politeness::{
-    self, NextPoll, PollOutcome, STALE_AFTER_DEFAULT, Signals, StopReason, next_poll, stale, usual_interval,
+    self, NextPoll, PollOutcome, STALE_AFTER_DEFAULT, Signals, next_poll, stale, usual_interval,
 };
 use crate::store::sources::{self, Progress, Source};
 use crate::store::{Db, StoreError, actors, items};
@@ -73,11 +73,12 @@ pub enum PollError {
         hint: &'static str,
     },
     /// The document cannot be read.
-    #[error("{url}: {source}")]
+    #[error("{url} was fetched, but not what was wanted")]
     Read {
         /// What was fetched.
         url: String,
         /// What the connector says.
+        #[source]
         source: ConnectorError,
     },
     /// A document without items came where there were items before.
@@ -353,11 +354,7 @@ fn due(source: &Source, progress: &mut Progress, asked: &Asked, at: Timestamp) -
     match next_poll(&signals, jitter, at) {
         NextPoll::At(due_at) => due_at,
         NextPoll::Stopped(reason) => {
-            let text = match reason {
-                StopReason::Gone => "it answered 410, gone for good",
-                StopReason::NotFound => "it answered 404 for a week",
-                StopReason::Expired => "it says that it will never change again",
-            };
+            let text = reason.explain();
             tracing::error!(
                 source.name = source.name,
                 reason = text,

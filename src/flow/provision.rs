@@ -27,6 +27,9 @@ pub enum ProvisionError {
     /// The source's connector or settings are wrong.
     #[error(transparent)]
     Source(#[from] PollError),
+    /// It stands in the configuration file, which would put it back at the next start.
+    #[error("{0} stands in the configuration file; change it there")]
+    Provisioned(String),
     /// No such agency.
     #[error("there is no agency `{0}`; `heraut agency list` shows those that there are")]
     NoAgency(String),
@@ -65,25 +68,48 @@ pub struct SourcePlan {
     pub settings: Settings,
 }
 
+/// Who makes or changes something. What the configuration file names is changed only there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By<'a> {
+    /// The configuration file.
+    Config,
+    /// A person, by name.
+    Person(&'a str),
+}
+
+impl By<'_> {
+    fn name(self) -> String {
+        match self {
+            Self::Config => "config".to_owned(),
+            Self::Person(name) => name.to_owned(),
+        }
+    }
+
+    /// Refuses a person what stands in the configuration file.
+    fn may_change(self, provisioned: bool, what: impl FnOnce() -> String) -> Result<(), ProvisionError> {
+        if provisioned && self != Self::Config { Err(ProvisionError::Provisioned(what())) } else { Ok(()) }
+    }
+}
+
 /// Makes an agency, or gives the one of that name this domain.
-pub async fn agency(
-    gateway: &Gateway,
-    name: &str,
-    domain: &str,
-    provisioned: bool,
-) -> Result<AgencyId, ProvisionError> {
+pub async fn agency(gateway: &Gateway, name: &str, domain: &str, by: By<'_>) -> Result<AgencyId, ProvisionError> {
+    let wanted = name.to_owned();
+    let known = gateway.store.read("read an agency", move |db| actors::agency_by_name(db, &wanted)).await?;
+    by.may_change(known.as_ref().is_some_and(|known| known.provisioned), || format!("agency `{name}`"))?;
     let row = AgencyRow {
         id: AgencyId(gateway.mint.next()),
         name: name.to_owned(),
         domain: domain.to_ascii_lowercase(),
-        provisioned,
+        provisioned: by == By::Config,
         created_at: now(),
     };
+    let entry = gateway.audit(&by.name(), "agency.set", format!("agency:{name}"), row.domain.clone());
     let store = move |db: &mut Db<'_>| {
         let before = actors::agency_by_name(db, &row.name)?;
         let id = actors::upsert_agency(db, &row)?;
-        if before.is_some_and(|before| before.domain != row.domain) {
+        if before.as_ref().is_none_or(|before| before.domain != row.domain) {
             proofs::make_due(db, id, row.created_at)?;
+            audit::add(db, &entry)?;
         }
         Ok(id)
     };
@@ -92,24 +118,24 @@ pub async fn agency(
 
 /// Makes an actor with its keys, or changes what readers see of the one with that handle. Its id, URL and keys never change; a
 /// change is sent to its followers.
-pub async fn actor(gateway: &Gateway, plan: ActorPlan, provisioned: bool) -> Result<Actor, ProvisionError> {
+pub async fn actor(gateway: &Gateway, plan: ActorPlan, by: By<'_>) -> Result<Actor, ProvisionError> {
     let (name, handle) = (plan.agency.clone(), plan.handle.to_string());
     let load = move |db: &mut Db<'_>| Ok((actors::agency_by_name(db, &name)?, actors::by_handle(db, &handle)?));
     let (agency, known) = gateway.store.read("read an actor and its agency", load).await?;
     let agency = agency.ok_or(ProvisionError::NoAgency(plan.agency.clone()))?;
     let agency = Agency { id: agency.id, name: agency.name, domain: agency.domain };
     match known {
-        Some(known) => change_actor(gateway, known, agency, plan, provisioned).await,
-        None => make_actor(gateway, agency, plan, provisioned).await,
+        Some(known) => {
+            let id = known.id;
+            let provisioned = gateway.store.read("read an actor", move |db| actors::is_provisioned(db, id)).await?;
+            by.may_change(provisioned, || format!("actor `{}`", known.handle))?;
+            change_actor(gateway, known, agency, plan, by).await
+        }
+        None => make_actor(gateway, agency, plan, by).await,
     }
 }
 
-async fn make_actor(
-    gateway: &Gateway,
-    agency: Agency,
-    plan: ActorPlan,
-    provisioned: bool,
-) -> Result<Actor, ProvisionError> {
+async fn make_actor(gateway: &Gateway, agency: Agency, plan: ActorPlan, by: By<'_>) -> Result<Actor, ProvisionError> {
     let id = ActorId(gateway.mint.next());
     let keys = gateway.keyring.generate([KeyRowId(gateway.mint.next()), KeyRowId(gateway.mint.next())], Some(id))?;
     let at = now();
@@ -126,8 +152,8 @@ async fn make_actor(
         created_at: at,
         updated_at: at,
     };
-    let entry = gateway.audit("config", "actor.make", format!("actor:{}", actor.handle), actor.url.to_string());
-    let (stored, rows) = (actor.clone(), keys.rows);
+    let entry = gateway.audit(&by.name(), "actor.make", format!("actor:{}", actor.handle), actor.url.to_string());
+    let (stored, rows, provisioned) = (actor.clone(), keys.rows, by == By::Config);
     gateway
         .store
         .write("store an actor", move |db| {
@@ -144,7 +170,7 @@ async fn change_actor(
     known: Actor,
     agency: Agency,
     plan: ActorPlan,
-    provisioned: bool,
+    by: By<'_>,
 ) -> Result<Actor, ProvisionError> {
     let changed = Actor {
         agency,
@@ -167,8 +193,8 @@ async fn change_actor(
         let bytes = activity::update_actor(&verified, &gateway.base, activity, at);
         ActivityRow { id: activity, actor_id: id, post_id: None, kind: "Update".to_owned(), bytes, created_at: at }
     });
-    let entry = gateway.audit("config", "actor.change", format!("actor:{}", changed.handle), "");
-    let stored = changed.clone();
+    let entry = gateway.audit(&by.name(), "actor.change", format!("actor:{}", changed.handle), "");
+    let (stored, provisioned) = (changed.clone(), by == By::Config);
     gateway
         .store
         .write("change an actor", move |db| {
@@ -185,7 +211,7 @@ async fn change_actor(
 }
 
 /// Makes a source, or changes the one of that name. Its settings are checked by its connector first.
-pub async fn source(gateway: &Gateway, plan: SourcePlan, provisioned: bool) -> Result<SourceId, ProvisionError> {
+pub async fn source(gateway: &Gateway, plan: SourcePlan, by: By<'_>) -> Result<SourceId, ProvisionError> {
     let handle = plan.actor.to_string();
     let actor = gateway.store.read("read the actor of a source", move |db| actors::by_handle(db, &handle)).await?;
     let actor = actor.ok_or_else(|| ProvisionError::NoActor(plan.actor.to_string()))?;
@@ -198,6 +224,19 @@ pub async fn source(gateway: &Gateway, plan: SourcePlan, provisioned: bool) -> R
         progress: Progress::default(),
     };
     poll::connector(&source)?;
+    let name = source.name.clone();
+    let provisioned = gateway.store.read("read a source", move |db| sources::is_provisioned(db, &name)).await?;
+    by.may_change(provisioned, || format!("source `{}`", source.name))?;
     let at = now();
-    Ok(gateway.store.write("store a source", move |db| sources::upsert(db, &source, provisioned, at)).await?)
+    let entry = gateway.audit(&by.name(), "source.set", format!("source:{}", source.name), source.kind.clone());
+    let provisioned = by == By::Config;
+    let store = move |db: &mut Db<'_>| {
+        let before = sources::by_name(db, &source.name)?;
+        let same = |known: &Source| known.settings == source.settings && known.actor_id == source.actor_id;
+        if !before.as_ref().is_some_and(same) {
+            audit::add(db, &entry)?;
+        }
+        sources::upsert(db, &source, provisioned, at)
+    };
+    Ok(gateway.store.write("store a source", store).await?)
 }

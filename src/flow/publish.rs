@@ -107,7 +107,13 @@ async fn apply_change(gateway: &Gateway, pending: PendingChange) -> Result<(), P
     let Some(post) = gateway.store.read("read a post", move |db| posts::by_id(db, id)).await? else {
         return drop_change(gateway, id).await;
     };
-    if !matches!(post.state, PostState::Published(_)) {
+    let sendable = match (post.state, &pending.change) {
+        (PostState::Published(_), _) => true,
+        // It went from our pages before its Delete could be signed.
+        (PostState::Withdrawn(_), Change::Withdraw) => true,
+        _ => false,
+    };
+    if !sendable {
         return drop_change(gateway, id).await;
     }
     let verified = match prove(gateway, id, post.actor_id).await? {
@@ -115,8 +121,14 @@ async fn apply_change(gateway: &Gateway, pending: PendingChange) -> Result<(), P
         Err(why) => {
             tracing::warn!(post.id = %id, why, "a change is held, because its actor is not verified");
             let entry = gateway.audit("policy", "change.hold", subject(id), why);
+            // What is withdrawn disappears from our own pages at once; only the Delete waits for the proof.
+            let gone =
+                (pending.change == Change::Withdraw).then(|| Post { state: PostState::Withdrawn(now()), ..post });
             let hold = move |db: &mut Db<'_>| {
                 posts::hold_change(db, id, Some(HoldReason::Unverified))?;
+                if let Some(gone) = &gone {
+                    posts::leave(db, gone, &["published"])?;
+                }
                 audit::add(db, &entry)
             };
             return Ok(gateway.store.write("hold a change", hold).await?);
@@ -142,16 +154,19 @@ async fn edit(gateway: &Gateway, verified: &VerifiedActor, post: Post) -> Result
     let bytes = activity::update(verified, &gateway.base, &said, id);
     let post = Post { updated_at: Some(at), ..post };
     let row = row(id, &post, "Update", bytes, at);
-    commit_change(gateway, post, row, "post.edit", None).await
+    commit_change(gateway, post, row, "post.edit", &["published"]).await
 }
 
 async fn withdraw(gateway: &Gateway, verified: &VerifiedActor, post: Post) -> Result<(), PublishError> {
-    let at = now();
+    let at = match post.state {
+        PostState::Withdrawn(at) => at,
+        _ => now(),
+    };
     let id = ActivityId(gateway.mint.next());
     let bytes = activity::delete(verified, &gateway.base, post.id, id, at);
     let post = Post { state: PostState::Withdrawn(at), ..post };
     let row = row(id, &post, "Delete", bytes, at);
-    commit_change(gateway, post, row, "post.withdraw", Some(ItemState::Retracted)).await
+    commit_change(gateway, post, row, "post.withdraw", &["published", "withdrawn"]).await
 }
 
 /// Stores the changed post, its activity and the deliveries to everyone who was owed the original.
@@ -160,18 +175,15 @@ async fn commit_change(
     post: Post,
     row: ActivityRow,
     act: &'static str,
-    item_state: Option<ItemState>,
+    from: &'static [&'static str],
 ) -> Result<(), PublishError> {
     let entry = gateway.audit("policy", act, subject(post.id), "");
     let (post_id, kind) = (post.id, row.kind.clone());
     let commit = move |db: &mut Db<'_>| -> Queried<Option<usize>> {
-        if !posts::take_change(db, post.id)? || !posts::leave(db, &post, &["published"])? {
+        if !posts::take_change(db, post.id)? || !posts::leave(db, &post, from)? {
             return Ok(None); // another process was first
         }
         activities::insert(db, &row)?;
-        if let Some(state) = item_state {
-            items::set_state_of_post(db, post.id, state)?;
-        }
         audit::add(db, &entry)?;
         deliveries::fan_out(db, row.id, post.actor_id, Some(post.id), row.created_at).map(Some)
     };

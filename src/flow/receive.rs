@@ -7,7 +7,7 @@ use crate::flow::effects::{self, Arrival};
 use crate::flow::remote::{self, RemoteFetchError};
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, now};
-use crate::inbox::decide::{Effect, Known, KnownMessage, KnownPost, Named, decide, names};
+use crate::inbox::decide::{Effect, IgnoreReason, Known, KnownMessage, KnownPost, Named, decide, names};
 use crate::inbox::read::{deletes_its_actor, read};
 use crate::inbox::remote::RemoteActor;
 use crate::inbox::{INBOX_BODY_BYTES_MAX, Incoming, IncomingKind};
@@ -153,7 +153,8 @@ async fn handle(gateway: &Gateway, incoming: Incoming, sender: RemoteActor) -> R
         arrivals.extend(fetched(gateway, &object).await);
     }
     effects::refresh(gateway, &mut effects).await;
-    arrivals.push(Arrival { id: remembered(&incoming), deleted: deleted(&incoming), effects, sender });
+    let deleted = deleted(&incoming).filter(|_| !effects.contains(&Effect::Ignore(IgnoreReason::NotTheirs)));
+    arrivals.push(Arrival { id: remembered(&incoming), deleted, effects, sender });
     effects::commit(gateway, arrivals).await?;
     Ok(())
 }

@@ -112,9 +112,25 @@ pub async fn key_owner(gateway: &Gateway, key: &KeyUrl, fresh: bool) -> Result<R
         let id = key.to_string();
         let known = gateway.store.read("read a remote key", move |db| remote::by_key(db, &id)).await?;
         if let Some(known) = known {
-            return Ok(known.actor);
+            if now().since(known.fetched_at) < FRESH_FOR {
+                return Ok(known.actor);
+            }
+            return renewed(gateway, key, known.actor).await;
         }
     }
+    ask_for_key(gateway, key).await
+}
+
+/// The owner of a key that we have known for long: asked again, so that a key that was replaced is believed no more. While its
+/// server cannot be asked, what we know goes on.
+async fn renewed(gateway: &Gateway, key: &KeyUrl, known: RemoteActor) -> Result<RemoteActor, RemoteFetchError> {
+    match ask_for_key(gateway, key).await {
+        Err(RemoteFetchError::Unavailable { .. }) => Ok(known),
+        other => other,
+    }
+}
+
+async fn ask_for_key(gateway: &Gateway, key: &KeyUrl) -> Result<RemoteActor, RemoteFetchError> {
     let document = key.document();
     let (bytes, url) = fetch(gateway, &document).await?;
     let actor = match read_key(&bytes, &url, key)? {

@@ -5,12 +5,14 @@ use std::time::Duration;
 use thiserror::Error;
 use url::Url;
 
+use crate::activity;
 use crate::actor::Actor;
-use crate::actor::verification::{FetchedProof, PROOF_BYTES_MAX, Proof, document_url, judge};
+use crate::actor::verification::{FetchedProof, PROOF_BYTES_MAX, Proof, VerifiedActor, document_url, judge};
 use crate::flow::{Gateway, now};
-use crate::ids::ActorId;
+use crate::ids::{ActivityId, ActorId};
 use crate::net::Get;
 use crate::post::{HoldReason, PostState};
+use crate::store::activities::{self, ActivityRow};
 use crate::store::posts::{self, Post};
 use crate::store::{Db, Queried, StoreError, actors, audit, deliveries, proofs};
 use crate::time::Timestamp;
@@ -143,6 +145,7 @@ async fn commit(
         Some(failure) => ("proof.fails", failure.clone()),
     };
     let entry = gateway.audit(who, act, format!("actor:{}", actor.handle), detail);
+    let update = if holds && changed { update_of(gateway, actor, proof) } else { None };
     let proof = proof.clone();
     let released = gateway
         .store
@@ -152,6 +155,10 @@ async fn commit(
             if changed {
                 audit::add(db, &entry)?;
             }
+            if let Some(row) = &update {
+                activities::insert(db, row)?;
+                deliveries::fan_out(db, row.id, id, None, row.created_at)?;
+            }
             if holds { release(db, id) } else { Ok(0) }
         })
         .await?;
@@ -160,6 +167,16 @@ async fn commit(
         gateway.wake.deliver.notify_one();
     }
     Ok(released)
+}
+
+/// What the actor says of itself, told anew to its followers: while it was not verified, a change of its profile could not be
+/// sent.
+fn update_of(gateway: &Gateway, actor: &Actor, proof: &Proof) -> Option<ActivityRow> {
+    let at = now();
+    let verified = VerifiedActor::prove(actor.clone(), proof, &gateway.settings.proof_times, at).ok()?;
+    let id = ActivityId(gateway.mint.next());
+    let bytes = activity::update_actor(&verified, &gateway.base, id, at);
+    Some(ActivityRow { id, actor_id: actor.id, post_id: None, kind: "Update".to_owned(), bytes, created_at: at })
 }
 
 /// Frees all that waited for the proof of an actor.

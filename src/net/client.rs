@@ -127,6 +127,9 @@ pub struct Posted {
 /// The guarded client; cloning is cheap and shares connections and TLS sessions.
 #[derive(Debug, Clone)]
 pub struct Client {
+    /// Where connections live: the runtime that made the client. A web worker has a runtime of its own, and a connection that was
+    /// opened there would break off, with what others send over it, when the worker stops.
+    home: Option<tokio::runtime::Handle>,
     guard: Arc<Guard>,
     https: reqwest::Client,
     http: reqwest::Client,
@@ -138,20 +141,28 @@ impl Client {
         let guard = Arc::new(Guard::new(settings.allow_addresses.clone()));
         let tls = tls_config(settings.extra_ca_file.as_deref())?;
         let make = |scheme| one_client(&guard, scheme, tls.clone(), &settings.user_agent).map_err(NetError::Client);
-        Ok(Self { https: make(Scheme::Https)?, http: make(Scheme::Http)?, guard })
+        let home = tokio::runtime::Handle::try_current().ok();
+        Ok(Self { home, https: make(Scheme::Https)?, http: make(Scheme::Http)?, guard })
     }
 
     /// Fetches, following redirects, each checked like the first URL. A status other than 2xx is not an error; its body is
     /// capped all the same.
     pub async fn get(&self, request: Get) -> Result<Fetched, FetchError> {
-        let limit = request.timeout;
-        match tokio::time::timeout(limit, self.follow(&request)).await {
-            Ok(result) => result,
-            Err(_) => Err(FetchError::Timeout { url: shown(&request.url), limit }),
+        let (client, url) = (self.clone(), shown(&request.url));
+        let exchange = async move {
+            let limit = request.timeout;
+            match tokio::time::timeout(limit, client.follow(&request)).await {
+                Ok(result) => result,
+                Err(_) => Err(FetchError::Timeout { url: shown(&request.url), limit }),
+            }
+        };
+        match &self.home {
+            Some(home) => home.spawn(exchange).await.unwrap_or(Err(FetchError::Stopped { url })),
+            None => exchange.await,
         }
     }
 
-    /// Posts `body`; follows no redirect. `timeout` covers everything up to the status; the start of the body is taken as far
+    /// Posts `body`; follows no redirect. To be called on the runtime that made the client. `timeout` covers everything up to the status; the start of the body is taken as far
     /// as it comes soon after.
     pub async fn post(
         &self,

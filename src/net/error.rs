@@ -131,6 +131,12 @@ pub enum FetchError {
         /// Why the last step is not taken.
         problem: RedirectProblem,
     },
+    /// The runtime that carries our connections has ended.
+    #[error("{url}: the gateway is stopping; it is tried again after the next start")]
+    Stopped {
+        /// What was asked for.
+        url: String,
+    },
     /// The answer is not valid HTTP, ends early, or cannot be decompressed.
     #[error("{url}: the answer is not valid HTTP or ends early; it is tried again later")]
     Protocol {

@@ -136,6 +136,11 @@ pub fn exists(db: &mut Db<'_>, id: ActorId) -> Queried<bool> {
     Ok(n > 0)
 }
 
+/// Whether an actor was made from the configuration file.
+pub fn is_provisioned(db: &mut Db<'_>, id: ActorId) -> Queried<bool> {
+    on!(db, c => actors::table.find(id).select(actors::provisioned).first(c))
+}
+
 /// The actor with that handle.
 pub fn by_handle(db: &mut Db<'_>, handle: &str) -> Queried<Option<Actor>> {
     let id: Option<ActorId> =

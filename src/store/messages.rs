@@ -49,9 +49,10 @@ pub fn insert(db: &mut Db<'_>, row: &MessageRow) -> Queried<()> {
     on!(db, c => diesel::insert_into(messages::table).values(row).on_conflict_do_nothing().execute(c)).map(|_| ())
 }
 
-/// Changes the text of a message that `author` wrote. Returns whether there was one.
+/// Changes the text of a message that `author` wrote and did not take back. Returns whether there was one.
 pub fn edit(db: &mut Db<'_>, url: &str, author: &str, html: &str, at: Timestamp) -> Queried<bool> {
-    on!(db, c => diesel::update(messages::table.filter(messages::url.eq(url).and(messages::author_url.eq(author))))
+    let own = messages::url.eq(url).and(messages::author_url.eq(author));
+    on!(db, c => diesel::update(messages::table.filter(own.and(messages::deleted_at.is_null())))
         .set((messages::html.eq(html), messages::updated_at.eq(Some(at))))
         .execute(c))
     .map(|n| n > 0)

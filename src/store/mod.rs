@@ -20,7 +20,7 @@ pub mod remote;
 pub mod schema;
 pub mod sources;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use diesel::connection::{Connection, SimpleConnection};
@@ -121,7 +121,7 @@ pub enum StoreError {
 }
 
 enum Pools {
-    Lite { writer: Mutex<SqliteConnection>, readers: Pool<ConnectionManager<SqliteConnection>> },
+    Lite { path: String, writer: Mutex<SqliteConnection>, readers: Pool<ConnectionManager<SqliteConnection>> },
     Pg(Pool<ConnectionManager<PgConnection>>),
 }
 
@@ -191,8 +191,11 @@ impl Store {
 
 fn write_now<T>(pools: &Pools, what: &'static str, f: &dyn Fn(&mut Db<'_>) -> Queried<T>) -> Result<T, StoreError> {
     match pools {
-        Pools::Lite { writer, .. } => {
-            let mut connection = writer.lock().unwrap_or_else(PoisonError::into_inner);
+        Pools::Lite { path, writer, .. } => {
+            let mut connection = match writer.lock() {
+                Ok(connection) => connection,
+                Err(poisoned) => renew(path, writer, poisoned, what)?,
+            };
             connection
                 .immediate_transaction(|c| f(&mut Db::Lite(c)))
                 .map_err(|source| StoreError::Query { what, source })
@@ -209,6 +212,21 @@ fn write_now<T>(pools: &Pools, what: &'static str, f: &dyn Fn(&mut Db<'_>) -> Qu
             }
         }
     }
+}
+
+/// A step panicked inside a transaction: its connection is in the middle of something, and a new one takes its place. The
+/// database rolls back what the old one had begun.
+fn renew<'m>(
+    path: &str,
+    writer: &'m Mutex<SqliteConnection>,
+    poisoned: PoisonError<MutexGuard<'m, SqliteConnection>>,
+    what: &'static str,
+) -> Result<MutexGuard<'m, SqliteConnection>, StoreError> {
+    let mut connection = poisoned.into_inner();
+    *connection = SqliteConnection::establish(path).map_err(|e| busy(what, &e))?;
+    connection.batch_execute(SQLITE_PRAGMAS).map_err(|source| StoreError::Query { what, source })?;
+    writer.clear_poison();
+    Ok(connection)
 }
 
 fn lost_a_race(error: &DieselError) -> bool {
@@ -244,7 +262,7 @@ fn open_sqlite(url: &str, path: &str) -> Result<Pools, StoreError> {
         .connection_customizer(Box::new(SqliteSettings))
         .build(ConnectionManager::new(path))
         .map_err(|e| unreachable(e.to_string()))?;
-    Ok(Pools::Lite { writer: Mutex::new(writer), readers })
+    Ok(Pools::Lite { path: path.to_owned(), writer: Mutex::new(writer), readers })
 }
 
 fn open_postgres(url: &str) -> Result<Pools, StoreError> {
@@ -272,6 +290,19 @@ where
         .run_pending_migrations(migrations)
         .map(|_| ())
         .map_err(|e| StoreError::Migration { url: url.to_owned(), problem: e.to_string() })
+}
+
+/// Until the transaction ends, no other transaction takes in items for this actor: two of its sources that say the same at the
+/// same time must make one post. SQLite has one writer anyhow.
+pub fn lock_actor(db: &mut Db<'_>, actor: crate::ids::ActorId) -> Queried<()> {
+    use diesel::RunQueryDsl;
+    match db {
+        Db::Lite(_) => Ok(()),
+        Db::Pg(c) => diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
+            .bind::<diesel::sql_types::BigInt, _>(actor)
+            .execute(*c)
+            .map(|_| ()),
+    }
 }
 
 /// A database URL without its password.

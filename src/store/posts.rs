@@ -234,6 +234,19 @@ pub fn held(db: &mut Db<'_>, source: Option<SourceId>) -> Queried<Vec<Post>> {
     rows.into_iter().map(post_of).collect()
 }
 
+/// Published posts with an edit or withdrawal that is held, oldest first; only those of a source when given.
+pub fn with_held_change(db: &mut Db<'_>, source: Option<SourceId>) -> Queried<Vec<Post>> {
+    let held = post_changes::table.filter(post_changes::reason.is_not_null()).select(post_changes::post_id);
+    let rows: Vec<Row> = on!(db, c => {
+        let mut query = posts::table.filter(posts::id.eq_any(held)).select(Row::as_select()).into_boxed();
+        if let Some(source) = source {
+            query = query.filter(posts::source_id.eq(Some(source)));
+        }
+        query.order(posts::id).load(c)
+    })?;
+    rows.into_iter().map(post_of).collect()
+}
+
 /// Puts a change of a published post in line; a later one replaces an earlier one, and nothing replaces a withdrawal.
 pub fn put_change(db: &mut Db<'_>, pending: &PendingChange, due_at: Timestamp, now: Timestamp) -> Queried<()> {
     let known: Option<String> = on!(db, c => post_changes::table

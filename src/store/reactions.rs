@@ -59,15 +59,10 @@ pub fn remove_by_activity(db: &mut Db<'_>, activity_url: &str, author: &str) -> 
     .map(|n| n > 0)
 }
 
-/// Removes the reactions of those kinds of `author` to a post.
-pub fn remove_kinds(db: &mut Db<'_>, post: PostId, author: &str, kinds: &[&str]) -> Queried<bool> {
-    let kinds: Vec<String> = kinds.iter().map(|k| (*k).to_owned()).collect();
-    on!(db, c => diesel::delete(reactions::table.filter(
-            reactions::post_id.eq(post)
-                .and(reactions::author_url.eq(author))
-                .and(reactions::kind.eq_any(kinds))))
-        .execute(c))
-    .map(|n| n > 0)
+/// Removes the reaction of that kind of `author` to a post. Returns whether there was one.
+pub fn remove_kind(db: &mut Db<'_>, post: PostId, author: &str, kind: &str) -> Queried<bool> {
+    let own = reactions::post_id.eq(post).and(reactions::author_url.eq(author)).and(reactions::kind.eq(kind));
+    on!(db, c => diesel::delete(reactions::table.filter(own)).execute(c)).map(|n| n > 0)
 }
 
 /// Removes all that `author` did.

@@ -156,6 +156,13 @@ pub fn by_name(db: &mut Db<'_>, name: &str) -> Queried<Option<Source>> {
     row.map(complete).transpose()
 }
 
+/// Whether a source of that name was made from the configuration file.
+pub fn is_provisioned(db: &mut Db<'_>, name: &str) -> Queried<bool> {
+    let found: Option<bool> =
+        on!(db, c => sources::table.filter(sources::name.eq(name)).select(sources::provisioned).first(c).optional())?;
+    Ok(found.unwrap_or(false))
+}
+
 /// The source with that id.
 pub fn by_id(db: &mut Db<'_>, id: SourceId) -> Queried<Option<Source>> {
     let row: Option<(Identity, Progress)> = on!(db, c => sources::table

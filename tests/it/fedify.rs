@@ -228,7 +228,7 @@ both! {
             assert!(message["html"].as_str().unwrap().contains(text), "{url}: {message:#}");
         }
         assert_eq!(messages.len(), 3);
-        assert_eq!(stored(&said(&reply))["post_id"].to_string(), post);
+        assert_eq!(stored(&said(&reply))["post_id"].as_str().unwrap(), post);
 
         m.fedify.tell(json!({ "do": "like", "object": note }));
         m.fedify.tell(json!({ "do": "like", "object": note, "shared": true }));

@@ -5,8 +5,9 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
@@ -86,7 +87,14 @@ impl Installation {
             assert!(began.elapsed() < PATIENCE, "{arguments:?} does not end: {}", read(&err));
             std::thread::sleep(LOOK_EVERY);
         };
+        let signal = status.signal();
+        assert!(signal.is_none(), "{arguments:?} was ended by signal {signal:?}: {}\n{}", read(&out), read(&err));
         Finished { code: status.code().unwrap_or(-1), stdout: read(&out), stderr: read(&err) }
+    }
+
+    /// How a subcommand ends of which nothing is read.
+    pub fn status(&self, arguments: &[&str]) -> ExitStatus {
+        self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap()
     }
 
     /// Starts the gateway and waits until it is ready.

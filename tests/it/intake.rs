@@ -68,7 +68,7 @@ both! {
         let object = held[0]["object"].as_str().unwrap();
         assert_eq!(get(object).await.status, 404, "what is held shows nowhere");
 
-        let one = held[0]["post"].to_string();
+        let one = held[0]["post"].as_str().unwrap().to_owned();
         world.gateway.cli(&["post", "release", &one]).await.well();
         world.created(held[0]["title"].as_str().unwrap()).await;
         world.gateway.cli(&["post", "release", "--source", "persberichten"]).await.well();
@@ -117,7 +117,7 @@ both! {
         let secret = "Pas later bekend";
         world.site.add(Article { published: due, ..Article::new("embargo", secret, "<p>Nog niet.</p>") });
         let post = posts_in(&world.gateway, "scheduled", 1).await.remove(0);
-        let (object, n) = (post["object"].as_str().unwrap(), post["post"].to_string());
+        let (object, n) = (post["object"].as_str().unwrap(), post["post"].as_str().unwrap().to_owned());
         let page = world.gateway.url(&format!("/@nieuws/{n}"));
         let early = [
             get(object).await,
@@ -149,7 +149,7 @@ both! {
             (post["text"].as_str().unwrap().contains("Beter.") && post["state"] == "held").then_some(post)
         };
         let post = eventually("the held post has the new text, and is still held", better).await;
-        world.gateway.cli(&["post", "release", &post["post"].to_string()]).await.well();
+        world.gateway.cli(&["post", "release", post["post"].as_str().unwrap()]).await.well();
         let create = world.created("Beter.").await.activity;
         assert!(!create.to_string().contains("Eerst."), "{create}");
         assert_eq!(world.peer.count("Create"), 1);

@@ -32,7 +32,7 @@ both! {
         assert_eq!(message["author_handle"], json!(format!("@burger@{}", world.peer.authority())));
         assert_eq!((&message["visibility"], &message["in_reply_to"]), (&json!("public"), &json!(id)));
         assert_eq!((&message["language"], &message["url"]), (&json!("nl"), &note["id"]));
-        assert_eq!(message["post_id"].to_string(), id.rsplit('/').next().unwrap());
+        assert_eq!(message["post_id"].as_str().unwrap(), id.rsplit('/').next().unwrap());
         let html = message["html"].as_str().unwrap();
         assert!(html.contains("hoog") && !html.contains("script") && !html.contains("onerror"), "{html}");
 

@@ -31,7 +31,7 @@ both! {
         let held = || world.db.number("SELECT COUNT(*) FROM posts WHERE reason = 'unverified'") == 1;
         until("the post is held", held).await;
         assert!(waits_for(&world.gateway).await.contains("proof"));
-        let post = world.gateway.cli(&["post", "list", "--json"]).await.well().json()[0]["post"].to_string();
+        let post = world.gateway.cli(&["post", "list", "--json"]).await.well().json()[0]["post"].as_str().unwrap().to_owned();
         let refused = world.gateway.cli(&["post", "release", &post]).await;
         assert!(refused.code == 1 && refused.stderr.contains("heraut actor verify"), "no person can: {refused:?}");
         held_delivery(&world, "Accept").await;

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::actor::verification::{Evidence, Proof, ProofTimes, document_url};
 use crate::actor::{Actor, ActorKind, Handle, Language, Profile};
 use crate::flow::keyring::Keyring;
-use crate::flow::provision::{self, ActorPlan};
+use crate::flow::provision::{self, ActorPlan, By};
 use crate::flow::{FlowSettings, Gateway, Shared, now, publish};
 use crate::ids::{MediaId, PostId};
 use crate::net::{Client, NetSettings};
@@ -84,7 +84,7 @@ impl World {
             wake: Default::default(),
             remote_failures: Default::default(),
         });
-        provision::agency(&gateway, "agency", domain, true).await.unwrap();
+        provision::agency(&gateway, "agency", domain, By::Config).await.unwrap();
         let plan = ActorPlan {
             agency: "agency".to_owned(),
             handle: Handle::parse("nieuws").unwrap(),
@@ -93,7 +93,7 @@ impl World {
             language: Language::parse("nl").unwrap(),
             profile: profile(),
         };
-        let actor = provision::actor(&gateway, plan, true).await.unwrap();
+        let actor = provision::actor(&gateway, plan, By::Config).await.unwrap();
         let world = Self { shelf: Shelf::new(gateway.clone()), gateway, actor, dir };
         world.prove(true).await;
         world

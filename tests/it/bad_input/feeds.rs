@@ -1,6 +1,6 @@
 //! What a source may answer instead of a feed.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ const FETCH_LIMIT: Duration = Duration::from_secs(30);
 
 const GOOD: &str = "<?xml version=\"1.0\"?><rss version=\"2.0\"><channel><title>T</title><link>https://a.example/</link>\
     <description>D</description><item><title>Bericht</title><guid isPermaLink=\"false\">een</guid>\
-    <pubDate>Mon, 02 Nov 2026 10:00:00 GMT</pubDate></item></channel></rss>";
+    <pubDate>Sun, 22 Nov 2026 10:00:00 GMT</pubDate></item></channel></rss>";
 
 /// A bad source: its name, its path, and what has to stand in the report about it.
 type Bad = (&'static str, Reply, &'static [&'static str]);
@@ -267,6 +267,7 @@ impl Forbidden {
             for stream in listener.incoming().flatten() {
                 counted.fetch_add(1, Ordering::SeqCst);
                 let mut stream = stream;
+                let _ = stream.read(&mut [0; 4096]);
                 let _ = write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{GOOD}", GOOD.len());
             }
         });
@@ -290,6 +291,7 @@ fn slow(drips: bool) -> SocketAddr {
         for stream in listener.incoming().flatten() {
             std::thread::spawn(move || {
                 let mut stream = stream;
+                let _ = stream.read(&mut [0; 4096]);
                 let head = "HTTP/1.1 200 OK\r\ncontent-type: application/rss+xml\r\ncontent-length: 4000\r\n\r\n<rss";
                 let mut alive = !drips || stream.write_all(head.as_bytes()).is_ok();
                 while alive {

@@ -37,53 +37,60 @@ fn of_size(citizen: &Account, bytes: usize) -> Vec<u8> {
     activity.to_string().into_bytes()
 }
 
-fn spoilt(citizen: &Account, actor: &str, inbox: &str) -> Vec<Case> {
-    let mention = |text: &str| {
-        let mut note = citizen.note(text);
-        note["cc"] = json!([actor]);
-        citizen.create(&note)
-    };
-    let good = |text: &str| citizen.letter(inbox, &mention(text));
+/// A Create that mentions the actor.
+fn mention(citizen: &Account, actor: &str, text: &str) -> Value {
+    let mut note = citizen.note(text);
+    note["cc"] = json!([actor]);
+    citizen.create(&note)
+}
+
+/// Signatures that do not hold, and bodies that are not even read.
+fn unreadable(citizen: &Account, actor: &str, inbox: &str) -> Vec<Case> {
+    let good = |text: &str| citizen.letter(inbox, &mention(citizen, actor, text));
     let tampered = good("<p>Ik vind dit goed.</p>");
     let tampered_body = String::from_utf8(tampered.body.clone()).unwrap().replace("goed", "slecht").into_bytes();
+    let other = citizen.peer.account("ander");
+    let borrowed = other.letter(inbox, &mention(citizen, actor, "<p>Namens een ander.</p>"));
+    let bytes = |body: &[u8]| written(citizen, inbox, body);
     let deep =
         |levels: usize| format!("{{\"type\":\"Create\",\"object\":{}1{}}}", "[".repeat(levels), "]".repeat(levels));
-    let keyword = |key: &str| {
-        let mut activity = mention("<p>Met een sleutel.</p>");
-        activity[key] = json!([mention("<p>Verborgen.</p>")]);
-        citizen.letter(inbox, &activity)
-    };
-    let renamed = {
-        let mut activity = mention("<p>Onder een andere naam.</p>");
-        activity["@context"] = json!(["https://www.w3.org/ns/activitystreams", { "verborgen": "@graph" }]);
-        citizen.letter(inbox, &activity)
-    };
-    let other = citizen.peer.account("ander");
-    let without = |key: &str| {
-        let mut activity = mention("<p>Onvolledig.</p>");
-        activity.as_object_mut().unwrap().remove(key);
-        citizen.letter(inbox, &activity)
-    };
+    let no_json = &["not a JSON object"][..];
+    let too_deep = &["nested deeper than 32"][..];
     vec![
         ("unsigned", Letter { signed: false, ..good("<p>Anoniem.</p>") }, 401, &["not signed"]),
         ("stale", good("<p>Oud.</p>").aged(2 * DAY), 401, &["hour", "clock"]),
         ("tampered", Letter { body: tampered_body, ..tampered }, 401, &["Digest"]),
         ("by another key", Letter { key: Key::OTHER, ..good("<p>Niet van mij.</p>") }, 401, &["does not verify"]),
-        ("by another actor", other.letter(inbox, &mention("<p>Namens een ander.</p>")), 401, &["signed it"]),
-        ("too large", written(citizen, inbox, of_size(citizen, INBOX_BODY_BYTES_MAX + 1)), 413, &["1048576"]),
-        ("no JSON", written(citizen, inbox, "<html>hallo</html>"), 400, &["not a JSON object"]),
-        ("a list", written(citizen, inbox, "[1, 2]"), 400, &["not a JSON object"]),
-        ("empty", written(citizen, inbox, ""), 400, &["not a JSON object"]),
-        ("cut short", written(citizen, inbox, "{\"type\":\"Create\","), 400, &["not a JSON object"]),
-        ("no UTF-8", written(citizen, inbox, b"{\"type\":\"\xff\xfe\"}".to_vec()), 400, &["not a JSON object"]),
-        ("deep", written(citizen, inbox, deep(32)), 400, &["nested deeper than 32"]),
-        ("absurdly deep", written(citizen, inbox, deep(400_000)), 400, &["nested deeper than 32"]),
-        (
-            "absurdly deep and never closed",
-            written(citizen, inbox, "[".repeat(900_000)),
-            400,
-            &["nested deeper than 32"],
-        ),
+        ("by another actor", borrowed, 401, &["signed it"]),
+        ("too large", bytes(&of_size(citizen, INBOX_BODY_BYTES_MAX + 1)), 413, &["1048576"]),
+        ("no JSON", bytes(b"<html>hallo</html>"), 400, no_json),
+        ("a list", bytes(b"[1, 2]"), 400, no_json),
+        ("empty", bytes(b""), 400, no_json),
+        ("cut short", bytes(b"{\"type\":\"Create\","), 400, no_json),
+        ("no UTF-8", bytes(b"{\"type\":\"\xff\xfe\"}"), 400, no_json),
+        ("deep", bytes(deep(32).as_bytes()), 400, too_deep),
+        ("absurdly deep", bytes(deep(400_000).as_bytes()), 400, too_deep),
+        ("absurdly deep and never closed", bytes("[".repeat(900_000).as_bytes()), 400, too_deep),
+    ]
+}
+
+/// Activities whose signature holds, and that say what their sender may not say.
+fn presumptuous(citizen: &Account, actor: &str, inbox: &str) -> Vec<Case> {
+    let changed = |change: &dyn Fn(&mut Value)| {
+        let mut activity = mention(citizen, actor, "<p>Met een wijziging.</p>");
+        change(&mut activity);
+        citizen.letter(inbox, &activity)
+    };
+    let keyword =
+        |key: &str| changed(&|activity| activity[key] = json!([mention(citizen, actor, "<p>Verborgen.</p>")]));
+    let without = |key: &str| changed(&|activity| drop(activity.as_object_mut().unwrap().remove(key)));
+    let renamed = changed(&|activity| {
+        activity["@context"] = json!(["https://www.w3.org/ns/activitystreams", { "verborgen": "@graph" }]);
+    });
+    let foreign_id = changed(&|activity| activity["id"] = json!("https://elders.example/activities/1"));
+    let other = citizen.peer.account("ander");
+    let in_the_mouth = changed(&|activity| activity["object"]["attributedTo"] = json!(other.id));
+    vec![
         ("@graph", keyword("@graph"), 400, &["@graph"]),
         ("@included", keyword("@included"), 400, &["@included"]),
         ("@reverse", keyword("@reverse"), 400, &["@reverse"]),
@@ -91,27 +98,8 @@ fn spoilt(citizen: &Account, actor: &str, inbox: &str) -> Vec<Case> {
         ("without a type", without("type"), 400, &["type"]),
         ("without an actor", without("actor"), 400, &["actor"]),
         ("without an object", without("object"), 400, &["object"]),
-        (
-            "an id of another host",
-            {
-                let mut activity = mention("<p>Van elders.</p>");
-                activity["id"] = json!("https://elders.example/activities/1");
-                citizen.letter(inbox, &activity)
-            },
-            403,
-            &["is not on the host"],
-        ),
-        (
-            "an object that somebody else wrote",
-            {
-                let mut note = citizen.note("<p>Woorden in de mond.</p>");
-                note["attributedTo"] = json!(other.id);
-                note["cc"] = json!([actor]);
-                citizen.letter(inbox, &citizen.create(&note))
-            },
-            403,
-            &["did not send it"],
-        ),
+        ("an id of another host", foreign_id, 403, &["is not on the host"]),
+        ("an object that somebody else wrote", in_the_mouth, 403, &["did not send it"]),
     ]
 }
 
@@ -143,14 +131,15 @@ both! {
         let (gateway, citizen) = (&world.gateway, &world.citizen);
         let before = world.peer.arrivals().len();
         for inbox in ["/ap/inbox".to_owned(), gateway.actor().replace(&gateway.url(""), "") + "/inbox"] {
-            for (name, letter, status, words) in spoilt(citizen, &gateway.actor(), &gateway.url(&inbox)) {
+            let (actor, url) = (gateway.actor(), gateway.url(&inbox));
+            let all = unreadable(citizen, &actor, &url).into_iter().chain(presumptuous(citizen, &actor, &url));
+            for (name, letter, status, words) in all {
                 check(&format!("{name} to {inbox}"), &letter.send().await, status, words);
             }
         }
         // What was signed is sent with another body and the digest that fits it, another date, for another host.
-        let mut note = citizen.note("<p>Ik vind dit goed.</p>");
-        note["cc"] = json!([gateway.actor()]);
-        let letter = citizen.letter(&gateway.url("/ap/inbox"), &citizen.create(&note));
+        let good = mention(citizen, &gateway.actor(), "<p>Ik vind dit goed.</p>");
+        let letter = citizen.letter(&gateway.url("/ap/inbox"), &good);
         let forged = String::from_utf8(letter.body.clone()).unwrap().replace("goed", "slecht").into_bytes();
         let reply = send_changed(&letter, "digest", &format!("SHA-256={}", base64(&forged)), &forged).await;
         check("another body and its digest", &reply, 401, &["does not verify"]);
@@ -166,9 +155,7 @@ both! {
         assert_eq!(large.send().await.status, 202);
         let reply = citizen.send(gateway, &citizen.activity("Dance", "https://elders.example/polka")).await;
         assert_eq!(reply.status, 202, "{}", reply.text());
-        let mut note = citizen.note("<p>Nog steeds welkom.</p>");
-        note["cc"] = json!([gateway.actor()]);
-        citizen.says(gateway, &citizen.create(&note)).await;
+        citizen.says(gateway, &mention(citizen, &gateway.actor(), "<p>Nog steeds welkom.</p>")).await;
         let kept = messages(gateway).await;
         let texts: Vec<&str> = kept.iter().map(|message| message["html"].as_str().unwrap()).collect();
         assert_eq!(texts, ["<p>Nog steeds welkom.</p>", "<p>Ik vind dit goed.</p>"], "newest first");
@@ -178,9 +165,8 @@ both! {
     async fn what_comes_in_another_wrapping_is_not_read(db: Database) {
         let world = World::unfollowed(db, Setup::new()).await;
         let (gateway, citizen) = (&world.gateway, &world.citizen);
-        let mut note = citizen.note("<p>In een andere verpakking.</p>");
-        note["cc"] = json!([gateway.actor()]);
-        let letter = citizen.letter(&gateway.url("/ap/inbox"), &citizen.create(&note));
+        let packed = mention(citizen, &gateway.actor(), "<p>In een andere verpakking.</p>");
+        let letter = citizen.letter(&gateway.url("/ap/inbox"), &packed);
         for kind in ["application/json", "text/html", "multipart/form-data; boundary=x", "application/ld+json", ""] {
             let wrapped = Letter { content_type: kind.to_owned(), ..letter.clone() };
             check(kind, &wrapped.send().await, 415, &["application/activity+json"]);

@@ -6,6 +6,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use crate::harness::{Database, Finished, Kind, Setup, Site, run, runtime};
 use crate::installation::{Installation, fresh_address};
 
+/// Enough to meet a race at the end of a process that one run in forty loses.
+const COMMANDS_AT_ONCE: usize = 8;
+const COMMANDS_EACH: usize = 20;
 const MINIMAL: &str = "[server]\npublic_url = \"https://social.example.nl\"\n";
 
 /// Ended with 1, and standard error says all that in words an operator can act on.
@@ -250,4 +253,22 @@ fn another_master_key_is_told_and_changes_nothing_on_sqlite() {
 #[test]
 fn another_master_key_is_told_and_changes_nothing_on_postgresql() {
     another_master_key_changes_nothing(Kind::Postgres);
+}
+
+/// The connections that a pool opens in the background must not be in the middle of it when the program ends.
+#[test]
+fn no_command_on_postgresql_is_ended_by_a_signal() {
+    let db = Database::new(Kind::Postgres);
+    let installation = configured(&format!("{MINIMAL}[database]\nurl = \"{}\"\n", db.url));
+    installation.run(&["migrate"]).well();
+    std::thread::scope(|scope| {
+        for _ in 0..COMMANDS_AT_ONCE {
+            scope.spawn(|| {
+                for _ in 0..COMMANDS_EACH {
+                    let ended = installation.status(&["message", "list", "--json"]);
+                    assert_eq!(ended.code(), Some(0), "{ended}");
+                }
+            });
+        }
+    });
 }
