@@ -291,18 +291,19 @@ impl Signers {
             let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
             loaded.get(&id).filter(|(at, ..)| at.elapsed() < PROOF_CACHE).cloned()
         };
-        let (actor, proof) = match cached {
-            Some((_, actor, proof)) => (actor, proof),
-            None => {
-                let read = move |db: &mut crate::store::Db<'_>| Ok((actors::by_id(db, id)?, proofs::of_actor(db, id)?));
-                let (actor, proof) = gateway.store.read("read the signer of a delivery", read).await?;
-                let Some(actor) = actor else { return Ok(Err(format!("actor {id} no longer exists"))) };
-                let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-                loaded.insert(id, (Instant::now(), actor.clone(), proof.clone()));
-                (actor, proof)
-            }
-        };
-        match VerifiedActor::prove(actor, &proof, &gateway.settings.proof_times, now()) {
+        let times = &gateway.settings.proof_times;
+        if let Some((_, actor, proof)) = cached
+            && let Ok(verified) = VerifiedActor::prove(actor, &proof, times, now())
+        {
+            return Ok(Ok(gateway.sign_as(&verified).await?));
+        }
+        // Nothing is held on old news: the proof may have come back a moment ago.
+        let read = move |db: &mut crate::store::Db<'_>| Ok((actors::by_id(db, id)?, proofs::of_actor(db, id)?));
+        let (actor, proof) = gateway.store.read("read the signer of a delivery", read).await?;
+        let Some(actor) = actor else { return Ok(Err(format!("actor {id} no longer exists"))) };
+        let entry = (Instant::now(), actor.clone(), proof.clone());
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(id, entry);
+        match VerifiedActor::prove(actor, &proof, times, now()) {
             Ok(verified) => Ok(Ok(gateway.sign_as(&verified).await?)),
             Err(unverified) => Ok(Err(unverified.to_string())),
         }

@@ -71,6 +71,17 @@ pub enum Record {
     },
 }
 
+impl Record {
+    fn inbox(&self) -> InboxId {
+        match self {
+            Self::Settled { inbox, .. }
+            | Self::Failed { inbox, .. }
+            | Self::Held { inbox, .. }
+            | Self::Done { inbox, .. } => *inbox,
+        }
+    }
+}
+
 /// Takes records; cheap to clone.
 #[derive(Clone)]
 pub struct Recorder {
@@ -98,7 +109,11 @@ async fn run(gateway: Arc<Gateway>, mut receiver: mpsc::Receiver<(Record, onesho
         let records = Arc::new(records);
         loop {
             let these = records.clone();
-            let write = move |db: &mut Db<'_>| these.iter().try_for_each(|record| apply(db, record));
+            let write = move |db: &mut Db<'_>| {
+                let ids: Vec<InboxId> = these.iter().map(Record::inbox).collect();
+                inboxes::lock(db, &ids)?;
+                these.iter().try_for_each(|record| apply(db, record))
+            };
             match gateway.store.write("record deliveries", write).await {
                 Ok(()) => break,
                 Err(error) => {

@@ -124,6 +124,7 @@ pub fn fan_out(
         owed += on!(db, c => diesel::sql_query(OWED_BEFORE)
             .bind::<BigInt, _>(activity).bind::<BigInt, _>(now).bind::<BigInt, _>(post).execute(c))?;
     }
+    inboxes::lock_owed(db, activity)?;
     on!(db, c => diesel::sql_query(WAKE).bind::<BigInt, _>(now).bind::<BigInt, _>(activity).execute(c))?;
     Ok(owed)
 }
@@ -202,6 +203,7 @@ pub fn hold(db: &mut Db<'_>, inbox: InboxId, actor: ActorId, why: &str) -> Queri
 pub fn release_held(db: &mut Db<'_>, actor: ActorId, now: Timestamp) -> Queried<usize> {
     const WAKE: &str = "UPDATE inboxes SET due_at = $1 WHERE due_at IS NULL AND id IN (SELECT d.inbox_id FROM deliveries d \
         JOIN activities a ON a.id = d.activity_id WHERE a.actor_id = $2 AND d.state = $3)";
+    inboxes::lock_held(db, actor)?;
     on!(db, c => diesel::sql_query(WAKE)
         .bind::<BigInt, _>(now)
         .bind::<BigInt, _>(actor)

@@ -4,7 +4,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 
-use crate::ids::InboxId;
+use crate::ids::{ActivityId, ActorId, InboxId};
 use crate::on;
 use crate::store::schema::{hosts, inboxes};
 use crate::store::{BINDS_MAX, Db, Queried};
@@ -110,8 +110,40 @@ pub fn next_due(db: &mut Db<'_>, now: Timestamp) -> Queried<Option<Timestamp>> {
         .first(c))
 }
 
+/// Locks inboxes until the transaction ends, in the order of their ids, so that two who lock several do not wait for each other.
+/// Who owes something to an inbox, and who lets go of it, must see what the other did: on PostgreSQL a statement that waited for
+/// a row still looks at other tables as they were before. SQLite has one writer anyhow.
+pub fn lock(db: &mut Db<'_>, ids: &[InboxId]) -> Queried<()> {
+    let Db::Pg(c) = db else { return Ok(()) };
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    for chunk in ids.chunks(BINDS_MAX) {
+        let rows = inboxes::table.filter(inboxes::id.eq_any(chunk)).order(inboxes::id).select(inboxes::id);
+        rows.for_update().load::<InboxId>(&mut **c)?;
+    }
+    Ok(())
+}
+
+/// As [`lock`], for all inboxes that an activity is owed to.
+pub fn lock_owed(db: &mut Db<'_>, activity: ActivityId) -> Queried<()> {
+    const LOCK: &str = "SELECT id FROM inboxes WHERE id IN (SELECT inbox_id FROM deliveries WHERE activity_id = $1) \
+                        ORDER BY id FOR UPDATE";
+    let Db::Pg(c) = db else { return Ok(()) };
+    diesel::sql_query(LOCK).bind::<BigInt, _>(activity).execute(&mut **c).map(|_| ())
+}
+
+/// As [`lock`], for all inboxes that something of an actor is held for.
+pub fn lock_held(db: &mut Db<'_>, actor: ActorId) -> Queried<()> {
+    const LOCK: &str = "SELECT id FROM inboxes WHERE id IN (SELECT d.inbox_id FROM deliveries d JOIN activities a \
+                        ON a.id = d.activity_id WHERE a.actor_id = $1 AND d.state = 4) ORDER BY id FOR UPDATE";
+    let Db::Pg(c) = db else { return Ok(()) };
+    diesel::sql_query(LOCK).bind::<BigInt, _>(actor).execute(&mut **c).map(|_| ())
+}
+
 /// Ends a lease after success: due at once if something is still owed, otherwise never.
 pub fn release_done(db: &mut Db<'_>, id: InboxId, now: Timestamp) -> Queried<()> {
+    lock(db, &[id])?;
     let statement = "UPDATE inboxes SET lease_until = 0, due_at = CASE WHEN EXISTS (SELECT 1 FROM deliveries d \
                      WHERE d.inbox_id = inboxes.id AND d.state = 0) THEN CAST($1 AS BIGINT) ELSE NULL END WHERE id = $2";
     on!(db, c => diesel::sql_query(statement).bind::<BigInt, _>(now).bind::<BigInt, _>(id).execute(c)).map(|_| ())
@@ -167,6 +199,7 @@ pub fn answered(db: &mut Db<'_>, id: InboxId, status: i32, error: Option<&str>, 
 
 /// Makes inboxes due now if they were idle; one that is backing off keeps its time.
 pub fn wake(db: &mut Db<'_>, ids: &[InboxId], now: Timestamp) -> Queried<()> {
+    lock(db, ids)?;
     for chunk in ids.chunks(BINDS_MAX) {
         on!(db, c => diesel::update(inboxes::table.filter(inboxes::id.eq_any(chunk.to_vec()).and(inboxes::due_at.is_null())))
             .set(inboxes::due_at.eq(Some(now)))
