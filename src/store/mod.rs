@@ -255,7 +255,13 @@ fn open_sqlite(url: &str, path: &str) -> Result<Pools, StoreError> {
     let unreachable = |problem: String| StoreError::Unreachable { url: url.to_owned(), problem };
     let mut writer = SqliteConnection::establish(path).map_err(|e| unreachable(e.to_string()))?;
     writer.batch_execute(SQLITE_PRAGMAS).map_err(|e| unreachable(e.to_string()))?;
-    migrate(&mut writer, SQLITE_MIGRATIONS, url)?;
+    // Two commands may start at once: the second waits here until the first has migrated, and then finds nothing to do.
+    writer.immediate_transaction(|c| c.run_pending_migrations(SQLITE_MIGRATIONS).map(|_| ())).map_err(
+        |e: Box<dyn std::error::Error + Send + Sync>| StoreError::Migration {
+            url: url.to_owned(),
+            problem: e.to_string(),
+        },
+    )?;
     let readers = Pool::builder()
         .max_size(SQLITE_READERS)
         .connection_timeout(CONNECTION_TIMEOUT)
@@ -270,9 +276,9 @@ fn open_postgres(url: &str) -> Result<Pools, StoreError> {
     let mut first = PgConnection::establish(url).map_err(|e| unreachable(e.to_string()))?;
     // Two processes may start at once: the second waits here until the first has migrated.
     first.batch_execute("SELECT pg_advisory_lock(4847254)").map_err(|e| unreachable(e.to_string()))?;
-    let migrated = migrate(&mut first, POSTGRES_MIGRATIONS, &redact(url));
+    let migrated = first.run_pending_migrations(POSTGRES_MIGRATIONS).map(|_| ());
     first.batch_execute("SELECT pg_advisory_unlock(4847254)").map_err(|e| unreachable(e.to_string()))?;
-    migrated?;
+    migrated.map_err(|e| StoreError::Migration { url: redact(url), problem: e.to_string() })?;
     let pool = Pool::builder()
         .max_size(POSTGRES_CONNECTIONS)
         .min_idle(Some(1))
@@ -280,16 +286,6 @@ fn open_postgres(url: &str) -> Result<Pools, StoreError> {
         .build(ConnectionManager::new(url))
         .map_err(|e| unreachable(e.to_string()))?;
     Ok(Pools::Pg(pool))
-}
-
-fn migrate<C>(connection: &mut C, migrations: EmbeddedMigrations, url: &str) -> Result<(), StoreError>
-where
-    C: MigrationHarness<C::Backend> + Connection,
-{
-    connection
-        .run_pending_migrations(migrations)
-        .map(|_| ())
-        .map_err(|e| StoreError::Migration { url: url.to_owned(), problem: e.to_string() })
 }
 
 /// Until the transaction ends, no other transaction takes in items for this actor: two of its sources that say the same at the
