@@ -33,7 +33,12 @@ pub enum Outcome {
         why: String,
     },
     /// We did not send it: the reason, for the receipt.
-    Held(String),
+    Held {
+        /// Why.
+        why: String,
+        /// The check of the actor's proof that this rests on.
+        checked_at: Option<Timestamp>,
+    },
 }
 
 /// What an HTTP answer means. `retry_after` is the value of that header, in seconds or as a date (RFC 9110 §10.2.3).

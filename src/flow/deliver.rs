@@ -148,7 +148,7 @@ impl Courier {
     async fn deliver(&self, inbox: &Leased, url: &Url, owed: Owed) -> After {
         let outcome = match self.signers.identity(&self.gateway, owed.actor_id).await {
             Ok(Ok(identity)) => self.send(url, &identity, owed.bytes.clone()).await,
-            Ok(Err(why)) => Outcome::Held(why),
+            Ok(Err((why, checked_at))) => Outcome::Held { why, checked_at },
             Err(error) => {
                 tracing::error!(error = &*error, "a delivery cannot be signed; it is tried again when the lease ends");
                 return After::LeaveInbox;
@@ -196,8 +196,8 @@ impl Courier {
                 self.recorder.record(record).await;
                 return After::LeaveInbox;
             }
-            Outcome::Held(why) => {
-                let record = Record::Held { inbox: inbox.id, actor: owed.actor_id, why };
+            Outcome::Held { why, checked_at } => {
+                let record = Record::Held { inbox: inbox.id, actor: owed.actor_id, why, checked_at };
                 return if self.recorder.record(record).await { After::Skipped } else { After::LeaveInbox };
             }
         };
@@ -279,7 +279,8 @@ struct Signers {
     loaded: Mutex<HashMap<ActorId, (Instant, Actor, Proof)>>,
 }
 
-type Signer = Result<SigningIdentity, String>;
+/// Who signs; or why nobody does, and the check of the proof that says so.
+type Signer = Result<SigningIdentity, (String, Option<Timestamp>)>;
 
 impl Signers {
     async fn identity(
@@ -300,12 +301,12 @@ impl Signers {
         // Nothing is held on old news: the proof may have come back a moment ago.
         let read = move |db: &mut crate::store::Db<'_>| Ok((actors::by_id(db, id)?, proofs::of_actor(db, id)?));
         let (actor, proof) = gateway.store.read("read the signer of a delivery", read).await?;
-        let Some(actor) = actor else { return Ok(Err(format!("actor {id} no longer exists"))) };
-        let entry = (Instant::now(), actor.clone(), proof.clone());
+        let Some(actor) = actor else { return Ok(Err((format!("actor {id} no longer exists"), None))) };
+        let (entry, checked_at) = ((Instant::now(), actor.clone(), proof.clone()), proof.checked_at);
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(id, entry);
         match VerifiedActor::prove(actor, &proof, times, now()) {
             Ok(verified) => Ok(Ok(gateway.sign_as(&verified).await?)),
-            Err(unverified) => Ok(Err(unverified.to_string())),
+            Err(unverified) => Ok(Err((unverified.to_string(), checked_at))),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::flow::Gateway;
 use crate::ids::{ActivityId, ActorId, InboxId};
 use crate::store::deliveries::{self, DeliveryState};
 use crate::store::inboxes::{self, Failure};
-use crate::store::{Db, Queried};
+use crate::store::{Db, Queried, proofs};
 use crate::time::Timestamp;
 
 /// Most records in one transaction.
@@ -61,6 +61,8 @@ pub enum Record {
         actor: ActorId,
         /// Why, as a sentence.
         why: String,
+        /// The check of the proof that this rests on: after a later one nothing is held, but tried again.
+        checked_at: Option<Timestamp>,
     },
     /// The worker is done with the inbox: the lease ends.
     Done {
@@ -150,7 +152,12 @@ fn apply(db: &mut Db<'_>, record: &Record) -> Queried<()> {
                 None => Ok(()),
             }
         }
-        Record::Held { inbox, actor, why } => deliveries::hold(db, *inbox, *actor, why),
+        Record::Held { inbox, actor, why, checked_at } => {
+            if proofs::lock_checked_at(db, *actor)? == *checked_at {
+                deliveries::hold(db, *inbox, *actor, why)?;
+            }
+            Ok(())
+        }
         Record::Done { inbox, at } => inboxes::release_done(db, *inbox, *at),
     }
 }

@@ -178,6 +178,10 @@ async fn fetch(gateway: &Gateway, text: &str) -> Result<(Vec<u8>, String), Remot
     let url = Url::parse(text).map_err(|e| unavailable(e.to_string()))?;
     let host = crate::urls::authority(&url);
     let failures = &gateway.remote_failures;
+    let gone = format!("gone {text}");
+    if failures.count(&gone) > 0 {
+        return Err(RemoteFetchError::Gone(text.to_owned()));
+    }
     if failures.count(text) > 0 || failures.count(&host) >= HOST_FAILURES_MAX {
         return Err(unavailable("it failed a moment ago and is asked again in five minutes".to_owned()));
     }
@@ -202,7 +206,7 @@ async fn fetch(gateway: &Gateway, text: &str) -> Result<(Vec<u8>, String), Remot
     match fetched.status {
         200 => {}
         404 | 410 => {
-            failures.note(text);
+            failures.note(&gone);
             return Err(RemoteFetchError::Gone(text.to_owned()));
         }
         status => {

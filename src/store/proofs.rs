@@ -24,6 +24,17 @@ pub fn of_actor(db: &mut Db<'_>, actor: ActorId) -> Queried<Proof> {
     Ok(Proof { evidence: evidence.as_deref().map(from_json).transpose()?, held_at, checked_at, failure })
 }
 
+/// When an actor's proof was last checked. On PostgreSQL the proof is locked until the transaction ends, so that what is held
+/// because of it and what is freed because of it cannot miss each other.
+pub fn lock_checked_at(db: &mut Db<'_>, actor: ActorId) -> Queried<Option<Timestamp>> {
+    let query = proofs::table.find(actor).select(proofs::checked_at);
+    let found: Option<Option<Timestamp>> = match db {
+        Db::Lite(c) => query.first(&mut **c).optional()?,
+        Db::Pg(c) => query.for_update().first(&mut **c).optional()?,
+    };
+    Ok(found.flatten())
+}
+
 /// Makes an actor's proof due now, if it has none yet.
 pub fn ensure(db: &mut Db<'_>, actor: ActorId, now: Timestamp) -> Queried<()> {
     on!(db, c => diesel::insert_into(proofs::table)
