@@ -213,10 +213,6 @@ impl Base {
         let path = url.strip_prefix(&self.mint("/@"))?;
         path.split_once('/').and_then(|(_, n)| n.parse().ok())
     }
-    /// Which of our activities `url` is the id of.
-    pub fn read_activity(&self, url: &str) -> Option<ActivityId> {
-        self.number(url, "/ap/x/").map(ActivityId)
-    }
 
     fn number(&self, url: &str, prefix: &str) -> Option<i64> {
         url.strip_prefix(&self.mint(prefix))?.parse().ok()

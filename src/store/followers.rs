@@ -4,7 +4,7 @@ use diesel::prelude::*;
 
 use crate::ids::{ActorId, FollowerId, InboxId};
 use crate::on;
-use crate::store::schema::{blocks, followers, inboxes};
+use crate::store::schema::{blocks, followers};
 use crate::store::{Db, Queried};
 use crate::time::Timestamp;
 
@@ -71,17 +71,6 @@ pub fn followed_by(db: &mut Db<'_>, url: &str) -> Queried<Vec<ActorId>> {
 /// How many followers an actor has.
 pub fn count(db: &mut Db<'_>, actor: ActorId) -> Queried<i64> {
     on!(db, c => followers::table.filter(followers::actor_id.eq(actor)).count().get_result(c))
-}
-
-/// Up to `limit` inbox URLs of an actor's followers, for checks.
-pub fn inbox_urls(db: &mut Db<'_>, actor: ActorId, limit: i64) -> Queried<Vec<String>> {
-    on!(db, c => followers::table
-        .inner_join(inboxes::table.on(inboxes::id.eq(followers::inbox_id)))
-        .filter(followers::actor_id.eq(actor))
-        .select(inboxes::url)
-        .distinct()
-        .limit(limit)
-        .load(c))
 }
 
 /// A remote actor blocks ours: it is no longer a follower, and is not taken as one again until it unblocks.

@@ -226,12 +226,6 @@ pub fn revive_host(db: &mut Db<'_>, host: &str, now: Timestamp) -> Queried<bool>
     Ok(woken > 0)
 }
 
-/// Failures in a row of a host, over all its inboxes.
-pub fn host_failures(db: &mut Db<'_>, host: &str) -> Queried<i32> {
-    let found: Option<i32> = on!(db, c => hosts::table.find(host).select(hosts::failures).first(c).optional())?;
-    Ok(found.unwrap_or(0))
-}
-
 /// Opens a host's breaker until then: none of its inboxes is leased before.
 pub fn open_breaker(db: &mut Db<'_>, host: &str, failures: i32, until: Timestamp) -> Queried<()> {
     on!(db, c => diesel::insert_into(hosts::table)
