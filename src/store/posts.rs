@@ -6,7 +6,7 @@ use crate::ids::{ActorId, MediaId, PostId, SourceId};
 use crate::on;
 use crate::post::{Content, HoldReason, Image, PostState};
 use crate::store::schema::{media, post_changes, post_revisions, posts};
-use crate::store::{Db, Queried, from_json, to_json};
+use crate::store::{Db, Queried, from_json, proofs, to_json};
 use crate::time::Timestamp;
 
 /// A post.
@@ -317,6 +317,24 @@ pub fn change(db: &mut Db<'_>, post: PostId) -> Queried<Option<PendingChange>> {
         .first(c)
         .optional())?;
     row.map(change_of).transpose()
+}
+
+/// Holds a post because its actor's proof did not hold at its check of `checked_at`. Returns whether it was held: after a later
+/// check nothing is held on old news, since what that check freed would not be freed again.
+pub fn hold_unverified(db: &mut Db<'_>, post: &Post, checked_at: Option<Timestamp>) -> Queried<bool> {
+    if proofs::lock_checked_at(db, post.actor_id)? != checked_at {
+        return Ok(false);
+    }
+    let held = Post { state: PostState::Held(HoldReason::Unverified), ..post.clone() };
+    leave(db, &held, &["ready", "scheduled"])
+}
+
+/// As [`hold_unverified`], for the change of a published post.
+pub fn hold_change_unverified(db: &mut Db<'_>, post: &Post, checked_at: Option<Timestamp>) -> Queried<bool> {
+    if proofs::lock_checked_at(db, post.actor_id)? != checked_at {
+        return Ok(false);
+    }
+    hold_change(db, post.id, Some(HoldReason::Unverified)).map(|()| true)
 }
 
 /// Sets or clears why a change waits.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use heraut::ids::{ActivityId, InboxId};
-use heraut::store::{Db, Store, deliveries, inboxes, proofs, sources};
+use heraut::ids::{ActivityId, InboxId, PostId};
+use heraut::store::{Db, Store, deliveries, inboxes, posts, proofs, sources};
 use heraut::time::Timestamp;
 use heraut::urls::InboxUrl;
 
@@ -195,6 +195,25 @@ both! {
             let due = db.number("SELECT COUNT(*) FROM inboxes WHERE due_at IS NOT NULL AND lease_until <= due_at");
             let owed = db.number("SELECT COUNT(*) FROM deliveries WHERE state = 0");
             assert_eq!((owed, due), (1, 1), "owed, and due (owed first: {owes_first})");
+        }
+    }
+
+    /// The check that found the proof frees what waits for it. Whoever still has the news of the check before must hold nothing
+    /// after that: nobody would free it.
+    async fn a_post_is_not_held_on_the_news_of_an_earlier_check(db: Database) {
+        let store = db.store();
+        db.execute(&actors(1));
+        db.execute("INSERT INTO proofs (actor_id, due_at, checked_at) VALUES (1, 1, 7);");
+        db.execute(
+            r#"INSERT INTO posts (id, actor_id, state, content, revision, created_at) VALUES (1, 1, 'ready',
+               '{"title":null,"html":"<p>Nieuws</p>","language":"nl","link":null,"hashtags":[],"images":[],"warning":null,"flags":[]}', 1, 1)"#,
+        );
+        let post = store.read("read", |db| posts::by_id(db, PostId(1))).await.unwrap().unwrap();
+        for (known, held) in [(None, false), (Some(Timestamp(6)), false), (Some(Timestamp(7)), true)] {
+            let post = post.clone();
+            let hold = move |db: &mut Db<'_>| posts::hold_unverified(db, &post, known);
+            assert_eq!(store.write("hold", hold).await.unwrap(), held, "with the check of {known:?}");
+            assert_eq!(db.number("SELECT COUNT(*) FROM posts WHERE state = 'held'"), i64::from(held));
         }
     }
 
