@@ -8,7 +8,9 @@ use crate::actor::verification::VerifiedActor;
 use crate::flow::{Gateway, now};
 use crate::ids::{ActivityId, ActorId, PostId};
 use crate::post::PostState;
+use crate::post::lane::Dispatch;
 use crate::store::activities::{self, ActivityRow};
+use crate::store::deliveries::FanOut;
 use crate::store::items::{self, ItemState};
 use crate::store::posts::{self, Change, PendingChange, Post};
 use crate::store::{Db, Queried, StoreError, actors, audit, deliveries, proofs};
@@ -83,7 +85,8 @@ async fn publish(gateway: &Gateway, post: Post) -> Result<(), PublishError> {
     let row = row(id, &post, "Create", bytes, at);
     let entry = gateway.audit("policy", "post.publish", subject(post.id), "");
     let handle = verified.actor().full_handle();
-    let (post_id, actor_id) = (post.id, post.actor_id);
+    let post_id = post.id;
+    let fan_out = FanOut { activity: id, actor: post.actor_id, post: Some(post_id), dispatch: post.dispatch, at };
     let owed = gateway
         .store
         .write("publish a post", move |db| {
@@ -93,7 +96,7 @@ async fn publish(gateway: &Gateway, post: Post) -> Result<(), PublishError> {
             activities::insert(db, &row)?;
             items::set_state_of_post(db, post_id, ItemState::Live)?;
             audit::add(db, &entry)?;
-            deliveries::fan_out(db, id, actor_id, Some(post_id), at).map(Some)
+            deliveries::fan_out(db, &fan_out).map(Some)
         })
         .await?;
     if let Some(owed) = owed {
@@ -200,13 +203,19 @@ async fn commit_change(
 ) -> Result<(), PublishError> {
     let entry = gateway.audit("policy", act, subject(post.id), "");
     let (post_id, kind) = (post.id, row.kind.clone());
+    // A withdrawal stays in the lane of its post, and waits for nothing else.
+    let dispatch = match post.state {
+        PostState::Withdrawn(_) => Dispatch::at_once(post.dispatch.lane),
+        _ => post.dispatch,
+    };
+    let fan_out = FanOut { activity: row.id, actor: post.actor_id, post: Some(post_id), dispatch, at: row.created_at };
     let commit = move |db: &mut Db<'_>| -> Queried<Option<usize>> {
         if !posts::take_change(db, post.id)? || !posts::leave(db, &post, from)? {
             return Ok(None); // another process was first
         }
         activities::insert(db, &row)?;
         audit::add(db, &entry)?;
-        deliveries::fan_out(db, row.id, post.actor_id, Some(post.id), row.created_at).map(Some)
+        deliveries::fan_out(db, &fan_out).map(Some)
     };
     if let Some(owed) = gateway.store.write("publish a change", commit).await? {
         tracing::info!(post.id = %post_id, activity.kind = kind, inboxes = owed, "a change was published");
