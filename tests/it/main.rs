@@ -29,5 +29,6 @@ mod publishing;
 mod refusals;
 mod stores;
 mod tidy;
+mod turns;
 mod verification;
 mod wordpress;
