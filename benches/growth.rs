@@ -88,7 +88,7 @@ fn followers(bench: &mut Bench, kind: &str, plan: impl Fn() -> Plan) {
 /// Ever more actors, each with a source, 500 followers and something to say, all at once.
 fn actors(bench: &mut Bench) {
     for &actors in bench.size(&[10][..], &[10, 100, 1_000]) {
-        let (inboxes, posts) = (100, (1_000 / actors).max(1));
+        let (inboxes, posts) = (100, (bench.size(50, 200) / actors).max(1));
         let hosts = people::hosts(inboxes, Conduct::Take);
         let followers = inboxes * FOLLOWERS_PER_INBOX;
         let plan = Plan { hosts, inboxes, followers, actors, sources: actors, posts: posts + 1, ..Plan::default() };
