@@ -9,7 +9,8 @@
 //! | `/media/{n}.{extension}`, `/assets/…` | [`media`], [`assets`] |
 //! | `/health/live`, `/health/ready` | [`health`] |
 //!
-//! Every request passes [`entry`] (request id, security headers, log), [`hosts`] (is it for us?) and compression.
+//! Every request passes [`entry`] (request id, what is [`kept`], security headers, log), [`hosts`] (is it for us?) and
+//! compression.
 
 pub mod activitypub;
 pub mod assets;
@@ -19,6 +20,7 @@ pub mod entry;
 pub mod health;
 pub mod hosts;
 pub mod inbox;
+pub mod kept;
 pub mod media;
 pub mod negotiate;
 pub mod outbox;
@@ -40,6 +42,7 @@ use actix_web::{App, HttpServer};
 
 use crate::flow::{Gateway, Shared};
 use crate::web::hosts::Directory;
+use crate::web::kept::Kept;
 use crate::web::routes::{postable, readable};
 
 /// How long an idle connection is kept: longer than proxies keep theirs (60 s at nginx), so that the proxy closes first.
@@ -58,17 +61,22 @@ const SHUTDOWN_S: u64 = 10;
 pub struct Shelf {
     gateway: Data<Gateway>,
     directory: Data<Directory>,
+    kept: Data<Kept>,
 }
 
 impl Shelf {
     /// For that gateway; one per process.
     pub fn new(gateway: Shared) -> Self {
-        Self { directory: Data::new(Directory::new(gateway.clone())), gateway: Data::from(gateway) }
+        Self {
+            directory: Data::new(Directory::new(gateway.clone())),
+            kept: Data::new(Kept::new(gateway.clone())),
+            gateway: Data::from(gateway),
+        }
     }
 
     /// The shared data and the routes. [`hosts::check`] and [`entry::enter`] are to be wrapped around the app.
     pub fn configure(&self, config: &mut ServiceConfig) {
-        config.app_data(self.gateway.clone()).app_data(self.directory.clone());
+        config.app_data(self.gateway.clone()).app_data(self.directory.clone()).app_data(self.kept.clone());
         config.service(readable("/health/live", health::live)).service(readable("/health/ready", health::ready));
         for_servers(config);
         for_people(config);
