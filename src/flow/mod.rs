@@ -1,6 +1,7 @@
 //! The steps that have effects. Each has the same four beats: load, decide (one pure call), commit (one transaction), act.
 //! Effects follow the commit, so a crash between beats is always safe to repeat.
 
+pub mod arrivals;
 pub mod deliver;
 pub mod effects;
 pub mod gone;
@@ -12,6 +13,7 @@ pub mod poll;
 pub mod preview;
 pub mod provision;
 pub mod publish;
+pub mod rates;
 pub mod receive;
 pub mod recorder;
 pub mod remote;
@@ -52,8 +54,8 @@ pub struct Gateway {
     pub settings: FlowSettings,
     /// Tells sleeping loops that there is work.
     pub wake: Wake,
-    /// Which documents of remote actors failed lately.
-    pub remote_failures: remote::Failures,
+    /// What is remembered of remote actors: failures, keys.
+    pub remote: remote::Memory,
 }
 
 /// What an operator set for the steps.

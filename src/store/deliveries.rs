@@ -131,6 +131,12 @@ pub fn fan_out(
 
 /// Owes `activity` to these inboxes.
 pub fn owe(db: &mut Db<'_>, activity: ActivityId, to: &[InboxId], now: Timestamp) -> Queried<()> {
+    put(db, activity, to, now)?;
+    inboxes::wake(db, to, now)
+}
+
+/// As [`owe`], but leaves [`inboxes::wake`] to the caller, who must call it in the same transaction.
+pub fn put(db: &mut Db<'_>, activity: ActivityId, to: &[InboxId], now: Timestamp) -> Queried<()> {
     for inbox in to {
         on!(db, c => diesel::insert_into(deliveries::table)
             .values((
@@ -143,7 +149,7 @@ pub fn owe(db: &mut Db<'_>, activity: ActivityId, to: &[InboxId], now: Timestamp
             .on_conflict_do_nothing()
             .execute(c))?;
     }
-    inboxes::wake(db, to, now)
+    Ok(())
 }
 
 /// The oldest deliveries owed to an inbox, in the order of their activities.

@@ -1,8 +1,8 @@
 //! How answers are labelled for caches: a strong ETag of the bytes, 304 for who has them already, `Vary`, `Cache-Control`,
 //! and CORS (`reference/federation.md` 5.3).
 
-use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use openssl::sha::sha256;
 

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 
 use crate::web::caching;

@@ -48,7 +48,9 @@ impl Key {
         let mut hosts = headers.get_all(header::HOST);
         let host = match (hosts.next()?.to_str().ok()?, hosts.next()) {
             (host, None) if host == ours => None,
-            (host, None) if kind == Kind::Discovery && host.len() <= TARGET_BYTES_MAX => Some(host.to_ascii_lowercase()),
+            (host, None) if kind == Kind::Discovery && host.len() <= TARGET_BYTES_MAX => {
+                Some(host.to_ascii_lowercase())
+            }
             _ => return None,
         };
         let fallback = if kind == Kind::Document { Form::Activity } else { Form::Html };

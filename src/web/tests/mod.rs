@@ -82,7 +82,7 @@ impl World {
                 allow_addresses: Vec::new(),
             },
             wake: Default::default(),
-            remote_failures: Default::default(),
+            remote: Default::default(),
         });
         provision::agency(&gateway, "agency", domain, By::Config).await.unwrap();
         let plan = ActorPlan {
@@ -94,7 +94,7 @@ impl World {
             profile: profile(),
         };
         let actor = provision::actor(&gateway, plan, By::Config).await.unwrap();
-        let world = Self { shelf: Shelf::new(gateway.clone()), gateway, actor, dir };
+        let world = Self { shelf: Shelf::new(gateway.clone(), 0), gateway, actor, dir };
         world.prove(true).await;
         world
     }
