@@ -1,6 +1,7 @@
 //! Handlers over a real database: what servers and people get to see of a small world.
 
 mod inboxes;
+mod kept;
 mod people;
 mod servers;
 
