@@ -76,7 +76,7 @@ impl Nginx {
 impl Drop for Nginx {
     fn drop(&mut self) {
         for pid in self.pids() {
-            let _ = Command::new("kill").arg(pid.to_string()).status();
+            let _ = Command::new("kill").arg(pid.to_string()).stderr(Stdio::null()).status();
         }
         let _ = self.child.wait();
     }
