@@ -80,6 +80,9 @@ pub fn carry_out<'a>(
 ) -> Queried<()> {
     let mut seen = Seen::default();
     for arrival in arrivals {
+        if let Some(fetched_at) = arrival.sender.to_be_stored() {
+            remote_store::upsert(db, &arrival.sender.actor, fetched_at)?;
+        }
         Desk { db, base, mint, at, sender: &arrival.sender.actor, seen: &mut seen }.take(arrival)?;
     }
     // A valid signature shows that the host is back: what is owed to it need not wait for its turn.

@@ -157,6 +157,10 @@ async fn handle(
 ) -> Result<(), Refusal> {
     let (id, deleted) = (remembered(&incoming), deleted(&incoming));
     let changes_sender = changes_sender(&incoming);
+    if changes_sender {
+        // What it was a moment ago must not take the place of what is fetched now.
+        sender.mark_stored();
+    }
     let load = if may_need_a_fetch(&incoming.kind) {
         let (mut load, effects) = looked_after(gateway, &incoming).await?;
         load.push(Arrival { id, deleted, meaning: Meaning::Decided(effects), sender: sender.clone() });
@@ -165,6 +169,9 @@ async fn handle(
         vec![Arrival { id, deleted, meaning: Meaning::Open(Box::new(incoming)), sender: sender.clone() }]
     };
     let stored = arrivals.take(load).await;
+    if stored {
+        sender.mark_stored();
+    }
     if changes_sender {
         gateway.remote.forget_key(&sender.actor);
     }
@@ -220,7 +227,7 @@ async fn fetched(gateway: &Gateway, object: &crate::urls::ObjectUrl) -> Option<A
     };
     match attempt.await {
         Ok((incoming, author)) => {
-            let sender = Arc::new(Signer::new(author));
+            let sender = Arc::new(Signer::known(author));
             Some(Arrival { id: None, deleted: None, meaning: Meaning::Open(Box::new(incoming)), sender })
         }
         Err(error) => {

@@ -137,25 +137,30 @@ pub async fn key_owner(gateway: &Gateway, key: &KeyUrl, fresh: bool) -> Result<A
         let known = gateway.store.read("read a remote key", move |db| remote::by_key(db, &id)).await?;
         if let Some(known) = known {
             if now().since(known.fetched_at) < FRESH_FOR {
-                return Ok(keys.put(key, known.actor, known.fetched_at.after(FRESH_FOR)));
+                return Ok(keys.put(key, Signer::known(known.actor), known.fetched_at.after(FRESH_FOR)));
             }
             return renewed(gateway, key, known.actor).await;
         }
     }
     let asked_at = now();
-    let actor = ask_for_key(gateway, key).await?;
-    Ok(keys.put(key, actor, asked_at.after(FRESH_FOR)))
+    let signer = Signer::fetched(ask_for_key(gateway, key).await?, asked_at);
+    Ok(keys.put(key, signer, asked_at.after(FRESH_FOR)))
 }
 
 /// The owner of a key that we have known for long: asked again, so that a key that was replaced is believed no more. While its
 /// server cannot be asked, what we know goes on.
 async fn renewed(gateway: &Gateway, key: &KeyUrl, known: RemoteActor) -> Result<Arc<Signer>, RemoteFetchError> {
+    let asked_at = now();
     match ask_for_key(gateway, key).await {
-        Err(RemoteFetchError::Unavailable { .. }) => Ok(Arc::new(Signer::new(known))),
-        other => other.map(|actor| Arc::new(Signer::new(actor))),
+        Ok(actor) => {
+            Ok(gateway.remote.keys.put(key, Signer::fetched(actor, asked_at), asked_at.after(FRESH_FOR)))
+        }
+        Err(RemoteFetchError::Unavailable { .. }) => Ok(Arc::new(Signer::known(known))),
+        Err(other) => Err(other),
     }
 }
 
+/// Asks the server of a key for its owner. It is not stored here: that is done with what the owner says, in one transaction.
 async fn ask_for_key(gateway: &Gateway, key: &KeyUrl) -> Result<RemoteActor, RemoteFetchError> {
     let document = key.document();
     let (bytes, url) = fetch(gateway, &document).await?;
@@ -167,7 +172,6 @@ async fn ask_for_key(gateway: &Gateway, key: &KeyUrl) -> Result<RemoteActor, Rem
             read_actor(&bytes, &url, Some(key))?
         }
     };
-    keep(gateway, &actor).await?;
     Ok(actor)
 }
 

@@ -2,6 +2,7 @@
 //! with it. They are for this process alone, so what another one learns is looked up again after [`READ_AGAIN_AFTER`].
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -22,12 +23,30 @@ pub struct Signer {
     /// The actor.
     pub actor: RemoteActor,
     key: OnceLock<Result<RsaPublicKey, KeyError>>,
+    /// When it was fetched, if the database does not have it yet.
+    fetched_at: Option<Timestamp>,
+    stored: AtomicBool,
 }
 
 impl Signer {
-    /// That actor; its key is read when it is first used.
-    pub fn new(actor: RemoteActor) -> Self {
-        Self { actor, key: OnceLock::new() }
+    /// An actor that is in the database. Its key is read when it is first used.
+    pub fn known(actor: RemoteActor) -> Self {
+        Self { actor, key: OnceLock::new(), fetched_at: None, stored: AtomicBool::new(true) }
+    }
+
+    /// An actor that was fetched then, and is to be stored with what it says.
+    pub fn fetched(actor: RemoteActor, at: Timestamp) -> Self {
+        Self { actor, key: OnceLock::new(), fetched_at: Some(at), stored: AtomicBool::new(false) }
+    }
+
+    /// When it was fetched, if it is to be stored still.
+    pub fn to_be_stored(&self) -> Option<Timestamp> {
+        self.fetched_at.filter(|_| !self.stored.load(Ordering::Relaxed))
+    }
+
+    /// It need not be stored any more: it is, in a transaction that is committed, or something newer is.
+    pub fn mark_stored(&self) {
+        self.stored.store(true, Ordering::Relaxed);
     }
 
     /// The key with that id, if it is the actor's.
@@ -80,8 +99,8 @@ impl Keys {
     }
 
     /// Keeps what is known of the owner of a key.
-    pub fn put(&self, key: &KeyUrl, actor: RemoteActor, good_until: Timestamp) -> Arc<Signer> {
-        let signer = Arc::new(Signer::new(actor));
+    pub fn put(&self, key: &KeyUrl, signer: Signer, good_until: Timestamp) -> Arc<Signer> {
+        let signer = Arc::new(signer);
         let kept = Kept { signer: signer.clone(), read_at: Instant::now(), good_until };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).put(key.to_string(), kept);
         signer
@@ -102,9 +121,9 @@ mod tests {
 
     const NOW: Timestamp = Timestamp(1_000_000);
 
-    fn actor(n: usize) -> RemoteActor {
+    fn signer(n: usize) -> Signer {
         let url = format!("https://elders.example/u/{n}");
-        RemoteActor {
+        Signer::known(RemoteActor {
             inbox: InboxUrl::parse(&format!("{url}/inbox")).unwrap(),
             url: ActorUrl::parse(&url).unwrap(),
             kind: "Person".to_owned(),
@@ -119,7 +138,7 @@ mod tests {
             also_known_as: Vec::new(),
             moved_to: None,
             published: None,
-        }
+        })
     }
 
     fn id(n: usize) -> KeyUrl {
@@ -129,7 +148,7 @@ mod tests {
     #[test]
     fn a_key_is_kept_until_it_is_forgotten_or_too_old_to_be_believed() {
         let keys = Keys::default();
-        keys.put(&id(1), actor(1), NOW.after(Duration::from_secs(1)));
+        keys.put(&id(1), signer(1), NOW.after(Duration::from_secs(1)));
         assert_eq!(keys.get(&id(1), NOW).unwrap().actor.username, "u1");
         assert!(keys.get(&id(2), NOW).is_none());
         assert!(keys.get(&id(1), NOW.after(Duration::from_secs(1))).is_none());
@@ -141,7 +160,7 @@ mod tests {
     fn no_more_keys_are_kept_than_allowed_and_those_in_use_stay() {
         let keys = Keys::default();
         for n in 0..KEYS_MAX * 3 {
-            keys.put(&id(n), actor(n), NOW.after(Duration::from_secs(60)));
+            keys.put(&id(n), signer(n), NOW.after(Duration::from_secs(60)));
             assert!(keys.get(&id(0), NOW).is_some(), "{n}");
             let shelves = keys.0.lock().unwrap();
             assert!(shelves.first.len() + shelves.second.len() <= KEYS_MAX);
