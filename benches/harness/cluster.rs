@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, OnceLock};
 
 use tempfile::TempDir;
 
@@ -17,7 +18,14 @@ pub struct Cluster {
     url: String,
 }
 
+static SHARED: OnceLock<Option<Arc<Cluster>>> = OnceLock::new();
+
 impl Cluster {
+    /// The one cluster of this run, started when it is first asked for.
+    pub fn shared() -> Option<Arc<Self>> {
+        SHARED.get_or_init(|| Self::start().map(Arc::new)).clone()
+    }
+
     /// Makes and starts one; `None`, and a word about it, where PostgreSQL is not installed.
     pub fn start() -> Option<Self> {
         let Some(bin) = programs() else {

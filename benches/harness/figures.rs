@@ -59,3 +59,8 @@ pub fn median(values: &[f64]) -> f64 {
         _ => f64::midpoint(sorted[half - 1], sorted[half]),
     }
 }
+
+/// So much for each of so many.
+pub fn ratio(sum: f64, count: usize) -> f64 {
+    sum / f64::from(u32::try_from(count.max(1)).unwrap())
+}

@@ -123,6 +123,11 @@ impl StandIn {
         serde_json::from_value(self.ask(&json!({ "do": "count" }))).unwrap()
     }
 
+    /// Has hosts of any conduct take what they are sent, or no longer. What they take is not counted as taken.
+    pub fn heal(&mut self, healed: bool) {
+        self.ask(&json!({ "do": "heal", "healed": healed }));
+    }
+
     /// Counts anew.
     pub fn forget(&mut self) {
         self.ask(&json!({ "do": "forget" }));

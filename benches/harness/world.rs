@@ -190,13 +190,24 @@ impl World {
     /// their release.
     pub fn serve(&mut self) -> Gateway {
         let gateway = self.start("", "");
+        self.settled();
+        gateway
+    }
+
+    /// As [`World::serve`], but by a process that delivers nothing and ends then.
+    pub fn serve_without_delivery(&mut self) {
+        let gateway = self.start("web,ingest", "");
+        self.settled();
+        gateway.stop();
+    }
+
+    fn settled(&mut self) {
         let waiting = "SELECT COUNT(*) FROM proofs WHERE held_at IS NULL";
         until("every proof holds", || (self.database.number(waiting) == 0).then_some(()));
         let unpolled = "SELECT COUNT(*) FROM sources WHERE ok_at IS NULL";
         until("every source is polled", || (self.database.number(unpolled) == 0).then_some(()));
         self.idle();
         self.stand_in.forget();
-        gateway
     }
 
     /// Starts a process with these roles on these cores (all of them when empty).

@@ -1,7 +1,7 @@
 //! Decides and carries out what inbound activities mean, inside the transaction that stores them: what was known when it was
 //! decided is what is there when it is done.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -85,12 +85,14 @@ pub fn carry_out<'a>(
         }
         Desk { db, base, mint, at, sender: &arrival.sender.actor, seen: &mut seen }.take(arrival)?;
     }
+    // At the end and all at once: places in line first and rows of inboxes after, as everybody locks them.
+    for (actor, answers) in seen.answers {
+        deliveries::owe_answers(db, actor, &answers, at)?;
+    }
     // A valid signature shows that the host is back: what is owed to it need not wait for its turn.
     let mut hosts: Vec<String> = seen.hosts.into_iter().collect();
     hosts.sort_unstable();
-    hosts.iter().try_for_each(|host| inboxes::revive_host(db, host, at).map(|_| ()))?;
-    // At the end and all at once: rows of inboxes are locked in one order by everybody.
-    inboxes::wake(db, &seen.owed, at)
+    hosts.iter().try_for_each(|host| inboxes::revive_host(db, host, at).map(|_| ()))
 }
 
 /// What the arrivals of one transaction share, so that it is looked up once.
@@ -99,8 +101,8 @@ struct Seen {
     hosts: HashSet<String>,
     actors: HashMap<ActorId, Option<Rc<Actor>>>,
     inboxes: HashMap<String, InboxId>,
-    /// Inboxes that are owed an answer and must be made due.
-    owed: Vec<InboxId>,
+    /// What our actors answer, and to which inbox.
+    answers: BTreeMap<ActorId, Vec<(ActivityId, InboxId)>>,
 }
 
 /// What the effects of one arrival share inside the transaction.
@@ -298,8 +300,7 @@ impl Desk<'_, '_> {
         let row = ActivityRow { id, actor_id: actor, post_id: None, kind: kind.to_owned(), bytes, created_at: self.at };
         activities::insert(self.db, &row)?;
         let inbox = self.inbox(&self.sender.inbox.clone())?;
-        deliveries::put(self.db, id, &[inbox], self.at)?;
-        self.seen.owed.push(inbox);
+        self.seen.answers.entry(actor).or_default().push((id, inbox));
         Ok(())
     }
 

@@ -152,9 +152,7 @@ pub async fn key_owner(gateway: &Gateway, key: &KeyUrl, fresh: bool) -> Result<A
 async fn renewed(gateway: &Gateway, key: &KeyUrl, known: RemoteActor) -> Result<Arc<Signer>, RemoteFetchError> {
     let asked_at = now();
     match ask_for_key(gateway, key).await {
-        Ok(actor) => {
-            Ok(gateway.remote.keys.put(key, Signer::fetched(actor, asked_at), asked_at.after(FRESH_FOR)))
-        }
+        Ok(actor) => Ok(gateway.remote.keys.put(key, Signer::fetched(actor, asked_at), asked_at.after(FRESH_FOR))),
         Err(RemoteFetchError::Unavailable { .. }) => Ok(Arc::new(Signer::known(known))),
         Err(other) => Err(other),
     }

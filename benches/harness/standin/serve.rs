@@ -33,6 +33,7 @@ struct Page {
 
 #[derive(Default)]
 struct State {
+    healed: Cell<bool>,
     taken: Cell<Taken>,
     pages: RefCell<HashMap<String, Rc<Page>>>,
     authority: RefCell<Option<Authority>>,
@@ -65,6 +66,10 @@ fn obey(state: &Rc<State>, mut what: Value) -> Value {
             let etag = format!("\"{}\"", hex::encode(&openssl::sha::sha256(&body)[..8]));
             let page = Page { media_type: text("type"), etag, body };
             state.pages.borrow_mut().insert(text("at"), Rc::new(page));
+            json!({})
+        }
+        "heal" => {
+            state.healed.set(what["healed"].as_bool().unwrap());
             json!({})
         }
         "forget" => {
@@ -144,7 +149,8 @@ async fn connection<S: AsyncRead + AsyncWrite + Linger + Unpin>(state: Rc<State>
         } else {
             count(&state, |taken| taken.other += 1);
         }
-        if !answer(&mut stream, conduct).await {
+        let conduct_now = if state.healed.get() { Conduct::Take } else { conduct };
+        if !answer(&mut stream, conduct_now).await {
             return;
         }
     }

@@ -107,7 +107,9 @@ fn a_planted_difference_between_twins_is_found() {
     );
     let mut schema = Schema::default();
     assert!(schema.apply("CREATE VIEW v AS SELECT 1").is_err(), "an unknown statement is passed over");
-    schema.apply("CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE b SET c = 1; DELETE FROM d; END; DROP TRIGGER t;").unwrap();
+    schema
+        .apply("CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE b SET c = 1; DELETE FROM d; END; DROP TRIGGER t;")
+        .unwrap();
     assert!(schema.triggers.is_empty(), "the body of a trigger is one statement with it");
 }
 
