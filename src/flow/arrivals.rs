@@ -51,10 +51,9 @@ impl Arrivals {
 }
 
 async fn run(gateway: Shared, mut receiver: mpsc::Receiver<Waiting>) {
-    let mut group = Vec::with_capacity(GROUP_MAX);
+    let mut group = Vec::new();
     while receiver.recv_many(&mut group, GROUP_MAX).await > 0 {
-        let taken: Vec<Waiting> = group.drain(..).collect();
-        commit(&gateway, taken).await;
+        commit(&gateway, std::mem::take(&mut group)).await;
         gateway.wake.deliver.notify_one();
     }
 }
