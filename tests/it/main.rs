@@ -31,5 +31,6 @@ mod receiving;
 mod refusals;
 mod stores;
 mod tidy;
+mod turns;
 mod verification;
 mod wordpress;
