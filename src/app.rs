@@ -136,7 +136,7 @@ pub fn gateway_with(config: &Config, master: MasterKey) -> Result<Shared, AppErr
         keyring: Keyring::new(master),
         settings,
         wake: Default::default(),
-        remote_failures: Default::default(),
+        remote: Default::default(),
     }))
 }
 
@@ -256,8 +256,10 @@ pub fn start(gateway: &Shared, config: &Config, web: bool, roles: Roles, stop: &
     let mut addresses = Vec::new();
     let mut server = None;
     if web {
-        let (started, bound) = crate::web::serve(gateway.clone(), &config.server.listen, config.server.workers)
-            .map_err(|problem| AppError::Listen { listen: format!("{:?}", config.server.listen), problem })?;
+        let per_host_s = config.inbox.per_host;
+        let (started, bound) =
+            crate::web::serve(gateway.clone(), &config.server.listen, config.server.workers, per_host_s)
+                .map_err(|problem| AppError::Listen { listen: format!("{:?}", config.server.listen), problem })?;
         addresses = bound;
         server = Some(started);
     }

@@ -26,6 +26,8 @@ mod migrations;
 mod objects;
 mod polling;
 mod publishing;
+mod reading;
+mod receiving;
 mod refusals;
 mod stores;
 mod tidy;
