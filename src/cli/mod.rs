@@ -91,7 +91,10 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let filter = environment::log_filter().or_else(|| quiet.then(|| "off".to_owned()));
     telemetry::init(format, filter.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(dispatch(arguments))
+    let ended = runtime.block_on(dispatch(arguments));
+    // A hop to a database that does not answer must not keep a process that was told to stop.
+    runtime.shutdown_timeout(app::LET_GO_WITHIN);
+    ended
 }
 
 async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {

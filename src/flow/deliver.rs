@@ -20,6 +20,8 @@ use crate::flow::recorder::{Record, Recorder};
 use crate::flow::schedule::Stop;
 use crate::flow::{Gateway, Shared, now};
 use crate::ids::ActorId;
+use crate::metrics;
+use crate::metrics::pulse::{self, Loop};
 use crate::signature::{SigningIdentity, cavage};
 use crate::store::deliveries::{self, DeliveryState, Owed};
 use crate::store::inboxes::{self, Failure, Leased};
@@ -42,6 +44,7 @@ pub async fn run(gateway: Shared, mut stop: Stop) {
         Arc::new(Courier { gateway: gateway.clone(), recorder, hosts: Hosts::default(), signers: Signers::default() });
     let slots = Arc::new(Semaphore::new(gateway.settings.concurrency.max(1)));
     while !stop.is_set() {
+        pulse::beat(Loop::Deliver);
         let leased = match lease(&gateway, slots.available_permits().min(LEASE_BATCH_MAX)).await {
             Ok(leased) => leased,
             Err(error) => {
@@ -62,6 +65,7 @@ pub async fn run(gateway: Shared, mut stop: Stop) {
             let courier = courier.clone();
             let stop = stop.clone();
             tokio::spawn(async move {
+                let _counted = metrics::slot();
                 courier.serve(inbox, &stop).await;
                 courier.gateway.wake.deliver.notify_one();
                 drop(slot);
@@ -176,6 +180,7 @@ impl Courier {
 
     async fn settle(&self, inbox: &Leased, owed: &Owed, outcome: Outcome) -> After {
         let at = now();
+        metrics::attempted(&outcome, owed.created_at, at);
         let settled = |state, status: u16, error| Record::Settled {
             inbox: inbox.id,
             activity: owed.activity_id,

@@ -17,6 +17,7 @@ pub mod recorder;
 pub mod remote;
 pub mod review;
 pub mod schedule;
+pub mod survey;
 pub mod verify;
 
 use std::path::PathBuf;

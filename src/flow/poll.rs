@@ -2,7 +2,7 @@
 //! ask again. All connectors are polled alike.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use heraut_connectors::CONNECTORS;
 use heraut_connectors::contract::{Connector, Page, Politeness, Request, Response};
@@ -13,6 +13,7 @@ use crate::actor::Actor;
 use crate::flow::intake::{self, Tally};
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, gone, now};
+use crate::metrics;
 use crate::net::{FetchError, Fetched, Get};
 use crate::source::politeness::{
     self, NextPoll, PollOutcome, STALE_AFTER_DEFAULT, Signals, next_poll, stale, usual_interval,
@@ -159,11 +160,13 @@ struct Asked {
 
 /// Polls a source now, whether it is due or not, and records what came of it.
 pub async fn poll(gateway: &Gateway, source: &Source) -> Result<Tally, PollError> {
+    let begun = Instant::now();
     let asked = match connector(source) {
         Ok(connector) => ask(gateway, source, Arc::from(connector)).await,
         Err(error) => Asked { outcome: PollOutcome::Failed, page: None, fetched: None, error: Some(error) },
     };
     let at = now();
+    let outcome = asked.outcome;
     let (progress, due_at) = progress(source, &asked, at);
     let mut tally = match &asked.page {
         Some(page) => {
@@ -181,6 +184,7 @@ pub async fn poll(gateway: &Gateway, source: &Source) -> Result<Tally, PollError
         gone::watch_all(gateway, source).await?;
     }
     tally.retracted += gone::check(gateway, source).await?;
+    metrics::polled(outcome, begun.elapsed());
     asked.error.map_or(Ok(tally), Err)
 }
 

@@ -7,6 +7,7 @@ use crate::activity::{self, PublishedPost};
 use crate::actor::verification::VerifiedActor;
 use crate::flow::{Gateway, now};
 use crate::ids::{ActivityId, ActorId, PostId};
+use crate::metrics;
 use crate::post::{HoldReason, PostState};
 use crate::store::activities::{self, ActivityRow};
 use crate::store::items::{self, ItemState};
@@ -83,6 +84,7 @@ async fn publish(gateway: &Gateway, post: Post) -> Result<(), PublishError> {
         })
         .await?;
     if let Some(owed) = owed {
+        metrics::published("Create");
         tracing::info!(actor.handle = handle, post.id = %post_id, inboxes = owed, "a post was published");
         gateway.wake.deliver.notify_one();
     }
@@ -188,6 +190,7 @@ async fn commit_change(
         deliveries::fan_out(db, row.id, post.actor_id, Some(post.id), row.created_at).map(Some)
     };
     if let Some(owed) = gateway.store.write("publish a change", commit).await? {
+        metrics::published(&kind);
         tracing::info!(post.id = %post_id, activity.kind = kind, inboxes = owed, "a change was published");
         gateway.wake.deliver.notify_one();
     }

@@ -16,9 +16,11 @@ pub mod posts;
 pub mod proofs;
 pub mod reactions;
 pub mod remote;
+pub mod reports;
 #[allow(missing_docs)]
 pub mod schema;
 pub mod sources;
+pub mod survey;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -30,6 +32,8 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sqlite::SqliteConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use thiserror::Error;
+
+use crate::metrics::{self, Hop};
 
 /// The migrations for SQLite.
 pub const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -164,6 +168,7 @@ impl Store {
         F: FnOnce(&mut Db<'_>) -> Queried<T> + Send + 'static,
     {
         let pools = self.pools.clone();
+        let _timing = metrics::database(Hop::Read);
         hop(what, move || match &*pools {
             Pools::Lite { readers, .. } => {
                 let mut connection = readers.get().map_err(|e| busy(what, &e))?;
@@ -175,6 +180,7 @@ impl Store {
             }
         })
         .await
+        .inspect_err(|_| metrics::database_failed(Hop::Read))
     }
 
     /// Writes in one transaction: all of `f` or nothing. On PostgreSQL `f` runs again when it lost a race, so it must have no
@@ -185,7 +191,8 @@ impl Store {
         F: Fn(&mut Db<'_>) -> Queried<T> + Send + 'static,
     {
         let pools = self.pools.clone();
-        hop(what, move || write_now(&pools, what, &f)).await
+        let _timing = metrics::database(Hop::Write);
+        hop(what, move || write_now(&pools, what, &f)).await.inspect_err(|_| metrics::database_failed(Hop::Write))
     }
 }
 

@@ -12,6 +12,7 @@ use actix_web::web;
 use tracing::Instrument;
 
 use crate::flow::Gateway;
+use crate::metrics;
 use crate::web::hosts;
 
 /// Name of the header with the request id.
@@ -44,6 +45,7 @@ pub async fn enter<B: MessageBody>(
         response.headers_mut().insert(REQUEST_ID, value);
     }
     let pattern = response.request().match_pattern();
+    metrics::answered(pattern.as_deref(), response.status().as_u16(), begun.elapsed());
     span.in_scope(|| {
         tracing::info!(
             http.method = %method,

@@ -8,6 +8,7 @@
 //! | `/`, `/@name`, `/@name/{n}`, `/tags/{name}`, `/about-bot` | [`pages`] |
 //! | `/media/{n}.{extension}`, `/assets/…` | [`media`], [`assets`] |
 //! | `/health/live`, `/health/ready` | [`health`] |
+//! | `/metrics`, on a listener of its own | [`operations`] |
 //!
 //! Every request passes [`entry`] (request id, security headers, log), [`hosts`] (is it for us?) and compression.
 
@@ -21,6 +22,7 @@ pub mod hosts;
 pub mod inbox;
 pub mod media;
 pub mod negotiate;
+pub mod operations;
 pub mod outbox;
 pub mod pages;
 pub mod problem;

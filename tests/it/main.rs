@@ -11,6 +11,7 @@
     clippy::print_stderr
 )]
 
+mod answers;
 mod bad_input;
 mod crash;
 mod delivery;
@@ -19,14 +20,17 @@ mod federation;
 mod fedify;
 mod following;
 mod harness;
+mod health;
 mod installation;
 mod intake;
 mod messages;
+mod metrics;
 mod migrations;
 mod objects;
 mod polling;
 mod publishing;
 mod refusals;
+mod shutdown;
 mod stores;
 mod tidy;
 mod verification;

@@ -35,19 +35,21 @@ const MAY_USE: &[(&str, &str)] = &[
     // Seals keys: takes the redacting `Secret` and the name of the variable, see `the_vault_knows_no_configuration`.
     ("vault", "config"),
     ("telemetry", ""),
+    // Counts; what is counted it knows from the core.
+    ("metrics", "delivery source time"),
     // The effects. They never see each other.
-    ("store", "source actor post activity delivery signature inbox ids time urls"),
-    ("net", "source actor post activity delivery signature inbox ids time urls"),
+    ("store", "metrics source actor post activity delivery signature inbox ids time urls"),
+    ("net", "metrics source actor post activity delivery signature inbox ids time urls"),
     // The shell.
-    ("flow", "store net vault source actor post activity delivery signature inbox ids time urls"),
-    ("web", "flow store source actor post activity delivery signature inbox ids time urls"),
+    ("flow", "store net vault metrics source actor post activity delivery signature inbox ids time urls"),
+    ("web", "flow store metrics source actor post activity delivery signature inbox ids time urls"),
     (
         "app",
-        "web flow store net vault config telemetry source actor post activity delivery signature inbox ids time urls",
+        "web flow store net vault config telemetry metrics source actor post activity delivery signature inbox ids time urls",
     ),
     (
         "cli",
-        "app web flow store net vault config telemetry source actor post activity delivery signature inbox ids time urls",
+        "app web flow store net vault config telemetry metrics source actor post activity delivery signature inbox ids time urls",
     ),
     ("main", "cli"),
 ];
@@ -95,6 +97,7 @@ const HOMES: &[(&str, &str)] = &[
     ("rustls", "net"),
     ("actix_web", "web app cli"),
     ("askama", "web"),
+    ("prometheus", "metrics"),
     ("SystemTime", "flow"),
     ("Utc::now", "flow"),
     ("env::var", "config"),

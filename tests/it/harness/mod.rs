@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 pub use account::{Account, Letter};
 pub use database::{Database, Kind};
 pub use gateway::{Finished, Gateway};
-pub use http::{get, get_as, request};
+pub use http::{get, get_as, request, try_request};
 pub use key::Key;
 pub use peer::{Arrival, Behaviour, Peer};
 pub use server::Reply;
