@@ -331,6 +331,7 @@ impl Running {
             servers.spawn(server);
         });
         let ended = tokio::select! {
+            biased;
             () = stop.wait() => Ok(()),
             Some(ended) = servers.join_next() => Err(AppError::Web(match ended {
                 Ok(Ok(())) => std::io::Error::other("it ended by itself"),
@@ -342,6 +343,8 @@ impl Running {
                 Err(error) => error.to_string(),
             })),
         };
+        // A loop that ends because it was told to may be seen before the signal is.
+        let ended = if stop.is_set() { Ok(()) } else { ended };
         tracing::info!(within_s = STOP_WITHIN.as_secs(), "stopping: nothing new is begun");
         pulse::here().stop();
         let finish = async {

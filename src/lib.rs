@@ -18,7 +18,7 @@
 //! | [`web`] | HTTP in; reads through `store`, acts only through `flow` | `flow store metrics` and the core |
 //! | [`config`] | the types of `config.toml` | the core |
 //! | [`vault`] | sealing of private keys under the master key | `config` (secrets) |
-//! | [`telemetry`] | logs | nothing of ours |
+//! | [`telemetry`] | logs, traces | `metrics` (the target of spans) |
 //! | [`app`], [`cli`] | the composition root; the command line | everything |
 //!
 //! The core (`source` to `inbox`) contains no async, database, network, clock or randomness: a tidy test asserts it.

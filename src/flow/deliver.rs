@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
+use tracing::Instrument;
 use url::Url;
 
 use crate::activity::CONTENT_TYPE;
@@ -66,7 +67,8 @@ pub async fn run(gateway: Shared, mut stop: Stop) {
             let stop = stop.clone();
             tokio::spawn(async move {
                 let _counted = metrics::slot();
-                courier.serve(inbox, &stop).await;
+                let span = metrics::trace::deliver(&inbox.host);
+                courier.serve(inbox, &stop).instrument(span).await;
                 courier.gateway.wake.deliver.notify_one();
                 drop(slot);
             });

@@ -8,6 +8,7 @@ use heraut_connectors::CONNECTORS;
 use heraut_connectors::contract::{Connector, Page, Politeness, Request, Response};
 use heraut_connectors::error::ConnectorError;
 use thiserror::Error;
+use tracing::Instrument;
 
 use crate::actor::Actor;
 use crate::flow::intake::{self, Tally};
@@ -109,11 +110,11 @@ pub async fn lease_due(gateway: &Gateway) -> Result<Option<Source>, StoreError> 
 /// Polls a leased source and records what came of it.
 pub async fn run(gateway: &Gateway, source: Source) {
     let started = now();
-    match poll(gateway, &source).await {
+    match poll(gateway, &source).instrument(metrics::trace::poll(&source.name)).await {
         Ok(tally) => {
-            let duration_ms = now().since(started).as_millis();
+            let duration_ms = u64::try_from(now().since(started).as_millis()).unwrap_or(u64::MAX);
             for refused in &tally.refused {
-                tracing::warn!(source.name = source.name, refused, "an item was not taken in");
+                tracing::warn!(source.name = source.name, reason = refused, "an item was not taken in");
             }
             tracing::info!(
                 source.name = source.name,
@@ -261,7 +262,7 @@ async fn read(
         }
     }
     for warning in &page.warnings {
-        tracing::info!(source.name = source.name, warning, "the document was repaired");
+        tracing::info!(source.name = source.name, reason = warning, "the document was repaired");
     }
     Ok(page)
 }

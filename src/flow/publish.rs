@@ -2,6 +2,7 @@
 //! with its new state and the audit entry. Without a proof it is held, and resumes by itself.
 
 use thiserror::Error;
+use tracing::Instrument;
 
 use crate::activity::{self, PublishedPost};
 use crate::actor::verification::VerifiedActor;
@@ -41,10 +42,12 @@ pub async fn run_due(gateway: &Gateway) -> Result<usize, PublishError> {
     let (due, changes) = gateway.store.read("read what is due", load).await?;
     let handled = due.len() + changes.len();
     for post in due {
-        publish(gateway, post).await?;
+        let span = metrics::trace::publish(post.id.0);
+        publish(gateway, post).instrument(span).await?;
     }
     for change in changes {
-        apply_change(gateway, change).await?;
+        let span = metrics::trace::publish(change.post_id.0);
+        apply_change(gateway, change).instrument(span).await?;
     }
     Ok(handled)
 }

@@ -7,6 +7,7 @@
 mod meters;
 mod page;
 pub mod pulse;
+pub mod trace;
 
 use std::time::{Duration, Instant};
 

@@ -33,5 +33,6 @@ mod refusals;
 mod shutdown;
 mod stores;
 mod tidy;
+mod traces;
 mod verification;
 mod wordpress;

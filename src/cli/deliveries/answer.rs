@@ -51,13 +51,13 @@ pub(super) struct Host {
 /// The answer, a sentence a line.
 pub(super) fn lines(facts: &Facts, now: Timestamp) -> Vec<String> {
     let mut lines = Vec::new();
+    if let Some(host) = &facts.host {
+        lines.extend(condition(host, facts, now));
+    }
     if facts.post.is_some() || facts.host.is_some() {
         lines.extend(summaries(facts));
     } else {
         lines.push(overall(&facts.totals));
-    }
-    if let Some(host) = &facts.host {
-        lines.extend(condition(host, facts, now));
     }
     lines.extend(reasons(facts));
     if facts.host.is_none() {

@@ -162,11 +162,17 @@ impl Gateway {
 
     /// As [`Gateway::spawn`], with these arguments.
     pub fn spawn_as(&mut self, arguments: &[&str]) {
+        self.spawn_with(arguments, &[]);
+    }
+
+    /// As [`Gateway::spawn_as`], with these variables in its environment.
+    pub fn spawn_with(&mut self, arguments: &[&str], environment: &[(&str, &str)]) {
         assert!(self.child.is_none(), "it runs already");
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
         let child = self
             .command(arguments)
             .env("HERAUT_LOG", "info,heraut=debug")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
