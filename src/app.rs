@@ -13,12 +13,14 @@ use tokio::task::JoinSet;
 use crate::actor::Profile;
 use crate::actor::verification::ProofTimes;
 use crate::config::{ActorConfig, Config, MetricsListen, SourceConfig};
+use crate::flow::clock;
 use crate::flow::keyring::{Keyring, KeyringError};
 use crate::flow::provision::{self, ActorPlan, By, ProvisionError, SourcePlan};
 use crate::flow::schedule::{self, Roles, Stop};
 use crate::flow::{FlowSettings, Gateway, Shared};
 use crate::metrics::pulse;
 use crate::net::{Client, NetError, NetSettings};
+use crate::store::listen::{Heard, Listening};
 use crate::store::sources::Settings;
 use crate::store::{Store, StoreError};
 use crate::vault::{MasterKey, VaultError};
@@ -135,6 +137,7 @@ pub fn gateway_with(config: &Config, master: MasterKey) -> Result<Shared, AppErr
     let media_dir = config.media.dir.clone();
     prepare_media(&media_dir).map_err(|problem| AppError::Media { path: media_dir.clone(), problem })?;
     let store = Store::open(config.database.url.expose())?;
+    store.clock().into_iter().for_each(clock::follow);
     let base = config.server.public_url.clone();
     let net = Client::new(&NetSettings {
         allow_addresses: config.net.allow_addresses.clone(),
@@ -253,8 +256,9 @@ pub async fn be_alone(gateway: &Gateway, config: &Config) -> Result<Option<std::
         Err(std::fs::TryLockError::WouldBlock) => return Err(AppError::NotAlone { path }),
         Err(std::fs::TryLockError::Error(problem)) => return Err(AppError::Lock { path, problem }),
     }
-    let free = |db: &mut crate::store::Db<'_>| {
-        crate::store::inboxes::free_all(db)?;
+    let at = crate::flow::now();
+    let free = move |db: &mut crate::store::Db<'_>| {
+        crate::store::inboxes::free_all(db, at)?;
         crate::store::sources::free_all(db)?;
         crate::store::proofs::free_all(db)
     };
@@ -281,6 +285,7 @@ pub struct Running {
     pub metrics: Option<SocketAddr>,
     servers: Vec<Server>,
     tasks: JoinSet<()>,
+    _listening: Option<Listening>,
 }
 
 /// Starts what a process does. To be called once: loops and metrics are counted per process.
@@ -297,7 +302,12 @@ pub fn start(gateway: &Shared, config: &Config, work: Work, stop: &Stop) -> Resu
         crate::metrics::slots(gateway.settings.concurrency);
     }
     let tasks = schedule::start(gateway, work.roles, stop);
-    Ok(Running { addresses, metrics, servers, tasks })
+    let hearing = gateway.clone();
+    let listening = gateway.store.listen(move |heard| match heard {
+        Heard::Work(topic) => hearing.wake.hear(topic),
+        Heard::Clock(clock) => clock::follow(clock),
+    });
+    Ok(Running { addresses, metrics, servers, tasks, _listening: listening })
 }
 
 /// The listener for metrics. One that nobody asked for may be missing: the port is also that of Prometheus itself.

@@ -13,7 +13,7 @@ use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, Shared, now};
 use crate::metrics::{self, Family, pulse};
 use crate::post::HoldReason;
-use crate::store::survey::{self, Counted, Open, Remote};
+use crate::store::survey::{self, Counted, Owed, Remote};
 use crate::store::{Db, StoreError, actors, proofs};
 use crate::time::Timestamp;
 
@@ -96,7 +96,8 @@ impl Surveyor {
 
 /// What the database says, as it was read.
 struct Seen {
-    open: Vec<Open>,
+    owed: Vec<Owed>,
+    held: Vec<Counted>,
     remote: Remote,
     posts: Vec<Counted>,
     changes: Vec<Counted>,
@@ -114,7 +115,8 @@ async fn take(gateway: &Gateway) -> Result<Vec<Family>, StoreError> {
             proven.push((actor, proof));
         }
         Ok(Seen {
-            open: survey::open(db, at)?,
+            owed: survey::owed(db, at)?,
+            held: survey::held(db)?,
             remote: survey::remote(db, at)?,
             posts: survey::held_posts(db)?,
             changes: survey::held_changes(db)?,
@@ -159,15 +161,12 @@ fn deliveries(seen: &Seen, at: Timestamp) -> Vec<Family> {
     let healthy = || agencies(seen).into_iter().map(|(agency, zero)| ((agency, INBOX[0]), zero));
     let (mut owed, mut oldest): (BTreeMap<_, f64>, BTreeMap<_, f64>) = (healthy().collect(), healthy().collect());
     let mut held = agencies(seen);
-    for open in &seen.open {
-        if open.state == 4 {
-            *held.entry(open.agency.clone()).or_default() += float(open.n);
-            continue;
-        }
-        let inbox = usize::try_from(open.inbox).ok().and_then(|n| INBOX.get(n)).copied().unwrap_or("parked");
-        *owed.entry((open.agency.clone(), inbox)).or_default() += float(open.n);
-        oldest.insert((open.agency.clone(), inbox), age(open.oldest, at));
+    for row in &seen.owed {
+        let inbox = usize::try_from(row.inbox).ok().and_then(|n| INBOX.get(n)).copied().unwrap_or("parked");
+        owed.insert((row.agency.clone(), inbox), float(row.n));
+        oldest.insert((row.agency.clone(), inbox), age(row.oldest, at));
     }
+    held.extend(seen.held.iter().map(|row| (row.agency.clone(), float(row.n))));
     let rows = |of: BTreeMap<(String, &'static str), f64>| {
         of.into_iter().map(|((agency, inbox), value)| (vec![agency, inbox.to_owned()], value)).collect()
     };

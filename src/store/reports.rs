@@ -138,7 +138,7 @@ pub fn lacking(db: &mut Db<'_>, scope: &Scope) -> Queried<Vec<Lacking>> {
 pub fn owed_most(db: &mut Db<'_>) -> Queried<Vec<Lacking>> {
     let statement = format!(
         "SELECT i.host, d.state, COUNT(*) AS n, MAX(i.last_error) AS error FROM deliveries d \
-         JOIN inboxes i ON i.id = d.inbox_id WHERE d.state IN (0, 4) \
+         JOIN inboxes i ON i.id = d.inbox_id WHERE d.state = 0 \
          GROUP BY i.host, d.state ORDER BY n DESC, i.host LIMIT {HOSTS_MAX}"
     );
     on!(db, c => diesel::sql_query(statement).load(c))

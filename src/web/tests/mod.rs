@@ -124,6 +124,7 @@ impl World {
             state,
             content,
             revision: 1,
+            dispatch: Default::default(),
             published_at: None,
             updated_at: None,
             created_at: now(),

@@ -26,7 +26,7 @@ pub use gateway::{Finished, Gateway};
 pub use http::{get, get_as, request, try_request};
 pub use key::Key;
 pub use peer::{Arrival, Behaviour, Peer};
-pub use server::{Answer, Reply, Request, serve};
+pub use server::{Answer, Reply, serve};
 pub use setup::Setup;
 pub use site::{Article, Picture, Site};
 pub(crate) use world::looks;
