@@ -179,7 +179,7 @@ mod tests {
         let line: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!((&line["request.id"], &line["count"]), (&"ab12".into(), &3.into()));
         let told = line["error"].as_str().unwrap();
-        assert!(told.contains("is not a log filter") && told.contains("invalid filter directive"), "{told}");
+        assert!(told.contains("is not a log filter") && told.contains("error parsing level filter"), "{told}");
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Log lines as JSON objects: `timestamp`, `level`, `message`, `target`, and the fields of the event and of the spans that it
 //! stands in, all on one level. An error is told with its causes: the last of them is mostly the one that helps.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
@@ -29,14 +28,14 @@ where
         let mut line = Map::new();
         line.insert("timestamp".to_owned(), time.into());
         line.insert("level".to_owned(), event.metadata().level().as_str().into());
-        line.extend(fields.0.remove("message").map(|message| ("message".to_owned(), message)));
+        line.extend(fields.0.shift_remove("message").map(|message| ("message".to_owned(), message)));
         for span in context.event_scope().into_iter().flatten() {
             let extensions = span.extensions();
             let known = extensions.get::<FormattedFields<N>>();
             let known: Option<Map<String, Value>> = known.and_then(|known| serde_json::from_str(&known.fields).ok());
             line.extend(known.into_iter().flatten());
         }
-        line.extend(fields.0.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        line.extend(fields.0);
         line.insert("target".to_owned(), event.metadata().target().into());
         writeln!(writer, "{}", Value::Object(line))
     }
@@ -44,31 +43,34 @@ where
 
 /// The fields of an event.
 #[derive(Default)]
-struct Fields(BTreeMap<&'static str, Value>);
+struct Fields(Map<String, Value>);
 
 impl Visit for Fields {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.0.insert(field.name(), value.into());
+        self.0.insert(field.name().to_owned(), value.into());
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.0.insert(field.name(), value.into());
+        self.0.insert(field.name().to_owned(), value.into());
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.0.insert(field.name(), value.into());
+        self.0.insert(field.name().to_owned(), value.into());
     }
 
     fn record_u128(&mut self, field: &Field, value: u128) {
-        self.0.insert(field.name(), u64::try_from(value).map_or_else(|_| value.to_string().into(), Value::from));
+        self.0.insert(
+            field.name().to_owned(),
+            u64::try_from(value).map_or_else(|_| value.to_string().into(), Value::from),
+        );
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.0.insert(field.name(), value.into());
+        self.0.insert(field.name().to_owned(), value.into());
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name(), value.into());
+        self.0.insert(field.name().to_owned(), value.into());
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
@@ -82,10 +84,10 @@ impl Visit for Fields {
             }
             cause = error.source();
         }
-        self.0.insert(field.name(), text.into());
+        self.0.insert(field.name().to_owned(), text.into());
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0.insert(field.name(), format!("{value:?}").into());
+        self.0.insert(field.name().to_owned(), format!("{value:?}").into());
     }
 }

@@ -51,7 +51,8 @@ both! {
         assert!(log.contains("stopping: nothing new is begun") && !log.contains("panicked"), "{log}");
 
         hanging.behaves(Behaviour::Answer(202));
-        world.db.execute("UPDATE inboxes SET lease_until = 0");
+        // On PostgreSQL its lease would have to end first; on SQLite the next process is alone and frees it.
+        world.db.execute("UPDATE inboxes SET lease_until = 0, due_at = 1 WHERE lease_until > 0");
         world.gateway.restart().await;
         hanging.takes_a("Create").await;
         assert_eq!(count(&world.peer), 1, "what was recorded is not sent again");
