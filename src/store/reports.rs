@@ -179,8 +179,19 @@ pub fn host_inboxes(db: &mut Db<'_>, host: &str, now: Timestamp) -> Queried<Host
     on!(db, c => diesel::sql_query(DO).bind::<BigInt, _>(now).bind::<Text, _>(host).get_result(c))
 }
 
-/// What the inbox of a host said last that fails most often.
-pub fn last_failure(db: &mut Db<'_>, host: &str) -> Queried<Option<(i32, Option<i32>, Option<String>)>> {
+/// How an inbox fails.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct Failing {
+    /// Failures in a row.
+    pub failures: i32,
+    /// The last HTTP status.
+    pub status: Option<i32>,
+    /// What went wrong last.
+    pub error: Option<String>,
+}
+
+/// How the inbox of a host fails that fails most.
+pub fn last_failure(db: &mut Db<'_>, host: &str) -> Queried<Option<Failing>> {
     on!(db, c => inboxes::table
         .filter(inboxes::host.eq(host).and(inboxes::failing_since.is_not_null()))
         .order(inboxes::failures.desc())

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use diesel::migration::{Migration, MigrationSource};
+use diesel::migration::MigrationSource;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, SmallInt, Text};
 use diesel::{pg::Pg, sqlite::Sqlite};
@@ -151,7 +151,7 @@ pub fn pending_migrations(db: &mut Db<'_>) -> Queried<Vec<String>> {
 
 fn versions<B: diesel::backend::Backend>(source: &impl MigrationSource<B>) -> Queried<BTreeSet<String>> {
     let migrations = source.migrations().map_err(diesel::result::Error::QueryBuilderError)?;
-    Ok(migrations.iter().map(|m: &Box<dyn Migration<B>>| m.name().version().to_string()).collect())
+    Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
 }
 
 /// How the connections of this process are used.

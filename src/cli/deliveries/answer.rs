@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::delivery::retry::{GIVE_UP_AFTER, PARK_AFTER};
 use crate::ids::PostId;
 use crate::store::deliveries::DeliveryState;
-use crate::store::reports::{HostInboxes, Lacking, Reason, Sum};
+use crate::store::reports::{Failing, HostInboxes, Lacking, Reason, Sum};
 use crate::time::Timestamp;
 
 /// Due for longer than this without anybody who delivers: nobody seems to.
@@ -38,8 +38,8 @@ pub(super) struct Host {
     pub(super) name: String,
     /// How its inboxes do.
     pub(super) inboxes: HostInboxes,
-    /// Of the inbox that fails most: failures in a row, the last status, the last error.
-    pub(super) failure: Option<(i32, Option<i32>, Option<String>)>,
+    /// How the inbox fails that fails most.
+    pub(super) failure: Option<Failing>,
     /// Until when its breaker is open.
     pub(super) breaker_until: Option<Timestamp>,
     /// How many follow from there.
@@ -86,9 +86,9 @@ pub(super) fn json(facts: &Facts) -> Value {
                 "last_ok_at": host.inboxes.ok_at,
                 "breaker": if host.breaker_until.is_some() { "open" } else { "closed" },
                 "breaker_open_until": host.breaker_until,
-                "failures": failure.map(|f| f.0),
-                "last_status": failure.and_then(|f| f.1),
-                "last_error": failure.and_then(|f| f.2.clone()),
+                "failures": failure.map(|f| f.failures),
+                "last_status": failure.and_then(|f| f.status),
+                "last_error": failure.and_then(|f| f.error.clone()),
                 "similar": host.similar,
             }),
         );
@@ -182,7 +182,7 @@ fn condition(host: &Host, facts: &Facts, now: Timestamp) -> Vec<String> {
     let count = format!("{} of its {}", number(inboxes.failing), plural(inboxes.inboxes, "inbox", "inboxes"));
     let next = inboxes.due.map_or_else(String::new, |due| format!("; tried next at {due}{}", in_time(due, now)));
     let said = match failure {
-        Some((failures, status, error)) => {
+        Some(Failing { failures, status, error }) => {
             let status = status.map_or_else(|| "no answer".to_owned(), |s| format!("status {s}"));
             let error = error.clone().unwrap_or_default();
             format!("; last of {}: {status}: {error}", plural(i64::from(*failures), "failure", "failures in a row"))
@@ -266,7 +266,7 @@ fn advice(facts: &Facts, now: Timestamp) -> Vec<String> {
     let Some(host) = &facts.host else { return lines };
     let owed = n(DeliveryState::Owed) > 0;
     match &host.failure {
-        Some((_, status, _)) if owed => lines.push(format!("do: {}", remedy(*status))),
+        Some(failing) if owed => lines.push(format!("do: {}", remedy(failing.status))),
         None if owed && host.breaker_until.is_none() => {
             let late = host.inboxes.due.is_some_and(|due| due.after(LATE_AFTER) < now);
             lines.push(if late && host.inboxes.leased == 0 {
@@ -302,7 +302,7 @@ fn number(n: i64) -> String {
     let digits = n.unsigned_abs().to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

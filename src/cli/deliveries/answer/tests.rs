@@ -12,8 +12,12 @@ fn healthy() -> HostInboxes {
     HostInboxes { inboxes: 3, failing: 0, parked: 0, leased: 0, failing_since: None, due: None, ok_at: Some(NOW) }
 }
 
-fn host(inboxes: HostInboxes, failure: Option<(i32, Option<i32>, Option<String>)>) -> Host {
+fn host(inboxes: HostInboxes, failure: Option<Failing>) -> Host {
     Host { name: "far.example".to_owned(), inboxes, failure, breaker_until: None, followers: 2, similar: Vec::new() }
+}
+
+fn said(failures: i32, status: Option<i32>) -> Failing {
+    Failing { failures, status, error: None }
 }
 
 fn facts(post: Option<PostId>, host: Option<Host>, sums: Vec<Sum>) -> Facts {
@@ -48,7 +52,7 @@ fn a_host_that_fails_is_told_with_since_when_what_it_said_when_next_and_what_to_
         due: Some(NOW.after(Duration::from_secs(600))),
         ..healthy()
     };
-    let failure = Some((9, Some(503), Some("the peer has an error of its own".to_owned())));
+    let failure = Some(Failing { error: Some("the peer has an error of its own".to_owned()), ..said(9, Some(503)) });
     let mut host = host(inboxes, failure);
     host.breaker_until = Some(NOW.after(Duration::from_secs(60)));
     let told = lines(&facts(None, Some(host), vec![sum("Create", DeliveryState::Owed, 5)]), NOW).join("\n");
@@ -69,14 +73,14 @@ fn each_kind_of_trouble_has_its_remedy() {
     let owed = || vec![sum("Create", DeliveryState::Owed, 5)];
     let failing = || HostInboxes { failing: 3, failing_since: Some(NOW), ..healthy() };
     let table = [
-        (host(failing(), Some((1, Some(401), None))), owed(), "run `heraut check`"),
-        (host(failing(), Some((1, Some(429), None))), owed(), "takes no more for now"),
-        (host(failing(), Some((1, None, None))), owed(), "look whether the host is up"),
+        (host(failing(), Some(said(1, Some(401)))), owed(), "run `heraut check`"),
+        (host(failing(), Some(said(1, Some(429)))), owed(), "takes no more for now"),
+        (host(failing(), Some(said(1, None))), owed(), "look whether the host is up"),
         (host(HostInboxes { due: Some(NOW), ..healthy() }, None), owed(), "it is on its way"),
         (host(HostInboxes { due: Some(Timestamp(1)), ..healthy() }, None), owed(), "role deliver running?"),
         (host(healthy(), None), vec![sum("Create", DeliveryState::Held, 5)], "`heraut actor verify <handle>`"),
         (host(HostInboxes { inboxes: 0, ..healthy() }, None), Vec::new(), "nobody there ever followed"),
-        (host(HostInboxes { parked: 1, ..failing() }, Some((40, None, None))), owed(), "1 is parked after 7 days"),
+        (host(HostInboxes { parked: 1, ..failing() }, Some(said(40, None))), owed(), "1 is parked after 7 days"),
     ];
     for (host, sums, wanted) in table {
         let told = lines(&facts(None, Some(host), sums), NOW).join("\n");
