@@ -34,5 +34,6 @@ mod shutdown;
 mod stores;
 mod tidy;
 mod traces;
+mod turns;
 mod verification;
 mod wordpress;

@@ -19,7 +19,7 @@ use crate::flow::{Shared, now};
 use crate::ids::{self, ActivityId, InboxId};
 use crate::metrics;
 use crate::net::{FetchError, Posted};
-use crate::signature::{SigningIdentity, cavage};
+use crate::signature::{SigningIdentity, cavage, rfc9421};
 use crate::store::deliveries::DeliveryState;
 use crate::store::inboxes::{self, Failure, Leased};
 use crate::time::Timestamp;
@@ -126,7 +126,12 @@ impl Courier {
     }
 
     async fn send(&self, step: &Step<'_>, identity: &SigningIdentity, payload: &Payload, seat: &mut Seat) -> Outcome {
-        let headers = match cavage::sign(identity, "POST", step.url, Some(&payload.body), CONTENT_TYPE, now()) {
+        let signed = if self.gateway.settings.bench_ed25519 {
+            rfc9421::sign_post(identity, step.url, &payload.body, CONTENT_TYPE, now())
+        } else {
+            cavage::sign(identity, "POST", step.url, Some(&payload.body), CONTENT_TYPE, now())
+        };
+        let headers = match signed {
             Ok(headers) => headers,
             Err(error) => return unreachable(error.to_string()),
         };
