@@ -73,6 +73,11 @@ async fn a_database_that_goes_down_is_told_to_peers_and_comes_back_without_loss(
     let actor = proof.json()["actors"][0]["actor"].as_str().unwrap().to_owned();
     gateway.serve().await;
     let at = |path: &str| format!("http://{}{path}", gateway.address);
+    // Before, its followers would also be told that the actor is verified now.
+    eventually("the proof holds", || async {
+        (db.number("SELECT COUNT(*) FROM proofs WHERE held_at IS NULL") == 0).then_some(())
+    })
+    .await;
     let citizen = peer.account("burger");
     let follow = citizen.activity("Follow", actor.clone());
     assert_eq!(citizen.letter(&at("/ap/inbox"), &follow).send().await.status, 202);
