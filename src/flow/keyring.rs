@@ -75,7 +75,7 @@ impl Keyring {
         let public = PublicKeys::of(&rsa_private, &ed25519_private).map_err(key)?;
         let [rsa_id, ed25519_id] = gateway_ids;
         let row = |id: KeyRowId, kind: &str, public: &str, private: &[u8]| -> Result<KeyRow, KeyringError> {
-            let sealed = self.master.seal(&context(id), private).map_err(vault)?;
+            let sealed = self.master.seal(&vault::actor_key(id), private).map_err(vault)?;
             Ok(KeyRow {
                 id,
                 actor_id: actor,
@@ -96,7 +96,7 @@ impl Keyring {
         let whose = whose(row.actor_id);
         let opened = self
             .master
-            .open(&context(row.id), &row.sealed)
+            .open(&vault::actor_key(row.id), &row.sealed)
             .map_err(|source| KeyringError::Vault { whose: whose.clone(), source })?;
         let key =
             RsaPrivateKey::from_pkcs8_der(opened.expose()).map_err(|source| KeyringError::Key { whose, source })?;
@@ -160,10 +160,6 @@ impl Gateway {
         self.keyring.open.lock().unwrap_or_else(PoisonError::into_inner).insert(actor, key.clone());
         Ok(key)
     }
-}
-
-fn context(id: KeyRowId) -> String {
-    format!("actor_key:{id}")
 }
 
 fn whose(actor: Option<ActorId>) -> String {

@@ -7,10 +7,12 @@
 pub mod activities;
 pub mod actors;
 pub mod audit;
+pub mod catalogue;
 pub mod deliveries;
 pub mod followers;
 pub mod inboxes;
 pub mod items;
+pub mod loading;
 pub mod messages;
 pub mod posts;
 pub mod proofs;
@@ -18,6 +20,7 @@ pub mod reactions;
 pub mod remote;
 #[allow(missing_docs)]
 pub mod schema;
+pub mod snapshot;
 pub mod sources;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
