@@ -53,8 +53,11 @@ pub fn write<W: Write>(
     let manifest = manifest(&snapshot, installation);
     let sealer = Sealer::new(out, passphrase.expose()).map_err(BackupError::Write)?;
     // The fastest level: rows are repetitive, and pictures are compressed already.
-    let mut writer =
-        Writer { archive: tar::Builder::new(GzEncoder::new(sealer, Compression::fast())), now: installation.now, watch };
+    let mut writer = Writer {
+        archive: tar::Builder::new(GzEncoder::new(sealer, Compression::fast())),
+        now: installation.now,
+        watch,
+    };
     writer.entry(MANIFEST, &json(&manifest)?)?;
     let mut summary = Summary::default();
     for table in &manifest.tables {

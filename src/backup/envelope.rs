@@ -92,13 +92,17 @@ pub struct Opener<R> {
 
 impl<W: Write> Sealer<W> {
     /// Begins an envelope for a passphrase. Takes part of a second.
-    pub fn new(mut inner: W, passphrase: &str) -> io::Result<Self> {
+    pub fn new(inner: W, passphrase: &str) -> io::Result<Self> {
+        Self::with_work(inner, passphrase, WORK_LOG2)
+    }
+
+    fn with_work(mut inner: W, passphrase: &str, work_log2: u8) -> io::Result<Self> {
         let file_key: [u8; FILE_KEY_BYTES] = random()?;
         let salt: [u8; SALT_BYTES] = random()?;
-        let wrap_key = stretch(passphrase, &salt, WORK_LOG2)?;
+        let wrap_key = stretch(passphrase, &salt, work_log2)?;
         let body = seal(&wrap_key, &[0; NONCE_BYTES], &file_key)?;
         let salt = BASE64.encode(salt);
-        let header = format!("{INTRO}\n-> scrypt {salt} {WORK_LOG2}\n{}\n---", BASE64.encode(body));
+        let header = format!("{INTRO}\n-> scrypt {salt} {work_log2}\n{}\n---", BASE64.encode(body));
         let mac = BASE64.encode(header_mac(&file_key, &header)?);
         let nonce: [u8; SALT_BYTES] = random()?;
         inner.write_all(format!("{header} {mac}\n").as_bytes())?;

@@ -34,11 +34,8 @@ impl NewFile {
     /// Makes sure that it is on the disk, and gives it its name.
     pub fn keep(self) -> Result<(), BackupError> {
         self.partial.as_file().sync_all().map_err(BackupError::Write)?;
-        let kept = if self.replace {
-            self.partial.persist(&self.path)
-        } else {
-            self.partial.persist_noclobber(&self.path)
-        };
+        let kept =
+            if self.replace { self.partial.persist(&self.path) } else { self.partial.persist_noclobber(&self.path) };
         kept.map_err(|e| match e.error.kind() {
             io::ErrorKind::AlreadyExists => BackupError::Exists(self.path.clone()),
             _ => BackupError::Write(e.error),

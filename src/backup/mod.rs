@@ -71,13 +71,17 @@ pub enum BackupError {
     #[error(transparent)]
     Envelope(EnvelopeError),
     /// What is inside is not what a backup holds.
-    #[error("the backup is not as it should be: {0}; it was made by another program, or by a defect: try an older backup")]
+    #[error(
+        "the backup is not as it should be: {0}; it was made by another program, or by a defect: try an older backup"
+    )]
     Shape(String),
     /// It was made by a later version.
     #[error("the backup has form {0}, this program reads form {own}: install the version of Heraut that made it", own = manifest::FORMAT)]
     Form(u32),
     /// What was read is not what was written.
-    #[error("the backup is not whole: {what} has {found}, and should have {wanted}; take another copy or an older backup")]
+    #[error(
+        "the backup is not whole: {what} has {found}, and should have {wanted}; take another copy or an older backup"
+    )]
     Mismatch {
         /// Of what.
         what: String,
@@ -145,7 +149,9 @@ pub enum BackupError {
     #[error(transparent)]
     Load(#[from] LoadError),
     /// A private key cannot be opened or sealed.
-    #[error("a private key cannot be put into the backup, and a backup without it would be worth nothing: is keys.master_key_file the one of this database?")]
+    #[error(
+        "a private key cannot be put into the backup, and a backup without it would be worth nothing: is keys.master_key_file the one of this database?"
+    )]
     Vault(#[from] VaultError),
     /// Somebody asked to stop.
     #[error("stopped before the end; nothing was left behind")]
@@ -209,6 +215,3 @@ fn trimmed(secret: Secret) -> Secret {
 fn unreadable(error: io::Error) -> BackupError {
     error.downcast::<EnvelopeError>().map_or_else(BackupError::Read, BackupError::Envelope)
 }
-
-#[cfg(test)]
-mod tests;

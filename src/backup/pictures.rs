@@ -144,8 +144,11 @@ impl Waiting {
         for name in &self.names {
             let path = self.folder.join(name);
             let new = !path.exists();
-            std::fs::rename(self.waiting.path().join(name), &path)
-                .map_err(|source| BackupError::Picture { path: path.clone(), attempt: "written", source })?;
+            std::fs::rename(self.waiting.path().join(name), &path).map_err(|source| BackupError::Picture {
+                path: path.clone(),
+                attempt: "written",
+                source,
+            })?;
             if new {
                 placed.0.push(path);
             }

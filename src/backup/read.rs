@@ -152,7 +152,8 @@ impl Reading<'_> {
         }
         let media = crate::backup::manifest::Media { problems: summary.media.problems, ..self.tally.media() };
         if media != summary.media {
-            let say = |m: &crate::backup::manifest::Media| format!("{} files, {} bytes, {}", m.files, m.bytes, m.sha256);
+            let say =
+                |m: &crate::backup::manifest::Media| format!("{} files, {} bytes, {}", m.files, m.bytes, m.sha256);
             let (found, wanted) = (say(&media), say(&summary.media));
             return Err(BackupError::Mismatch { what: "the pictures".to_owned(), found, wanted });
         }
@@ -179,7 +180,6 @@ fn json<T: serde::de::DeserializeOwned>(name: &str, text: &str) -> Result<T, Bac
 /// A number and an extension: nothing that leads out of the folder for media.
 fn is_picture(name: &str) -> bool {
     let of = |text: &str, good: fn(char) -> bool| !text.is_empty() && text.len() <= 32 && text.chars().all(good);
-    name.split_once('.').is_some_and(|(id, extension)| {
-        of(id, |c| c.is_ascii_digit()) && of(extension, |c| c.is_ascii_alphanumeric())
-    })
+    name.split_once('.')
+        .is_some_and(|(id, extension)| of(id, |c| c.is_ascii_digit()) && of(extension, |c| c.is_ascii_alphanumeric()))
 }

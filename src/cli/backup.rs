@@ -93,7 +93,12 @@ pub async fn check(file: PathBuf, passphrase: Secret, json: bool) -> anyhow::Res
         return output::json(&json!({ "manifest": manifest, "summary": summary }));
     }
     output::line(format!("{shown} is whole: {}", told(&manifest, &summary)));
-    output::line(format!("made by heraut {} on {}, schema {}", manifest.heraut, manifest.database, manifest.schema.join(" ")));
+    output::line(format!(
+        "made by heraut {} on {}, schema {}",
+        manifest.heraut,
+        manifest.database,
+        manifest.schema.join(" ")
+    ));
     let rows: Vec<_> = create::counts(&summary).into_iter().map(|(name, n)| [name.to_owned(), n.to_string()]).collect();
     output::table(["TABLE", "ROWS"], &rows);
     Ok(())

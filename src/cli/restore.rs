@@ -78,6 +78,9 @@ fn entry(manifest: &Manifest) -> Entry {
         who: who(),
         act: "database.restore".to_owned(),
         subject: manifest.public_url.clone(),
-        detail: format!("from a backup of {}, made by heraut {} on {}", manifest.made_at, manifest.heraut, manifest.database),
+        detail: format!(
+            "from a backup of {}, made by heraut {} on {}",
+            manifest.made_at, manifest.heraut, manifest.database
+        ),
     }
 }

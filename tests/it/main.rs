@@ -11,6 +11,7 @@
     clippy::print_stderr
 )]
 
+mod backup;
 mod bad_input;
 mod crash;
 mod delivery;

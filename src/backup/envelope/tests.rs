@@ -1,9 +1,11 @@
 use super::*;
 
+/// Little: what is tested is not how long a guess takes.
+const WORK: u8 = 10;
 const PASSPHRASE: &str = "paard batterij nietje juist";
 
 fn sealed(plain: &[u8]) -> Vec<u8> {
-    let mut sealer = Sealer::new(Vec::new(), PASSPHRASE).unwrap();
+    let mut sealer = Sealer::with_work(Vec::new(), PASSPHRASE, WORK).unwrap();
     sealer.write_all(plain).unwrap();
     sealer.finish().unwrap()
 }
@@ -83,8 +85,18 @@ fn chunks_that_were_swapped_or_repeated_do_not_open() {
 
 #[test]
 fn a_file_that_asks_for_too_much_memory_is_refused_before_it_gets_any() {
-    let text = String::from_utf8_lossy(&sealed(b"")).replace(" 17\n", " 21\n");
-    assert!(matches!(opened(text.as_bytes(), PASSPHRASE), Err(EnvelopeError::Work(21))));
+    let asking = |n: u8| String::from_utf8_lossy(&sealed(b"")).replace(" 10\n", &format!(" {n}\n"));
+    for n in [21, 63, 64, 255] {
+        assert!(matches!(opened(asking(n).as_bytes(), PASSPHRASE), Err(EnvelopeError::Work(m)) if m == n));
+    }
+    assert!(matches!(opened(asking(0).as_bytes(), PASSPHRASE), Err(EnvelopeError::Header)));
+}
+
+#[test]
+fn a_new_envelope_costs_a_guess_128_mebibytes() {
+    let envelope = Sealer::new(Vec::new(), PASSPHRASE).unwrap().finish().unwrap();
+    assert!(String::from_utf8_lossy(&envelope).contains(" 17\n"));
+    assert_eq!(opened(&envelope, PASSPHRASE).unwrap(), b"");
 }
 
 #[test]
