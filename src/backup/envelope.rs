@@ -36,7 +36,7 @@ const LINE_BYTES_MAX: usize = 256;
 #[derive(Debug, Error)]
 pub enum EnvelopeError {
     /// It does not begin as one.
-    #[error("it is not a backup of Heraut: it does not begin with `{INTRO}`")]
+    #[error("it is not a backup of Heraut: it does not begin with `{INTRO}`; give the file that `heraut backup` wrote")]
     Alien,
     /// It was made for a key instead of a passphrase, or is damaged.
     #[error("its header is damaged, or it was not made with a passphrase; take another copy of the backup")]
@@ -50,12 +50,12 @@ pub enum EnvelopeError {
     )]
     Passphrase,
     /// The end is missing.
-    #[error("it is cut off after {0} bytes; it was not written or copied whole: take another copy of the backup")]
+    #[error(
+        "its end is missing or damaged, after byte {0}; it was probably not copied whole: take another copy of the backup"
+    )]
     Truncated(u64),
     /// Bytes were changed.
-    #[error(
-        "it is damaged in the 64 KiB after byte {0}: bytes there were changed or are missing; take another copy of the backup"
-    )]
+    #[error("it is damaged in the 64 KiB after byte {0}: bytes there were changed; take another copy of the backup")]
     Damaged(u64),
     /// The cryptographic library failed.
     #[error("the cryptographic library failed")]
@@ -177,13 +177,11 @@ impl<R: Read> Opener<R> {
             let nonce = nonce(self.counter, last);
             decrypt_aead(Cipher::chacha20_poly1305(), &self.key, Some(&nonce), &[], secret, tag)
         };
-        let plain = open(last).map_err(|_| {
-            let cut_off_here = last && open(false).is_ok();
-            if cut_off_here {
-                EnvelopeError::Truncated(self.opened + sealed.len() as u64)
-            } else {
-                EnvelopeError::Damaged(self.opened)
-            }
+        let plain = open(last).map_err(|_| match last {
+            // Cut off between two chunks.
+            true if open(false).is_ok() => EnvelopeError::Truncated(self.opened + sealed.len() as u64),
+            true => EnvelopeError::Truncated(self.opened),
+            false => EnvelopeError::Damaged(self.opened),
         })?;
         // Only an empty payload has an empty chunk.
         if plain.is_empty() && self.counter > 0 {

@@ -45,13 +45,13 @@ fn what_is_cut_off_does_not_open_wherever_it_was_cut() {
     let whole = sealed(&plain(2 * CHUNK_BYTES + 100));
     let header = whole.len() - (2 * CHUNK_BYTES + 100 + 3 * TAG_BYTES);
     let chunk = CHUNK_BYTES + TAG_BYTES;
-    for length in [header + 2 * chunk, header + chunk, header, header - 1] {
+    for length in
+        [whole.len() - 1, header + 2 * chunk, header + chunk + 500, header + chunk, header + chunk - 1, header]
+    {
         let result = opened(&whole[..length], PASSPHRASE);
         assert!(matches!(result, Err(EnvelopeError::Truncated(n)) if n <= length as u64), "{length}: {result:?}");
     }
-    for length in [whole.len() - 1, header + chunk + 500, header + chunk - 1] {
-        assert!(matches!(opened(&whole[..length], PASSPHRASE), Err(EnvelopeError::Damaged(_))), "{length}");
-    }
+    assert!(matches!(opened(&whole[..header - 1], PASSPHRASE), Err(EnvelopeError::Truncated(_))));
     assert!(matches!(opened(&whole[..60], PASSPHRASE), Err(EnvelopeError::Header)));
     assert!(matches!(opened(b"", PASSPHRASE), Err(EnvelopeError::Alien)));
     assert!(matches!(opened(b"SQLite format 3\0", PASSPHRASE), Err(EnvelopeError::Alien)));
