@@ -116,7 +116,13 @@ impl Sink for Filling<'_> {
         rows.push(']');
         let columns: Vec<&Column> = columns.iter().collect();
         let filled = open.loading.insert(table, &columns, &rows);
-        filled.map_err(|source| BackupError::Fill { table: table.to_owned(), source })
+        let filled = filled.map_err(|source| BackupError::Fill { table: table.to_owned(), source })?;
+        let wanted = lines.lines().count();
+        if filled != wanted {
+            let (found, wanted) = (format!("{filled} rows inserted"), format!("{wanted} inserted"));
+            return Err(BackupError::Mismatch { what: format!("the table {table}"), found, wanted });
+        }
+        Ok(())
     }
 
     fn picture(&mut self, name: &str, bytes: &mut dyn Read) -> Result<(), BackupError> {

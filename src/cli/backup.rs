@@ -139,6 +139,12 @@ pub async fn watched<T: Send + 'static>(
             _ = tokio::signal::ctrl_c() => {}
         }
         stopping.store(true, Ordering::Relaxed);
+        // The work looks now and then; who asks again does not want to wait for that.
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        std::process::exit(1);
     });
     let done = tokio::task::spawn_blocking(move || {
         let teller = std::cell::RefCell::new(Teller::new());

@@ -186,8 +186,8 @@ impl Loading {
     }
 
     /// Inserts rows, given as a JSON array of objects as [`crate::store::snapshot::Snapshot::rows`] makes them. Of `columns`
-    /// those that the rows have; the others take their default.
-    pub fn insert(&mut self, table: &str, columns: &[&catalogue::Column], rows: &str) -> Result<(), LoadError> {
+    /// those that the rows have; the others take their default. Gives how many were inserted.
+    pub fn insert(&mut self, table: &str, columns: &[&catalogue::Column], rows: &str) -> Result<usize, LoadError> {
         let query = match self.engine() {
             Engine::Sqlite => sqlite_insert(table, columns),
             Engine::Postgres => postgres_insert(table, columns),
@@ -197,7 +197,7 @@ impl Loading {
             Own::Lite(c) => query.execute(c),
             Own::Pg(c) => query.execute(c),
         };
-        inserted.map(drop).map_err(|source| failed("insert rows of the backup", source))
+        inserted.map_err(|source| failed("insert rows of the backup", source))
     }
 
     /// Brings the schema up to date, frees every lease (whoever held one does not run on this database), lets sequences go on
