@@ -211,7 +211,7 @@ impl Loading {
 
     fn complete(&mut self, entry: &Entry) -> Queried<()> {
         let mut db = self.connection.db();
-        inboxes::free_all(&mut db)?;
+        inboxes::free_all(&mut db, entry.at)?;
         sources::free_all(&mut db)?;
         proofs::free_all(&mut db)?;
         audit::add(&mut db, entry)?;
