@@ -87,7 +87,9 @@ both! {
 
         let path = second.folder().join("config.toml");
         let config = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, config.replace("public_url = \"http://127.0.0.1:", "public_url = \"http://127.0.0.2:")).unwrap();
+        let said = format!("public_url = \"http://{}\"", second.authority());
+        assert!(config.contains(&said));
+        std::fs::write(&path, config.replace(&said, "public_url = \"http://127.0.0.2:1\"")).unwrap();
         let refused = restore(&second, &file).await;
         assert!(refused.code == 1 && refused.stderr.contains("correct server.public_url"), "{refused:?}");
         std::fs::write(&path, config).unwrap();
