@@ -30,5 +30,6 @@ mod publishing;
 mod refusals;
 mod stores;
 mod tidy;
+mod turns;
 mod verification;
 mod wordpress;
