@@ -90,8 +90,8 @@ pub enum AppError {
     },
     /// Another process runs on the same SQLite file.
     #[error(
-        "another `heraut serve` runs on this database (it holds {path}); SQLite is for one process: stop the other one, \
-         or move to PostgreSQL to run several"
+        "another `heraut serve` or `heraut restore` runs on this database (it holds {path}); SQLite is for one process: stop \
+         the other one, or move to PostgreSQL to run several"
     )]
     NotAlone {
         /// The lock file.
@@ -249,6 +249,19 @@ fn source_plan(source: &SourceConfig) -> SourcePlan {
 /// was killed: with nobody else there, nobody has to wait for its leases to end. On PostgreSQL leases end by themselves.
 /// The file stays locked for as long as it is open.
 pub async fn be_alone(gateway: &Gateway, config: &Config) -> Result<Option<std::fs::File>, AppError> {
+    let Some(file) = lock(config)? else { return Ok(None) };
+    let at = crate::flow::now();
+    let free = move |db: &mut crate::store::Db<'_>| {
+        crate::store::inboxes::free_all(db, at)?;
+        crate::store::sources::free_all(db)?;
+        crate::store::proofs::free_all(db)
+    };
+    gateway.store.write("free what an earlier process held", free).await?;
+    Ok(Some(file))
+}
+
+/// On SQLite, locks the file beside the database that says that a process serves or fills it. On PostgreSQL there is none.
+pub fn lock(config: &Config) -> Result<Option<std::fs::File>, AppError> {
     let Some(database) = config.database.url.expose().strip_prefix("sqlite:") else { return Ok(None) };
     let path = PathBuf::from(format!("{database}.lock"));
     let file = std::fs::File::create(&path).map_err(|problem| AppError::Lock { path: path.clone(), problem })?;
@@ -257,13 +270,6 @@ pub async fn be_alone(gateway: &Gateway, config: &Config) -> Result<Option<std::
         Err(std::fs::TryLockError::WouldBlock) => return Err(AppError::NotAlone { path }),
         Err(std::fs::TryLockError::Error(problem)) => return Err(AppError::Lock { path, problem }),
     }
-    let at = crate::flow::now();
-    let free = move |db: &mut crate::store::Db<'_>| {
-        crate::store::inboxes::free_all(db, at)?;
-        crate::store::sources::free_all(db)?;
-        crate::store::proofs::free_all(db)
-    };
-    gateway.store.write("free what an earlier process held", free).await?;
     Ok(Some(file))
 }
 

@@ -18,6 +18,7 @@
 //! | [`web`] | HTTP in; reads through `store`, acts only through `flow` | `flow store metrics` and the core |
 //! | [`config`] | the types of `config.toml` | the core |
 //! | [`vault`] | sealing of private keys under the master key | `config` (secrets) |
+//! | [`backup`] | the whole installation as one encrypted file, and back | `store vault config` (secrets) |
 //! | [`telemetry`] | logs, traces | `metrics` (the target of spans) |
 //! | [`app`], [`cli`] | the composition root; the command line | everything |
 //!
@@ -26,6 +27,7 @@
 pub mod activity;
 pub mod actor;
 pub mod app;
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod delivery;

@@ -3,6 +3,7 @@
 mod actor;
 mod agency;
 mod audit;
+mod backup;
 mod check;
 mod deliveries;
 mod demo;
@@ -10,6 +11,7 @@ mod init;
 mod message;
 pub mod output;
 mod post;
+mod restore;
 mod serve;
 mod source;
 
@@ -66,6 +68,10 @@ enum Command {
     Deliveries(deliveries::Arguments),
     /// The audit log: who did what, newest first.
     Audit(audit::Arguments),
+    /// Write everything, keys and pictures too, into one encrypted file; also while the gateway runs.
+    Backup(backup::Arguments),
+    /// Fill an empty database from a backup, of either kind of database.
+    Restore(restore::Arguments),
     /// Apply pending migrations to the database.
     Migrate,
 }
@@ -116,6 +122,8 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Message(command) => message::run(config, command).await?,
         Command::Deliveries(command) => deliveries::run(config, &command).await?,
         Command::Audit(command) => audit::run(config, &command).await?,
+        Command::Backup(command) => backup::run(config, command).await?,
+        Command::Restore(command) => restore::run(config, command).await?,
         Command::Migrate => {
             open(config).await?;
             output::line("the database is up to date");

@@ -7,11 +7,13 @@
 pub mod activities;
 pub mod actors;
 pub mod audit;
+pub mod catalogue;
 pub mod deliveries;
 pub mod followers;
 pub mod inboxes;
 pub mod items;
 pub mod listen;
+pub mod loading;
 pub mod messages;
 pub mod posts;
 pub mod proofs;
@@ -21,6 +23,7 @@ pub mod remote;
 pub mod reports;
 #[allow(missing_docs)]
 pub mod schema;
+pub mod snapshot;
 pub mod sources;
 pub mod survey;
 pub mod turns;

@@ -12,6 +12,7 @@
 )]
 
 mod answers;
+mod backup;
 mod bad_input;
 mod crash;
 mod delivery;

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
@@ -61,10 +61,7 @@ impl Gateway {
         let (address, metrics) = (address::free(), address::free());
         let config = setup.config_with(&database.url, &address.to_string(), &metrics.to_string(), site);
         std::fs::write(folder.path().join("config.toml"), config).unwrap();
-        let mut key = OpenOptions::new();
-        std::os::unix::fs::OpenOptionsExt::mode(key.write(true).create_new(true), 0o600);
-        let mut key = key.open(folder.path().join("master.key")).unwrap();
-        writeln!(key, "{}", hex::encode(rand::random::<[u8; 32]>())).unwrap();
+        master_key(folder.path());
         let mut gateway = Self { folder, address, metrics, actors: Vec::new(), proof: String::new(), child: None };
         let proof = gateway.cli(&["actor", "proof", "nieuws"]).await.well();
         for entry in proof.json()["actors"].as_array().unwrap() {
@@ -77,6 +74,29 @@ impl Gateway {
         }
         gateway.restart().await;
         gateway
+    }
+
+    /// Another machine: the same configuration, but for the database, and a master key of its own. Nothing runs there yet.
+    pub fn elsewhere(&self, from: &Database, database: &Database) -> Self {
+        let folder = tempfile::Builder::new().prefix("heraut-it-").tempdir().unwrap();
+        let config = std::fs::read_to_string(self.folder.path().join("config.toml")).unwrap();
+        let quoted = |database: &Database| format!("url = \"{}\"\n", database.url);
+        assert!(config.contains(&quoted(from)));
+        std::fs::write(folder.path().join("config.toml"), config.replace(&quoted(from), &quoted(database))).unwrap();
+        master_key(folder.path());
+        Self {
+            folder,
+            address: self.address,
+            metrics: self.metrics,
+            actors: self.actors.clone(),
+            proof: self.proof.clone(),
+            child: None,
+        }
+    }
+
+    /// Where its configuration and its media are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Waits until every source was polled once and, if it is to be there, the proof was seen.
@@ -203,6 +223,12 @@ impl Gateway {
         tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap()
     }
 
+    /// Begins another subcommand, beside it; what it says is kept, and it is fed by a pipe.
+    pub fn begin(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// Runs another subcommand, beside it.
     pub async fn cli(&self, arguments: &[&str]) -> Finished {
         let mut command = self.command(arguments);
@@ -219,6 +245,13 @@ impl Gateway {
         let pid = self.child.as_ref().map_or(0, Child::id);
         reaper::at_the_end(&format!("kill -9 {pid}; rm -rf '{}'", self.folder.path().display()));
     }
+}
+
+fn master_key(folder: &Path) {
+    let mut key = OpenOptions::new();
+    std::os::unix::fs::OpenOptionsExt::mode(key.write(true).create_new(true), 0o600);
+    let mut key = key.open(folder.join("master.key")).unwrap();
+    writeln!(key, "{}", hex::encode(rand::random::<[u8; 32]>())).unwrap();
 }
 
 impl Drop for Gateway {

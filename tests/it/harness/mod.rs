@@ -30,7 +30,7 @@ pub use server::{Answer, Reply, serve};
 pub use setup::Setup;
 pub use site::{Article, Picture, Site};
 pub(crate) use world::looks;
-pub use world::{Shared, World, shared};
+pub use world::{Shared, World, says, shared};
 
 /// The media type of everything that peers exchange.
 pub const ACTIVITY: &str = "application/activity+json";
