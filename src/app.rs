@@ -161,7 +161,7 @@ pub fn gateway_with(config: &Config, master: MasterKey) -> Result<Shared, AppErr
         keyring: Keyring::new(master),
         settings,
         wake: Default::default(),
-        remote_failures: Default::default(),
+        remote: Default::default(),
     }))
 }
 
@@ -293,8 +293,9 @@ pub struct Running {
 pub fn start(gateway: &Shared, config: &Config, work: Work, stop: &Stop) -> Result<Running, AppError> {
     let (mut addresses, mut servers) = (Vec::new(), Vec::new());
     if work.web {
-        let (started, bound) = crate::web::serve(gateway.clone(), &config.server.listen, config.server.workers)
-            .map_err(|problem| AppError::Listen { listen: format!("{:?}", config.server.listen), problem })?;
+        let (listen, workers, per_host_s) = (&config.server.listen, config.server.workers, config.inbox.per_host);
+        let (started, bound) = crate::web::serve(gateway.clone(), listen, workers, per_host_s)
+            .map_err(|problem| AppError::Listen { listen: format!("{listen:?}"), problem })?;
         addresses = bound;
         servers.push(started);
     }

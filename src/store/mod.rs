@@ -15,6 +15,7 @@ pub mod listen;
 pub mod messages;
 pub mod posts;
 pub mod proofs;
+pub mod public;
 pub mod reactions;
 pub mod remote;
 pub mod reports;
@@ -24,6 +25,7 @@ pub mod sources;
 pub mod survey;
 pub mod turns;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -135,6 +137,7 @@ enum Pools {
 #[derive(Clone)]
 pub struct Store {
     pools: Arc<Pools>,
+    commits: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -160,7 +163,7 @@ impl Store {
         } else {
             return Err(StoreError::Url(redact(url)));
         };
-        Ok(Self { pools: Arc::new(pools) })
+        Ok(Self { pools: Arc::new(pools), commits: Arc::default() })
     }
 
     /// Reads: `f` sees the database and must not change it. `what` completes "the database failed to …".
@@ -192,9 +195,21 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut Db<'_>) -> Queried<T> + Send + 'static,
     {
-        let pools = self.pools.clone();
+        let (pools, commits) = (self.pools.clone(), self.commits.clone());
         let _timing = metrics::database(Hop::Write);
-        hop(what, move || write_now(&pools, what, &f)).await.inspect_err(|_| metrics::database_failed(Hop::Write))
+        hop(what, move || {
+            let written = write_now(&pools, what, &f);
+            // Whether it failed or not: a connection that breaks after COMMIT leaves open which.
+            commits.fetch_add(1, Ordering::Release);
+            written
+        })
+        .await
+        .inspect_err(|_| metrics::database_failed(Hop::Write))
+    }
+
+    /// Counts the writes of this process. Who sees the same number twice knows that this process changed nothing in between.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Acquire)
     }
 }
 

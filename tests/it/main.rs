@@ -29,6 +29,8 @@ mod migrations;
 mod objects;
 mod polling;
 mod publishing;
+mod reading;
+mod receiving;
 mod refusals;
 mod shutdown;
 mod stores;
