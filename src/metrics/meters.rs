@@ -86,8 +86,7 @@ const SURFACES: usize = 11;
 const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
 impl Surface {
-    pub(super) fn of(pattern: Option<&str>) -> Self {
-        let Some(path) = pattern else { return Self::None };
+    pub(super) fn of(path: &str) -> Self {
         let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
         match first {
             "ap" if path.ends_with("/inbox") => Self::Inbox,
@@ -99,7 +98,9 @@ impl Surface {
             "api" | "oauth" | "micropub" => Self::Tools,
             "gateway" => Self::Api,
             "desk" => Self::Desk,
-            _ => Self::Pages,
+            "" | "tags" | "about-bot" => Self::Pages,
+            name if name.starts_with('@') => Self::Pages,
+            _ => Self::None,
         }
     }
 

@@ -146,10 +146,10 @@ pub fn connections(open: u32, idle: u32, most: u32) {
     }
 }
 
-/// Counts and times a request that was answered. `pattern` is the route, `None` where none matched.
-pub fn answered(pattern: Option<&str>, status: u16, took: Duration) {
+/// Counts and times a request that was answered. Of the path only the part of our HTTP that it is in is kept.
+pub fn answered(path: &str, status: u16, took: Duration) {
     if let Some(m) = meters() {
-        m.request(Surface::of(pattern), status).observe(took.as_secs_f64());
+        m.request(Surface::of(path), status).observe(took.as_secs_f64());
     }
 }
 
