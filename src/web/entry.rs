@@ -13,6 +13,7 @@ use actix_web::web;
 use tracing::Instrument;
 
 use crate::flow::Gateway;
+use crate::metrics;
 use crate::web::caching::Keep;
 use crate::web::hosts;
 use crate::web::kept::{Answer, Kept, Key, Look};
@@ -39,19 +40,24 @@ pub async fn enter<B: MessageBody + 'static>(
     let begun = Instant::now();
     let id = format!("{:016x}", rand::random::<u64>());
     let method = request.method().clone();
-    let mut response = match Key::of(&request, kept.ours()) {
+    let key = Key::of(&request, kept.ours());
+    let may_be_kept = key.is_some();
+    let mut response = match key {
         Some(key) => remember(&gateway, &kept, key, &id, request, next).await?,
         None => pass(&gateway, &id, request, next).await?.map_into_boxed_body(),
     };
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
+    // What is kept is answered before it is routed.
+    let kept_path = || may_be_kept.then(|| response.request().path().to_owned());
+    let pattern = response.request().match_pattern().or_else(kept_path);
+    metrics::answered(pattern.as_deref(), response.status().as_u16(), begun.elapsed());
     if tracing::enabled!(tracing::Level::DEBUG) {
-        let pattern = response.request().match_pattern();
         tracing::debug!(
             request.id = id,
             http.method = %method,
-            http.path = pattern.as_deref().unwrap_or("(kept)"),
+            http.path = pattern.as_deref().unwrap_or("(none)"),
             http.status = response.status().as_u16(),
             duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             "a request was answered"
