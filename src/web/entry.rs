@@ -49,9 +49,9 @@ pub async fn enter<B: MessageBody + 'static>(
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    // What is kept is answered before it is routed.
-    let kept_path = || may_be_kept.then(|| response.request().path().to_owned());
-    let pattern = response.request().match_pattern().or_else(kept_path);
+    // What is kept is answered before it is routed, and looking for its route would cost as much as the answer.
+    let asked = response.request();
+    let pattern = if may_be_kept { Some(asked.path().to_owned()) } else { asked.match_pattern() };
     metrics::answered(pattern.as_deref(), response.status().as_u16(), begun.elapsed());
     if tracing::enabled!(tracing::Level::DEBUG) {
         tracing::debug!(
