@@ -3,14 +3,16 @@
 
 use std::fmt;
 
-use aws_lc_rs::signature::{ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA512};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    Ed25519KeyPair, KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA512, RSA_PKCS1_SHA256,
+    RsaKeyPair,
+};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use openssl::hash::MessageDigest;
-use openssl::pkey::{Id, PKey, Private};
+use openssl::pkey::{Id, PKey};
 use openssl::rsa::Rsa;
 use openssl::sha::sha256;
-use openssl::sign::Signer;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -53,6 +55,9 @@ pub enum KeyError {
     /// OpenSSL could not do it.
     #[error("OpenSSL could not {0}")]
     OpenSsl(&'static str),
+    /// The other library failed at this.
+    #[error("AWS-LC failed to {0}")]
+    AwsLc(&'static str),
 }
 
 /// The public halves of an actor's keys.
@@ -67,7 +72,7 @@ pub struct PublicKeys {
 impl PublicKeys {
     /// The public halves of two private keys.
     pub fn of(rsa: &RsaPrivateKey, ed25519: &Ed25519PrivateKey) -> Result<Self, KeyError> {
-        Ok(Self { rsa_pem: rsa.public_pem()?, ed25519_multibase: ed25519.public_multibase()? })
+        Ok(Self { rsa_pem: rsa.public_pem().to_owned(), ed25519_multibase: ed25519.public_multibase()? })
     }
 
     /// `sha256:` and the lower-case hex of SHA-256 over the SPKI DER of the RSA key: what a proof names. A PEM that does not
@@ -103,31 +108,39 @@ pub fn decode_multikey(text: &str) -> Result<[u8; 32], KeyError> {
     key.try_into().map_err(|_| KeyError::Multikey)
 }
 
-/// An RSA private key in memory. It has no serialisation; its `Debug` tells nothing.
-pub struct RsaPrivateKey(PKey<Private>);
+/// An RSA private key in memory. It has no serialisation; its `Debug` tells nothing. Signs with AWS-LC, which takes a twentieth
+/// less than OpenSSL 3 around the same arithmetic.
+pub struct RsaPrivateKey {
+    key: RsaKeyPair,
+    public_pem: String,
+}
 
 impl RsaPrivateKey {
     /// Reads unencrypted PKCS#8 DER, as the vault gives it; sizes outside [`RSA_BITS_MIN`]..=[`RSA_BITS_MAX`] are refused.
     pub fn from_pkcs8_der(der: &[u8]) -> Result<Self, KeyError> {
-        let key = PKey::private_key_from_pkcs8(der).map_err(|_| KeyError::Pkcs8)?;
-        if key.id() != Id::RSA {
+        let read = PKey::private_key_from_pkcs8(der).map_err(|_| KeyError::Pkcs8)?;
+        if read.id() != Id::RSA {
             return Err(KeyError::Algorithm { wanted: "RSA" });
         }
-        check_bits(key.bits())?;
-        Ok(Self(key))
+        check_bits(read.bits())?;
+        let pem = read.public_key_to_pem().map_err(|_| KeyError::OpenSsl("write the public key"))?;
+        let public_pem = String::from_utf8(pem).map_err(|_| KeyError::OpenSsl("write the public key"))?;
+        Ok(Self { key: RsaKeyPair::from_pkcs8(der).map_err(|_| KeyError::Pkcs8)?, public_pem })
     }
 
     /// The public half as SPKI PEM.
-    pub fn public_pem(&self) -> Result<String, KeyError> {
-        let pem = self.0.public_key_to_pem().map_err(|_| KeyError::OpenSsl("write the public key"))?;
-        String::from_utf8(pem).map_err(|_| KeyError::OpenSsl("write the public key"))
+    pub fn public_pem(&self) -> &str {
+        &self.public_pem
     }
 
-    /// RSASSA-PKCS1-v1_5 with SHA-256 over `message`. Deterministic: this padding uses no randomness.
+    /// RSASSA-PKCS1-v1_5 with SHA-256 over `message`. Deterministic: this padding uses no randomness, although the library wants
+    /// a source of it for others.
     pub fn sign_sha256(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
-        let failed = |_| KeyError::OpenSsl("sign with the RSA key");
-        let mut signer = Signer::new(MessageDigest::sha256(), &self.0).map_err(failed)?;
-        signer.sign_oneshot_to_vec(message).map_err(failed)
+        let mut signature = vec![0; self.key.public_modulus_len()];
+        self.key
+            .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), message, &mut signature)
+            .map_err(|_| KeyError::AwsLc("sign with the RSA key"))?;
+        Ok(signature)
     }
 }
 
@@ -137,31 +150,30 @@ impl fmt::Debug for RsaPrivateKey {
     }
 }
 
-/// An Ed25519 private key in memory. It has no serialisation; its `Debug` tells nothing.
-pub struct Ed25519PrivateKey(PKey<Private>);
+/// An Ed25519 private key in memory. It has no serialisation; its `Debug` tells nothing. Signs with AWS-LC, four times as fast as
+/// OpenSSL 3 (`reference/stack.md` 4).
+pub struct Ed25519PrivateKey(Ed25519KeyPair);
 
 impl Ed25519PrivateKey {
     /// Reads unencrypted PKCS#8 DER, as the vault gives it.
     pub fn from_pkcs8_der(der: &[u8]) -> Result<Self, KeyError> {
-        let key = PKey::private_key_from_pkcs8(der).map_err(|_| KeyError::Pkcs8)?;
-        if key.id() != Id::ED25519 {
+        let read = PKey::private_key_from_pkcs8(der).map_err(|_| KeyError::Pkcs8)?;
+        if read.id() != Id::ED25519 {
             return Err(KeyError::Algorithm { wanted: "Ed25519" });
         }
-        Ok(Self(key))
+        // "Unchecked": the file holds no public half to check the private one against.
+        Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(Self).map_err(|_| KeyError::Pkcs8)
     }
 
     /// The public half as Multikey.
     pub fn public_multibase(&self) -> Result<String, KeyError> {
-        let raw = self.0.raw_public_key().map_err(|_| KeyError::OpenSsl("write the public key"))?;
-        let raw: [u8; 32] = raw.try_into().map_err(|_| KeyError::Multikey)?;
+        let raw: [u8; 32] = self.0.public_key().as_ref().try_into().map_err(|_| KeyError::Multikey)?;
         Ok(encode_multikey(&raw))
     }
 
     /// Ed25519 (RFC 8032) over `message`, 64 bytes.
-    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
-        let failed = |_| KeyError::OpenSsl("sign with the Ed25519 key");
-        let mut signer = Signer::new_without_digest(&self.0).map_err(failed)?;
-        signer.sign_oneshot_to_vec(message).map_err(failed)
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        self.0.sign(message).as_ref().to_vec()
     }
 }
 

@@ -27,7 +27,7 @@ struct Keys {
 
 fn keys() -> Keys {
     let private = rsa_key(2048);
-    let public = RsaPublicKey::from_pem(&private.public_pem().unwrap()).unwrap();
+    let public = RsaPublicKey::from_pem(private.public_pem()).unwrap();
     Keys { private: Arc::new(private), public }
 }
 
