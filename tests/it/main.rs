@@ -12,6 +12,7 @@
 )]
 
 mod bad_input;
+mod chaos;
 mod crash;
 mod delivery;
 mod demo;

@@ -1,11 +1,11 @@
 //! The gateway as its operator runs it: the real binary, its configuration file, its log.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::{Command, ExitStatus};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -13,14 +13,10 @@ use tempfile::TempDir;
 
 use super::database::Database;
 use super::http::try_request;
+use super::process::{Launch, Process};
 use super::setup::Setup;
 use super::site::Site;
 use super::{PATIENCE, address, eventually, reaper};
-
-/// The program under test.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_heraut");
-/// How much of the log is shown when a test fails.
-const LOG_LINES_SHOWN: usize = 120;
 
 /// A subcommand that has run.
 #[derive(Debug, Clone)]
@@ -50,21 +46,27 @@ pub struct Gateway {
     address: SocketAddr,
     actors: Vec<(String, String)>,
     proof: String,
-    child: Option<Child>,
+    launch: Launch,
+    process: Option<Process>,
 }
 
 impl Gateway {
     /// Writes the configuration, sets the proof up, starts the gateway and waits until it serves.
     pub async fn start(setup: &Setup, database: &Database, site: &Site) -> Self {
+        Self::launched(setup, &database.url, site, Launch::new()).await
+    }
+
+    /// As [`Gateway::start`], of a database that is known by its URL, and in a way of its own.
+    pub async fn launched(setup: &Setup, database: &str, site: &Site, launch: Launch) -> Self {
         let folder = tempfile::Builder::new().prefix("heraut-it-").tempdir().unwrap();
         let address = address::free();
-        let config = setup.config(&database.url, &address.to_string(), site);
+        let config = setup.config(database, &address.to_string(), site);
         std::fs::write(folder.path().join("config.toml"), config).unwrap();
         let mut key = OpenOptions::new();
         std::os::unix::fs::OpenOptionsExt::mode(key.write(true).create_new(true), 0o600);
         let mut key = key.open(folder.path().join("master.key")).unwrap();
         writeln!(key, "{}", hex::encode(rand::random::<[u8; 32]>())).unwrap();
-        let mut gateway = Self { folder, address, actors: Vec::new(), proof: String::new(), child: None };
+        let mut gateway = Self { folder, address, actors: Vec::new(), proof: String::new(), launch, process: None };
         let proof = gateway.cli(&["actor", "proof", "nieuws"]).await.well();
         for entry in proof.json()["actors"].as_array().unwrap() {
             let text = |key: &str| entry[key].as_str().unwrap().to_owned();
@@ -114,13 +116,29 @@ impl Gateway {
         self.actors.iter().find(|(full, _)| full.starts_with(&prefix)).unwrap().1.clone()
     }
 
-    fn log_path(&self) -> PathBuf {
-        self.folder.path().join("log")
+    /// Where its configuration is, and its log.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// All that it logged so far.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+        std::fs::read_to_string(self.folder().join("log")).unwrap_or_default()
+    }
+
+    /// Its process.
+    pub fn process(&self) -> &Process {
+        self.process.as_ref().expect("it runs")
+    }
+
+    /// Is started in this way from now on.
+    pub fn launch(&mut self, launch: Launch) {
+        self.launch = launch;
+    }
+
+    /// Starts a further process of the same gateway, with a log of that name.
+    pub fn beside(&self, name: &str, launch: &Launch) -> Process {
+        launch.serve(self.folder(), &self.folder().join(format!("log-{name}")))
     }
 
     /// Starts it, again if it ran before, and waits until it serves.
@@ -129,7 +147,7 @@ impl Gateway {
         let began = Instant::now();
         let health = self.url("/health/ready");
         while !try_request("GET", &health, &[], b"").await.is_ok_and(|reply| reply.status == 200) {
-            let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
+            let ended = self.process.as_mut().and_then(Process::ended);
             assert!(ended.is_none(), "the gateway ended with {ended:?}:\n{}", self.log());
             assert!(began.elapsed() < PATIENCE, "the gateway does not serve:\n{}", self.log());
             tokio::time::sleep(super::LOOK_EVERY).await;
@@ -138,45 +156,24 @@ impl Gateway {
 
     /// Starts it without waiting for anything.
     pub fn spawn(&mut self) {
-        assert!(self.child.is_none(), "it runs already");
-        let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
-        let child = self
-            .command(&["serve"])
-            .env("HERAUT_LOG", "info,heraut=debug")
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.child = Some(child);
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
-        command.arg("--config").arg(self.folder.path().join("config.toml")).args(arguments);
-        command.current_dir(self.folder.path()).env_remove("HERAUT_MASTER_KEY").env_remove("HERAUT_LOG");
-        command
+        assert!(self.process.is_none(), "it runs already");
+        self.process = Some(self.launch.serve(self.folder(), &self.folder().join("log")));
     }
 
     /// Kills it with SIGKILL: it gets to do nothing more.
     pub fn kill9(&mut self) {
-        let mut child = self.child.take().expect("it runs");
-        child.kill().unwrap();
-        child.wait().unwrap();
+        self.process.take().expect("it runs").kill9();
     }
 
     /// Asks it to stop with SIGTERM, and waits until it has.
     pub async fn stop(&mut self) -> ExitStatus {
-        let mut child = self.child.take().expect("it runs");
-        let pid = child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap()
+        self.process.take().expect("it runs").stop().await
     }
 
     /// Runs another subcommand, beside it.
     pub async fn cli(&self, arguments: &[&str]) -> Finished {
-        let mut command = self.command(arguments);
-        let output = tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output().unwrap()).await.unwrap();
+        let mut command: Command = self.launch.command(self.folder(), arguments);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         Finished {
             code: output.status.code().unwrap_or_else(|| -output.status.signal().unwrap_or(0)),
             stdout: String::from_utf8(output.stdout).unwrap(),
@@ -186,22 +183,7 @@ impl Gateway {
 
     /// Leaves it to the end of the test binary to end it, because what holds it is never dropped.
     pub fn outlive_tests(&self) {
-        let pid = self.child.as_ref().map_or(0, Child::id);
+        let pid = self.process().pid();
         reaper::at_the_end(&format!("kill -9 {pid}; rm -rf '{}'", self.folder.path().display()));
-    }
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        if std::thread::panicking() {
-            let log = self.log();
-            let lines: Vec<&str> = log.lines().collect();
-            let shown = lines.iter().skip(lines.len().saturating_sub(LOG_LINES_SHOWN)).copied();
-            eprintln!("── the last of the gateway's log\n{}", shown.collect::<Vec<_>>().join("\n"));
-        }
     }
 }
