@@ -101,14 +101,14 @@ pub enum StoreError {
         /// The driver's words.
         problem: String,
     },
-    /// A query failed.
-    #[error("the database failed to {what}")]
+    /// A query failed. What the driver says stands in the text, because that is all that a line of the log shows of an error:
+    /// an operator must read there that the disk is full.
+    #[error("the database failed to {what}: {}", .r#source)]
     Query {
         /// What was tried, as a verb phrase.
         what: &'static str,
-        /// The driver's words.
-        #[source]
-        source: DieselError,
+        /// The driver's words; not said again as the error's source.
+        r#source: DieselError,
     },
     /// No connection came free, or the worker thread ended.
     #[error("the database could not be asked to {what}: {problem}")]

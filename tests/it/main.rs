@@ -13,9 +13,11 @@
 
 mod bad_input;
 mod chaos;
+mod clocks;
 mod crash;
 mod delivery;
 mod demo;
+mod faults;
 mod federation;
 mod fedify;
 mod following;
@@ -26,6 +28,7 @@ mod messages;
 mod migrations;
 mod objects;
 mod polling;
+mod processes;
 mod publishing;
 mod refusals;
 mod stores;

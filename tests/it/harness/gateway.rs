@@ -42,12 +42,13 @@ impl Finished {
 
 /// A gateway; it ends with the test.
 pub struct Gateway {
+    // Dropped before the folder, because it shows the log that is there.
+    process: Option<Process>,
     folder: TempDir,
     address: SocketAddr,
     actors: Vec<(String, String)>,
     proof: String,
     launch: Launch,
-    process: Option<Process>,
 }
 
 impl Gateway {

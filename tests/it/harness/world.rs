@@ -9,6 +9,7 @@ use super::account::Account;
 use super::database::{Database, Kind};
 use super::gateway::Gateway;
 use super::peer::{Arrival, Peer};
+use super::process::Launch;
 use super::setup::Setup;
 use super::site::{Article, Picture, Site};
 use super::{reaper, runtime};
@@ -40,6 +41,14 @@ impl World {
     pub async fn unfollowed(db: Database, setup: Setup) -> Self {
         let (site, peer) = (Site::start(), Peer::start());
         let gateway = setup.start(&db, &site).await;
+        let citizen = peer.account("burger");
+        Self { gateway, site, peer, citizen, db }
+    }
+
+    /// With a gateway whose first process serves HTTP and does nothing else; the test starts the others.
+    pub async fn of_web_alone(db: Database, setup: Setup) -> Self {
+        let (site, peer) = (Site::start(), Peer::start());
+        let gateway = Gateway::launched(&setup, &db.url, &site, Launch::new().roles("web")).await;
         let citizen = peer.account("burger");
         Self { gateway, site, peer, citizen, db }
     }
