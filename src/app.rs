@@ -10,11 +10,13 @@ use thiserror::Error;
 use crate::actor::Profile;
 use crate::actor::verification::ProofTimes;
 use crate::config::{ActorConfig, Config, SourceConfig};
+use crate::flow::clock;
 use crate::flow::keyring::{Keyring, KeyringError};
 use crate::flow::provision::{self, ActorPlan, By, ProvisionError, SourcePlan};
 use crate::flow::schedule::{self, Roles, Stop};
 use crate::flow::{FlowSettings, Gateway, Shared};
 use crate::net::{Client, NetError, NetSettings};
+use crate::store::listen::{Heard, Listening};
 use crate::store::sources::Settings;
 use crate::store::{Store, StoreError};
 use crate::vault::{MasterKey, VaultError};
@@ -110,6 +112,7 @@ pub fn gateway_with(config: &Config, master: MasterKey) -> Result<Shared, AppErr
     let media_dir = config.media.dir.clone();
     prepare_media(&media_dir).map_err(|problem| AppError::Media { path: media_dir.clone(), problem })?;
     let store = Store::open(config.database.url.expose())?;
+    store.clock().into_iter().for_each(clock::follow);
     let base = config.server.public_url.clone();
     let net = Client::new(&NetSettings {
         allow_addresses: config.net.allow_addresses.clone(),
@@ -228,8 +231,9 @@ pub async fn be_alone(gateway: &Gateway, config: &Config) -> Result<Option<std::
         Err(std::fs::TryLockError::WouldBlock) => return Err(AppError::NotAlone { path }),
         Err(std::fs::TryLockError::Error(problem)) => return Err(AppError::Lock { path, problem }),
     }
-    let free = |db: &mut crate::store::Db<'_>| {
-        crate::store::inboxes::free_all(db)?;
+    let at = crate::flow::now();
+    let free = move |db: &mut crate::store::Db<'_>| {
+        crate::store::inboxes::free_all(db, at)?;
         crate::store::sources::free_all(db)?;
         crate::store::proofs::free_all(db)
     };
@@ -243,6 +247,7 @@ pub struct Running {
     pub addresses: Vec<std::net::SocketAddr>,
     web: Option<actix_web::dev::Server>,
     tasks: tokio::task::JoinSet<()>,
+    _listening: Option<Listening>,
 }
 
 /// Starts the roles of a process. `web` serves HTTP; the others poll, publish and deliver.
@@ -256,7 +261,12 @@ pub fn start(gateway: &Shared, config: &Config, web: bool, roles: Roles, stop: &
         server = Some(started);
     }
     let tasks = schedule::start(gateway, roles, stop);
-    Ok(Running { addresses, web: server, tasks })
+    let hearing = gateway.clone();
+    let listening = gateway.store.listen(move |heard| match heard {
+        Heard::Work(topic) => hearing.wake.hear(topic),
+        Heard::Clock(clock) => clock::follow(clock),
+    });
+    Ok(Running { addresses, web: server, tasks, _listening: listening })
 }
 
 impl Running {

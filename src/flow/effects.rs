@@ -242,7 +242,7 @@ impl Desk<'_, '_> {
         let row = ActivityRow { id, actor_id: actor, post_id: None, kind: kind.to_owned(), bytes, created_at: self.at };
         activities::insert(self.db, &row)?;
         let inbox = self.inbox(&self.sender.inbox.clone())?;
-        deliveries::owe(self.db, id, &[inbox], self.at)
+        deliveries::owe(self.db, id, actor, &[inbox], self.at)
     }
 
     fn store_message(&mut self, note: &NoteIn, actor: ActorId, post: Option<crate::ids::PostId>) -> Queried<()> {

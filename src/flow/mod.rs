@@ -1,6 +1,7 @@
 //! The steps that have effects. Each has the same four beats: load, decide (one pure call), commit (one transaction), act.
 //! Effects follow the commit, so a crash between beats is always safe to repeat.
 
+pub mod clock;
 pub mod deliver;
 pub mod effects;
 pub mod gone;
@@ -13,7 +14,6 @@ pub mod preview;
 pub mod provision;
 pub mod publish;
 pub mod receive;
-pub mod recorder;
 pub mod remote;
 pub mod review;
 pub mod schedule;
@@ -21,19 +21,20 @@ pub mod verify;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use ipnet::IpNet;
 use tokio::sync::Notify;
 
 use crate::actor::verification::ProofTimes;
+pub use crate::flow::clock::now;
 use crate::flow::keyring::Keyring;
 use crate::flow::mint::Mint;
 use crate::ids::AuditId;
 use crate::net::Client;
 use crate::store::Store;
 use crate::store::audit::Entry;
-use crate::time::Timestamp;
+use crate::store::listen::Topic;
 use crate::urls::Base;
 
 /// Everything that the steps share. One per process.
@@ -73,7 +74,8 @@ pub struct FlowSettings {
     pub allow_addresses: Vec<IpNet>,
 }
 
-/// Tells sleeping loops of this process that there is work. Losing a signal costs a second: every loop also looks by itself.
+/// Tells sleeping loops of this process that there is work; other processes are told through the database
+/// ([`crate::store::listen`]). Losing a signal costs a second: every loop also looks by itself.
 #[derive(Debug, Default)]
 pub struct Wake {
     /// A delivery is owed.
@@ -87,6 +89,17 @@ pub struct Wake {
 /// Shared by all tasks of the process.
 pub type Shared = Arc<Gateway>;
 
+impl Wake {
+    /// Passes on what another process told.
+    pub fn hear(&self, topic: Topic) {
+        match topic {
+            Topic::Deliver => self.deliver.notify_one(),
+            Topic::Publish => self.publish.notify_one(),
+            Topic::Schedule => self.schedule.notify_one(),
+        }
+    }
+}
+
 impl Gateway {
     /// An entry for the audit log, about now.
     pub fn audit(&self, who: &str, act: &str, subject: String, detail: impl Into<String>) -> Entry {
@@ -99,10 +112,4 @@ impl Gateway {
             detail: detail.into(),
         }
     }
-}
-
-/// The instant that it is now. Only `flow`, `web` and `cli` ask; everything else is told.
-pub fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

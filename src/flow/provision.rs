@@ -12,6 +12,7 @@ use crate::flow::{Gateway, now};
 use crate::ids::{ActivityId, ActorId, AgencyId, KeyRowId, SourceId};
 use crate::store::activities::{self, ActivityRow};
 use crate::store::actors::{self, AgencyRow};
+use crate::store::deliveries::FanOut;
 use crate::store::sources::{self, Progress, Settings, Source};
 use crate::store::{Db, StoreError, audit, deliveries, proofs};
 
@@ -202,7 +203,7 @@ async fn change_actor(
             audit::add(db, &entry)?;
             if let Some(row) = &update {
                 activities::insert(db, row)?;
-                deliveries::fan_out(db, row.id, id, None, at)?;
+                deliveries::fan_out(db, &FanOut::of_actor(row.id, id, at))?;
             }
             Ok(())
         })

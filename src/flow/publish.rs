@@ -7,8 +7,10 @@ use crate::activity::{self, PublishedPost};
 use crate::actor::verification::VerifiedActor;
 use crate::flow::{Gateway, now};
 use crate::ids::{ActivityId, ActorId, PostId};
-use crate::post::{HoldReason, PostState};
+use crate::post::PostState;
+use crate::post::lane::Dispatch;
 use crate::store::activities::{self, ActivityRow};
+use crate::store::deliveries::FanOut;
 use crate::store::items::{self, ItemState};
 use crate::store::posts::{self, Change, PendingChange, Post};
 use crate::store::{Db, Queried, StoreError, actors, audit, deliveries, proofs};
@@ -48,18 +50,32 @@ pub async fn run_due(gateway: &Gateway) -> Result<usize, PublishError> {
     Ok(handled)
 }
 
-/// What a proof says of an actor now, as a sentence when it does not hold.
-async fn prove(gateway: &Gateway, post: PostId, actor: ActorId) -> Result<Result<VerifiedActor, String>, PublishError> {
+/// Why an actor may not publish now.
+struct Unproven {
+    /// What is wrong with its proof, as a sentence.
+    why: String,
+    /// The check of the proof that this rests on.
+    checked_at: Option<Timestamp>,
+}
+
+/// What a proof says of an actor now.
+async fn prove(
+    gateway: &Gateway,
+    post: PostId,
+    actor: ActorId,
+) -> Result<Result<VerifiedActor, Unproven>, PublishError> {
     let load = move |db: &mut Db<'_>| Ok((actors::by_id(db, actor)?, proofs::of_actor(db, actor)?));
     let (found, proof) = gateway.store.read("read an actor and its proof", load).await?;
     let found = found.ok_or(PublishError::NoActor { post, actor })?;
-    Ok(VerifiedActor::prove(found, &proof, &gateway.settings.proof_times, now()).map_err(|e| e.to_string()))
+    let checked_at = proof.checked_at;
+    Ok(VerifiedActor::prove(found, &proof, &gateway.settings.proof_times, now())
+        .map_err(|e| Unproven { why: e.to_string(), checked_at }))
 }
 
 async fn publish(gateway: &Gateway, post: Post) -> Result<(), PublishError> {
     let verified = match prove(gateway, post.id, post.actor_id).await? {
         Ok(verified) => verified,
-        Err(why) => return hold(gateway, post, why).await,
+        Err(unproven) => return hold(gateway, post, unproven).await,
     };
     let at = now();
     let said = PublishedPost { id: post.id, content: post.content.clone(), published: at, updated: None };
@@ -69,7 +85,8 @@ async fn publish(gateway: &Gateway, post: Post) -> Result<(), PublishError> {
     let row = row(id, &post, "Create", bytes, at);
     let entry = gateway.audit("policy", "post.publish", subject(post.id), "");
     let handle = verified.actor().full_handle();
-    let (post_id, actor_id) = (post.id, post.actor_id);
+    let post_id = post.id;
+    let fan_out = FanOut { activity: id, actor: post.actor_id, post: Some(post_id), dispatch: post.dispatch, at };
     let owed = gateway
         .store
         .write("publish a post", move |db| {
@@ -79,7 +96,7 @@ async fn publish(gateway: &Gateway, post: Post) -> Result<(), PublishError> {
             activities::insert(db, &row)?;
             items::set_state_of_post(db, post_id, ItemState::Live)?;
             audit::add(db, &entry)?;
-            deliveries::fan_out(db, id, actor_id, Some(post_id), at).map(Some)
+            deliveries::fan_out(db, &fan_out).map(Some)
         })
         .await?;
     if let Some(owed) = owed {
@@ -89,16 +106,37 @@ async fn publish(gateway: &Gateway, post: Post) -> Result<(), PublishError> {
     Ok(())
 }
 
-async fn hold(gateway: &Gateway, post: Post, why: String) -> Result<(), PublishError> {
-    tracing::warn!(post.id = %post.id, why, "a post is held, because its actor is not verified");
-    let entry = gateway.audit("policy", "post.hold", subject(post.id), why);
-    let post = Post { state: PostState::Held(HoldReason::Unverified), ..post };
-    gateway
-        .store
-        .write("hold a post", move |db| {
-            if posts::leave(db, &post, &["ready", "scheduled"])? { audit::add(db, &entry) } else { Ok(()) }
-        })
-        .await?;
+async fn hold(gateway: &Gateway, post: Post, unproven: Unproven) -> Result<(), PublishError> {
+    let Unproven { why, checked_at } = unproven;
+    let (id, entry) = (post.id, gateway.audit("policy", "post.hold", subject(post.id), why.clone()));
+    let hold = move |db: &mut Db<'_>| {
+        let held = posts::hold_unverified(db, &post, checked_at)?;
+        if held { audit::add(db, &entry).map(|()| true) } else { Ok(false) }
+    };
+    if gateway.store.write("hold a post", hold).await? {
+        tracing::warn!(post.id = %id, why, "a post is held, because its actor is not verified");
+    }
+    Ok(())
+}
+
+/// Holds a change until its actor's proof holds. What is withdrawn disappears from our own pages at once; only the Delete waits.
+async fn hold_change(gateway: &Gateway, post: Post, change: &Change, unproven: Unproven) -> Result<(), PublishError> {
+    let Unproven { why, checked_at } = unproven;
+    let (id, entry) = (post.id, gateway.audit("policy", "change.hold", subject(post.id), why.clone()));
+    let withdrawn = *change == Change::Withdraw;
+    let gone = Post { state: PostState::Withdrawn(now()), ..post };
+    let hold = move |db: &mut Db<'_>| {
+        if !posts::hold_change_unverified(db, &gone, checked_at)? {
+            return Ok(false);
+        }
+        if withdrawn {
+            posts::leave(db, &gone, &["published"])?;
+        }
+        audit::add(db, &entry).map(|()| true)
+    };
+    if gateway.store.write("hold a change", hold).await? {
+        tracing::warn!(post.id = %id, why, "a change is held, because its actor is not verified");
+    }
     Ok(())
 }
 
@@ -118,21 +156,7 @@ async fn apply_change(gateway: &Gateway, pending: PendingChange) -> Result<(), P
     }
     let verified = match prove(gateway, id, post.actor_id).await? {
         Ok(verified) => verified,
-        Err(why) => {
-            tracing::warn!(post.id = %id, why, "a change is held, because its actor is not verified");
-            let entry = gateway.audit("policy", "change.hold", subject(id), why);
-            // What is withdrawn disappears from our own pages at once; only the Delete waits for the proof.
-            let gone =
-                (pending.change == Change::Withdraw).then(|| Post { state: PostState::Withdrawn(now()), ..post });
-            let hold = move |db: &mut Db<'_>| {
-                posts::hold_change(db, id, Some(HoldReason::Unverified))?;
-                if let Some(gone) = &gone {
-                    posts::leave(db, gone, &["published"])?;
-                }
-                audit::add(db, &entry)
-            };
-            return Ok(gateway.store.write("hold a change", hold).await?);
-        }
+        Err(unproven) => return hold_change(gateway, post, &pending.change, unproven).await,
     };
     match pending.change {
         Change::Edit(content) => {
@@ -179,13 +203,19 @@ async fn commit_change(
 ) -> Result<(), PublishError> {
     let entry = gateway.audit("policy", act, subject(post.id), "");
     let (post_id, kind) = (post.id, row.kind.clone());
+    // A withdrawal stays in the lane of its post, and waits for nothing else.
+    let dispatch = match post.state {
+        PostState::Withdrawn(_) => Dispatch::at_once(post.dispatch.lane),
+        _ => post.dispatch,
+    };
+    let fan_out = FanOut { activity: row.id, actor: post.actor_id, post: Some(post_id), dispatch, at: row.created_at };
     let commit = move |db: &mut Db<'_>| -> Queried<Option<usize>> {
         if !posts::take_change(db, post.id)? || !posts::leave(db, &post, from)? {
             return Ok(None); // another process was first
         }
         activities::insert(db, &row)?;
         audit::add(db, &entry)?;
-        deliveries::fan_out(db, row.id, post.actor_id, Some(post.id), row.created_at).map(Some)
+        deliveries::fan_out(db, &fan_out).map(Some)
     };
     if let Some(owed) = gateway.store.write("publish a change", commit).await? {
         tracing::info!(post.id = %post_id, activity.kind = kind, inboxes = owed, "a change was published");

@@ -13,6 +13,7 @@ use crate::ids::{ActivityId, ActorId};
 use crate::net::Get;
 use crate::post::{HoldReason, PostState};
 use crate::store::activities::{self, ActivityRow};
+use crate::store::deliveries::FanOut;
 use crate::store::posts::{self, Post};
 use crate::store::{Db, Queried, StoreError, actors, audit, deliveries, proofs};
 use crate::time::Timestamp;
@@ -157,7 +158,7 @@ async fn commit(
             }
             if let Some(row) = &update {
                 activities::insert(db, row)?;
-                deliveries::fan_out(db, row.id, id, None, row.created_at)?;
+                deliveries::fan_out(db, &FanOut::of_actor(row.id, id, row.created_at))?;
             }
             if holds { release(db, id) } else { Ok(0) }
         })

@@ -13,6 +13,7 @@
 //! | published | withdrawn | the source retracts it |
 
 pub mod compose;
+pub mod lane;
 pub mod picture;
 pub mod policy;
 pub mod revision;

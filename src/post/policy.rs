@@ -3,9 +3,12 @@
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use heraut_connectors::item::Item;
 use serde::{Deserialize, Serialize};
 
+use crate::post::lane::{Dispatch, Lane};
 use crate::post::revision::{Act, Decision};
 use crate::post::{Content, HoldReason, PostState};
 use crate::source::span::Span;
@@ -35,6 +38,24 @@ pub struct SourcePolicy {
     pub merge_edits: Span,
     /// Hosts, with their subdomains, that an item's page may be on; empty is any host.
     pub hosts: Vec<String>,
+    /// Whether its posts are warnings, which go out before all others.
+    pub crisis: bool,
+    /// Over how long the deliveries of a post are spread, at most [`SPREAD_MAX`]; `0s` sends as fast as possible, and so does a
+    /// crisis.
+    pub spread: Span,
+}
+
+/// Longest time over which the deliveries of a post are spread: beyond that it is no news.
+pub const SPREAD_MAX: Duration = Duration::from_secs(3_600);
+
+impl SourcePolicy {
+    /// How posts of the source go out.
+    pub fn dispatch(&self) -> Dispatch {
+        if self.crisis {
+            return Dispatch::at_once(Lane::Crisis);
+        }
+        Dispatch { lane: Lane::News, spread: self.spread.duration().min(SPREAD_MAX) }
+    }
 }
 
 impl Default for SourcePolicy {
@@ -50,6 +71,8 @@ impl Default for SourcePolicy {
             updates_per_day_max: 12,
             merge_edits: Span::seconds(600),
             hosts: Vec::new(),
+            crisis: false,
+            spread: Span::seconds(0),
         }
     }
 }

@@ -10,8 +10,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use url::Url;
 
+use crate::signature::digest::{self, Digested};
+use crate::signature::parameters;
 use crate::signature::{Algorithm, ParsedSignature, ReceivedRequest, RsaPublicKey, SignatureError, SigningIdentity};
-use crate::signature::{digest, parameters};
 use crate::time::Timestamp;
 use crate::urls::{KeyUrl, authority};
 
@@ -31,7 +32,7 @@ pub fn sign(
     identity: &SigningIdentity,
     method: &str,
     url: &Url,
-    body: Option<&[u8]>,
+    body: Option<&Digested>,
     content_type: &str,
     now: Timestamp,
 ) -> Result<Vec<(&'static str, String)>, SignatureError> {
@@ -41,7 +42,7 @@ pub fn sign(
     }
     let mut headers = vec![("host", host), ("date", now.to_http_date())];
     if let Some(body) = body {
-        headers.push(("digest", digest::make(body)));
+        headers.push(("digest", body.digest()));
         headers.push(("content-type", content_type.to_owned()));
     }
     // Path and query, as the peers that build it properly do; our own ids and inboxes have no query, so all readings agree.

@@ -2,13 +2,39 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use openssl::sha::sha256;
 
 use crate::signature::SignatureError;
 
-/// `SHA-256=<base64>` of the raw body: the value to send.
-pub fn make(body: &[u8]) -> String {
-    format!("SHA-256={}", STANDARD.encode(sha256(body)))
+/// A body to send, with its digest: the same bytes go to many inboxes, and are digested once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Digested {
+    bytes: Bytes,
+    sha256: String,
+}
+
+impl Digested {
+    /// Digests a body.
+    pub fn new(bytes: Bytes) -> Self {
+        let sha256 = STANDARD.encode(sha256(&bytes));
+        Self { bytes, sha256 }
+    }
+
+    /// The body, byte for byte.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The value of `Digest`: `SHA-256=<base64>`.
+    pub fn digest(&self) -> String {
+        format!("SHA-256={}", self.sha256)
+    }
+
+    /// The value of `Content-Digest` (RFC 9530 §2): `sha-256=:<base64>:`.
+    pub fn content_digest(&self) -> String {
+        format!("sha-256=:{}:", self.sha256)
+    }
 }
 
 /// Whether a `Digest` value fits the raw body. Values of other algorithms beside it are passed over; every SHA-256 value must

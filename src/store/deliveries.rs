@@ -1,13 +1,17 @@
 //! Deliveries: one activity owed to one inbox, and its outcome, kept as a receipt.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, SmallInt};
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
 
 use crate::ids::{ActivityId, ActorId, InboxId, PostId};
 use crate::on;
-use crate::store::inboxes;
+use crate::post::lane::{Dispatch, Lane};
+use crate::store::listen::{self, Topic};
 use crate::store::schema::{activities, deliveries, inboxes as inboxes_table};
-use crate::store::{Db, Queried};
+use crate::store::{Db, Queried, inboxes, to_json, turns};
 use crate::time::Timestamp;
 
 /// Where a delivery is in its life; stored as a small number.
@@ -43,21 +47,6 @@ impl DeliveryState {
             _ => Self::Owed,
         }
     }
-}
-
-/// What a worker needs to send one delivery.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
-pub struct Owed {
-    /// The activity.
-    pub activity_id: ActivityId,
-    /// Who says it.
-    pub actor_id: ActorId,
-    /// Attempts so far.
-    pub attempts: i32,
-    /// Since when it is owed.
-    pub created_at: Timestamp,
-    /// The bytes to send.
-    pub bytes: Vec<u8>,
 }
 
 /// A receipt: who got what, who refused, what is due when.
@@ -100,42 +89,67 @@ pub struct Which {
     pub limit: i64,
 }
 
-/// Owes `activity` to every inbox that has a follower of `actor`, and, when it is about `post`, to every inbox that was owed
-/// anything about that post before, so that edits and withdrawals also reach those who unfollowed since. One statement each,
-/// whatever the number of followers; repeating it changes nothing.
-pub fn fan_out(
-    db: &mut Db<'_>,
-    activity: ActivityId,
-    actor: ActorId,
-    post: Option<PostId>,
-    now: Timestamp,
-) -> Queried<usize> {
-    const FOLLOWERS: &str = "INSERT INTO deliveries (inbox_id, activity_id, state, attempts, created_at) \
-        SELECT DISTINCT f.inbox_id, CAST($1 AS BIGINT), 0, 0, CAST($2 AS BIGINT) FROM followers f WHERE f.actor_id = $3 \
-        ON CONFLICT DO NOTHING";
-    const OWED_BEFORE: &str = "INSERT INTO deliveries (inbox_id, activity_id, state, attempts, created_at) \
-        SELECT DISTINCT d.inbox_id, CAST($1 AS BIGINT), 0, 0, CAST($2 AS BIGINT) FROM deliveries d \
-        JOIN activities a ON a.id = d.activity_id WHERE a.post_id = $3 AND a.id <> $1 ON CONFLICT DO NOTHING";
-    const WAKE: &str = "UPDATE inboxes SET due_at = $1 WHERE due_at IS NULL AND id IN \
-        (SELECT inbox_id FROM deliveries WHERE activity_id = $2)";
-    let mut owed = on!(db, c => diesel::sql_query(FOLLOWERS)
-        .bind::<BigInt, _>(activity).bind::<BigInt, _>(now).bind::<BigInt, _>(actor).execute(c))?;
-    if let Some(post) = post {
-        owed += on!(db, c => diesel::sql_query(OWED_BEFORE)
-            .bind::<BigInt, _>(activity).bind::<BigInt, _>(now).bind::<BigInt, _>(post).execute(c))?;
+/// An activity to owe to everyone concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FanOut {
+    /// The activity.
+    pub activity: ActivityId,
+    /// Who says it.
+    pub actor: ActorId,
+    /// The post that it is about.
+    pub post: Option<PostId>,
+    /// Its lane, and over how long it spreads.
+    pub dispatch: Dispatch,
+    /// Now.
+    pub at: Timestamp,
+}
+
+impl FanOut {
+    /// What an actor says of itself, to its followers.
+    pub fn of_actor(activity: ActivityId, actor: ActorId, at: Timestamp) -> Self {
+        Self { activity, actor, post: None, dispatch: Dispatch::default(), at }
     }
-    inboxes::lock_owed(db, activity)?;
-    on!(db, c => diesel::sql_query(WAKE).bind::<BigInt, _>(now).bind::<BigInt, _>(activity).execute(c))?;
+}
+
+/// Owes an activity to every inbox that has a follower of its actor, and, when it is about a post, to every inbox that was owed
+/// anything about that post before, so that edits and withdrawals also reach those who unfollowed since. One statement each,
+/// whatever the number of followers; repeating it changes nothing. Returns to how many inboxes it is owed.
+///
+/// Each host's first inbox comes before any host's second one: a host that hangs is known by then.
+pub fn fan_out(db: &mut Db<'_>, what: &FanOut) -> Queried<usize> {
+    const OWE: &str = "INSERT INTO deliveries (activity_id, inbox_id, turn, state, attempts, created_at) \
+        SELECT $1, s.id, $2 + ROW_NUMBER() OVER (ORDER BY s.nth, s.id), 0, 0, $3 FROM (\
+          SELECT i.id AS id, ROW_NUMBER() OVER (PARTITION BY i.host ORDER BY i.id) AS nth FROM inboxes i WHERE i.id IN (\
+            SELECT f.inbox_id FROM followers f WHERE f.actor_id = $4 \
+            UNION SELECT d.inbox_id FROM activities a JOIN deliveries d ON d.activity_id = a.id \
+            WHERE a.post_id = $5 AND a.id <> $1)) s \
+        WHERE 1 = 1 ORDER BY s.id ON CONFLICT DO NOTHING";
+    let joined = turns::join(db, what.actor, what.dispatch.lane)?;
+    let owed = on!(db, c => diesel::sql_query(OWE)
+        .bind::<BigInt, _>(what.activity)
+        .bind::<BigInt, _>(joined.turn(0))
+        .bind::<BigInt, _>(what.at)
+        .bind::<BigInt, _>(what.actor)
+        .bind::<Nullable<BigInt>, _>(what.post)
+        .execute(c))?;
+    let places = i64::try_from(owed).unwrap_or(i64::MAX);
+    turns::take(db, joined, places)?;
+    inboxes::line_up(db, what.activity, what.dispatch.spread, (joined.turn(0), places), what.at)?;
+    listen::tell(db, Topic::Deliver)?;
     Ok(owed)
 }
 
-/// Owes `activity` to these inboxes.
-pub fn owe(db: &mut Db<'_>, activity: ActivityId, to: &[InboxId], now: Timestamp) -> Queried<()> {
+/// Owes `activity` of `actor` to these inboxes, which wait for it: an answer, not news.
+pub fn owe(db: &mut Db<'_>, activity: ActivityId, actor: ActorId, to: &[InboxId], now: Timestamp) -> Queried<()> {
+    let joined = turns::join(db, actor, Lane::Answer)?;
+    let mut places = 0;
     for inbox in to {
+        places += 1;
         on!(db, c => diesel::insert_into(deliveries::table)
             .values((
-                deliveries::inbox_id.eq(inbox),
                 deliveries::activity_id.eq(activity),
+                deliveries::inbox_id.eq(inbox),
+                deliveries::turn.eq(joined.turn(places)),
                 deliveries::state.eq(DeliveryState::Owed.code()),
                 deliveries::attempts.eq(0),
                 deliveries::created_at.eq(now),
@@ -143,24 +157,79 @@ pub fn owe(db: &mut Db<'_>, activity: ActivityId, to: &[InboxId], now: Timestamp
             .on_conflict_do_nothing()
             .execute(c))?;
     }
-    inboxes::wake(db, to, now)
+    turns::take(db, joined, places)?;
+    inboxes::line_up(db, activity, Duration::ZERO, (joined.turn(0), places), now)?;
+    listen::tell(db, Topic::Deliver)
 }
 
-/// The oldest deliveries owed to an inbox, in the order of their activities.
-pub fn oldest_owed(db: &mut Db<'_>, inbox: InboxId, limit: i64) -> Queried<Vec<Owed>> {
-    on!(db, c => deliveries::table
-        .inner_join(activities::table.on(activities::id.eq(deliveries::activity_id)))
-        .filter(deliveries::inbox_id.eq(inbox).and(deliveries::state.eq(DeliveryState::Owed.code())))
-        .order(deliveries::activity_id)
-        .limit(limit)
-        .select((
-            deliveries::activity_id,
-            activities::actor_id,
-            deliveries::attempts,
-            deliveries::created_at,
-            activities::bytes,
+/// What is owed to each of these inboxes: at most `limit` activities each, in turn.
+pub fn owed_to(db: &mut Db<'_>, inboxes: &[InboxId], limit: i64) -> Queried<HashMap<InboxId, Vec<ActivityId>>> {
+    // SQLite finds what is owed in the partial index only if the state stands in the text.
+    const LITE: &str = "SELECT d.inbox_id, d.activity_id, d.turn FROM json_each($1) j JOIN deliveries d ON d.inbox_id = j.value \
+        AND d.activity_id IN (SELECT o.activity_id FROM deliveries o WHERE o.inbox_id = j.value AND o.state = 0 \
+        ORDER BY o.turn, o.activity_id LIMIT $2)";
+    const PG: &str = "SELECT d.inbox_id, d.activity_id, d.turn FROM unnest($1) AS j(id) CROSS JOIN LATERAL \
+        (SELECT o.inbox_id, o.activity_id, o.turn FROM deliveries o WHERE o.inbox_id = j.id AND o.state = 0 \
+        ORDER BY o.turn, o.activity_id LIMIT $2) d";
+    let mut rows: Vec<OwedRow> = match db {
+        Db::Lite(c) => {
+            diesel::sql_query(LITE).bind::<Text, _>(json_ids(inboxes)?).bind::<BigInt, _>(limit).load(&mut **c)?
+        }
+        Db::Pg(c) => diesel::sql_query(PG).bind::<Array<BigInt>, _>(inboxes).bind::<BigInt, _>(limit).load(&mut **c)?,
+    };
+    rows.sort_unstable_by_key(|row| (row.turn, row.activity_id));
+    let mut owed: HashMap<InboxId, Vec<ActivityId>> = HashMap::new();
+    for row in rows {
+        owed.entry(row.inbox_id).or_default().push(row.activity_id);
+    }
+    Ok(owed)
+}
+
+#[derive(QueryableByName)]
+struct OwedRow {
+    #[diesel(sql_type = BigInt)]
+    inbox_id: InboxId,
+    #[diesel(sql_type = BigInt)]
+    activity_id: ActivityId,
+    #[diesel(sql_type = BigInt)]
+    turn: i64,
+}
+
+/// Settles deliveries that the peers took, with one status, in one statement.
+pub fn delivered(db: &mut Db<'_>, which: &[(ActivityId, InboxId)], status: i32, now: Timestamp) -> Queried<()> {
+    const SET: &str =
+        "UPDATE deliveries SET state = 1, attempts = attempts + 1, status = $1, error = NULL, settled_at = $2";
+    match db {
+        Db::Lite(c) => diesel::sql_query(format!(
+            "{SET} FROM json_each($3) j WHERE deliveries.activity_id = j.value ->> 0 AND deliveries.inbox_id = j.value ->> 1"
         ))
-        .load(c))
+        .bind::<Integer, _>(status)
+        .bind::<BigInt, _>(now)
+        .bind::<Text, _>(json_pairs(which)?)
+        .execute(&mut **c),
+        Db::Pg(c) => {
+            let (activities, inboxes): (Vec<ActivityId>, Vec<InboxId>) = which.iter().copied().unzip();
+            diesel::sql_query(format!(
+                "{SET} FROM unnest($3, $4) AS j(activity_id, inbox_id) \
+                 WHERE deliveries.activity_id = j.activity_id AND deliveries.inbox_id = j.inbox_id"
+            ))
+            .bind::<Integer, _>(status)
+            .bind::<BigInt, _>(now)
+            .bind::<Array<BigInt>, _>(activities)
+            .bind::<Array<BigInt>, _>(inboxes)
+            .execute(&mut **c)
+        }
+    }
+    .map(|_| ())
+}
+
+/// Ids as a JSON array, for `json_each`: ids in JSON of ours are strings otherwise.
+pub(super) fn json_ids(ids: &[InboxId]) -> Queried<String> {
+    to_json(&ids.iter().map(|id| id.0).collect::<Vec<i64>>())
+}
+
+fn json_pairs(which: &[(ActivityId, InboxId)]) -> Queried<String> {
+    to_json(&which.iter().map(|(activity, inbox)| (activity.0, inbox.0)).collect::<Vec<(i64, i64)>>())
 }
 
 /// Records the outcome of one attempt. Settles the delivery unless `state` is `Owed`.
@@ -175,7 +244,7 @@ pub fn record(
 ) -> Queried<()> {
     let settled =
         matches!(state, DeliveryState::Delivered | DeliveryState::Refused | DeliveryState::GaveUp).then_some(now);
-    on!(db, c => diesel::update(deliveries::table.find((inbox, activity)))
+    on!(db, c => diesel::update(deliveries::table.find((activity, inbox)))
         .set((
             deliveries::state.eq(state.code()),
             deliveries::attempts.eq(deliveries::attempts + 1),
@@ -189,12 +258,13 @@ pub fn record(
 
 /// Holds every delivery of an actor that is still owed to an inbox. Nothing is sent until [`release_held`].
 pub fn hold(db: &mut Db<'_>, inbox: InboxId, actor: ActorId, why: &str) -> Queried<()> {
-    let of_actor = activities::table.filter(activities::actor_id.eq(actor)).select(activities::id);
-    on!(db, c => diesel::update(deliveries::table.filter(
-            deliveries::inbox_id.eq(inbox)
-                .and(deliveries::state.eq(DeliveryState::Owed.code()))
-                .and(deliveries::activity_id.eq_any(of_actor))))
-        .set((deliveries::state.eq(DeliveryState::Held.code()), deliveries::error.eq(Some(why))))
+    const HOLD: &str = "UPDATE deliveries SET state = 4, error = $1 WHERE inbox_id = $2 AND state = 0 \
+        AND activity_id IN (SELECT o.activity_id FROM deliveries o JOIN activities a ON a.id = o.activity_id \
+        WHERE o.inbox_id = $2 AND o.state = 0 AND a.actor_id = $3)";
+    on!(db, c => diesel::sql_query(HOLD)
+        .bind::<Text, _>(why)
+        .bind::<BigInt, _>(inbox)
+        .bind::<BigInt, _>(actor)
         .execute(c))
     .map(|_| ())
 }
@@ -202,27 +272,23 @@ pub fn hold(db: &mut Db<'_>, inbox: InboxId, actor: ActorId, why: &str) -> Queri
 /// The actor's proof holds again: what was held is owed again. Returns how many.
 pub fn release_held(db: &mut Db<'_>, actor: ActorId, now: Timestamp) -> Queried<usize> {
     const WAKE: &str = "UPDATE inboxes SET due_at = $1 WHERE due_at IS NULL AND id IN (SELECT d.inbox_id FROM deliveries d \
-        JOIN activities a ON a.id = d.activity_id WHERE a.actor_id = $2 AND d.state = $3)";
+        JOIN activities a ON a.id = d.activity_id WHERE a.actor_id = $2 AND d.state = 4)";
+    const RELEASE: &str = "UPDATE deliveries SET state = 0, error = NULL WHERE state = 4 \
+        AND activity_id IN (SELECT id FROM activities WHERE actor_id = $1)";
     inboxes::lock_held(db, actor)?;
-    on!(db, c => diesel::sql_query(WAKE)
-        .bind::<BigInt, _>(now)
-        .bind::<BigInt, _>(actor)
-        .bind::<SmallInt, _>(DeliveryState::Held.code())
-        .execute(c))?;
-    let of_actor = activities::table.filter(activities::actor_id.eq(actor)).select(activities::id);
-    on!(db, c => diesel::update(deliveries::table.filter(
-            deliveries::state.eq(DeliveryState::Held.code()).and(deliveries::activity_id.eq_any(of_actor))))
-        .set((deliveries::state.eq(DeliveryState::Owed.code()), deliveries::error.eq(None::<String>)))
-        .execute(c))
+    on!(db, c => diesel::sql_query(WAKE).bind::<BigInt, _>(now).bind::<BigInt, _>(actor).execute(c))?;
+    listen::tell(db, Topic::Deliver)?;
+    on!(db, c => diesel::sql_query(RELEASE).bind::<BigInt, _>(actor).execute(c))
 }
 
 /// Gives up what an inbox has been owed since before `since`. Returns how many.
 pub fn give_up(db: &mut Db<'_>, inbox: InboxId, since: Timestamp, now: Timestamp) -> Queried<usize> {
-    on!(db, c => diesel::update(deliveries::table.filter(
-            deliveries::inbox_id.eq(inbox)
-                .and(deliveries::state.eq(DeliveryState::Owed.code()))
-                .and(deliveries::created_at.lt(since))))
-        .set((deliveries::state.eq(DeliveryState::GaveUp.code()), deliveries::settled_at.eq(Some(now))))
+    const GIVE_UP: &str = "UPDATE deliveries SET state = 3, settled_at = $1 WHERE state = 0 AND inbox_id = $2 AND created_at < $3 \
+        AND activity_id IN (SELECT o.activity_id FROM deliveries o WHERE o.inbox_id = $2 AND o.state = 0)";
+    on!(db, c => diesel::sql_query(GIVE_UP)
+        .bind::<BigInt, _>(now)
+        .bind::<BigInt, _>(inbox)
+        .bind::<BigInt, _>(since)
         .execute(c))
 }
 

@@ -1,13 +1,16 @@
 //! Remote inboxes: the queue. A worker leases *inboxes* that are due and sends each its oldest owed deliveries in order, so
 //! order per inbox holds, a dead host costs a row and a probe, and a crash loses nothing because leases end.
 
+use std::time::Duration;
+
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Integer, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
 
 use crate::ids::{ActivityId, ActorId, InboxId};
 use crate::on;
+use crate::store::deliveries::json_ids;
 use crate::store::schema::{hosts, inboxes};
-use crate::store::{BINDS_MAX, Db, Queried};
+use crate::store::{BINDS_MAX, Db, Queried, turns};
 use crate::time::Timestamp;
 use crate::urls::InboxUrl;
 
@@ -32,6 +35,9 @@ pub struct Leased {
     /// Since when it is parked.
     #[diesel(sql_type = Nullable<BigInt>)]
     pub parked_at: Option<Timestamp>,
+    /// Its turn in line; `None` when it is tried again after a failure.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub turn: Option<i64>,
 }
 
 /// An inbox as operators see it.
@@ -82,32 +88,101 @@ pub fn ensure(db: &mut Db<'_>, url: &InboxUrl, new_id: InboxId, now: Timestamp) 
     on!(db, c => inboxes::table.filter(inboxes::url.eq(url.as_str())).select(inboxes::id).first(c))
 }
 
-/// Leases up to `limit` inboxes that are due and whose host's breaker is closed, oldest first. The lease and due conditions
-/// stand in the outer `WHERE` too: on PostgreSQL two workers may pick the same rows in the sub-select.
-pub fn lease(db: &mut Db<'_>, now: Timestamp, until: Timestamp, limit: i64) -> Queried<Vec<Leased>> {
-    const PICK: &str = "SELECT i.id FROM inboxes i WHERE i.due_at IS NOT NULL AND i.due_at <= $2 AND i.lease_until <= $2 \
-         AND NOT EXISTS (SELECT 1 FROM hosts h WHERE h.host = i.host AND h.open_until > $2) ORDER BY i.due_at LIMIT $3";
-    let lock = match db {
-        Db::Lite(_) => "",
-        Db::Pg(_) => " FOR UPDATE SKIP LOCKED",
-    };
-    let statement = format!(
-        "UPDATE inboxes SET lease_until = $1 WHERE id IN ({PICK}{lock}) AND due_at <= $2 AND lease_until <= $2 \
-         RETURNING id, url, host, failures, failing_since, parked_at"
-    );
-    on!(db, c => diesel::sql_query(&statement)
-        .bind::<BigInt, _>(until)
-        .bind::<BigInt, _>(now)
-        .bind::<BigInt, _>(limit)
-        .load(c))
+/// Leases inboxes that are due: up to `healthy` of those that wait in line, by turn, and up to `failing` of those whose time to
+/// be tried again has come. What waited for its time without failing joins the line first. The lease and due conditions stand in
+/// the outer `WHERE` too: on PostgreSQL two workers may pick the same rows.
+pub fn lease(db: &mut Db<'_>, now: Timestamp, until: Timestamp, healthy: i64, failing: i64) -> Queried<Vec<Leased>> {
+    const JOIN: &str = "UPDATE inboxes SET turn = COALESCE((SELECT MIN(d.turn) FROM deliveries d \
+        WHERE d.inbox_id = inboxes.id AND d.state = 0), 0) \
+        WHERE turn IS NULL AND due_at IS NOT NULL AND due_at <= $1 AND lease_until <= $1 AND failures = 0";
+    const LINE: &str = "turn IS NOT NULL AND due_at <= $1 AND lease_until <= $1 ORDER BY turn LIMIT $2";
+    const RETRIES: &str = "turn IS NULL AND due_at IS NOT NULL AND due_at <= $1 AND lease_until <= $1 AND failures > 0 \
+        ORDER BY due_at LIMIT $2";
+    if healthy > 0 {
+        on!(db, c => diesel::sql_query(JOIN).bind::<BigInt, _>(now).execute(c))?;
+    }
+    let mut leased = Vec::new();
+    for (pick, limit) in [(LINE, healthy), (RETRIES, failing)] {
+        if limit > 0 {
+            leased.append(&mut claim(db, pick, limit, now, until)?);
+        }
+    }
+    leased.sort_unstable_by_key(|inbox| inbox.turn);
+    turns::serve(db, leased.iter().filter_map(|inbox| inbox.turn))?;
+    Ok(leased)
 }
 
-/// When the next inbox is due that nobody holds, if any.
-pub fn next_due(db: &mut Db<'_>, now: Timestamp) -> Queried<Option<Timestamp>> {
-    on!(db, c => inboxes::table
-        .filter(inboxes::due_at.is_not_null().and(inboxes::lease_until.le(now)))
-        .select(diesel::dsl::min(inboxes::due_at))
-        .first(c))
+/// Claims the inboxes that `pick` describes.
+fn claim(db: &mut Db<'_>, pick: &str, limit: i64, now: Timestamp, until: Timestamp) -> Queried<Vec<Leased>> {
+    const SELECT: &str = "SELECT id, url, host, failures, failing_since, parked_at, turn FROM inboxes WHERE";
+    match db {
+        Db::Lite(c) => {
+            let picked: Vec<Leased> = diesel::sql_query(format!("{SELECT} {pick}"))
+                .bind::<BigInt, _>(now)
+                .bind::<BigInt, _>(limit)
+                .load(&mut **c)?;
+            let ids: Vec<InboxId> = picked.iter().map(|inbox| inbox.id).collect();
+            let claim = "UPDATE inboxes SET lease_until = $1, due_at = $1, turn = NULL \
+                         WHERE id IN (SELECT value FROM json_each($2))";
+            diesel::sql_query(claim).bind::<BigInt, _>(until).bind::<Text, _>(json_ids(&ids)?).execute(&mut **c)?;
+            Ok(picked)
+        }
+        Db::Pg(c) => diesel::sql_query(format!(
+            "WITH picked AS MATERIALIZED ({SELECT} {pick} FOR UPDATE SKIP LOCKED) \
+             UPDATE inboxes SET lease_until = $3, due_at = $3, turn = NULL FROM picked \
+             WHERE inboxes.id = picked.id AND inboxes.lease_until <= $1 AND inboxes.due_at <= $1 RETURNING picked.*"
+        ))
+        .bind::<BigInt, _>(now)
+        .bind::<BigInt, _>(limit)
+        .bind::<BigInt, _>(until)
+        .load(&mut **c),
+    }
+}
+
+/// Whether an inbox is due that nobody holds.
+pub fn any_due(db: &mut Db<'_>, now: Timestamp) -> Queried<bool> {
+    const ANY: &str = "SELECT CASE WHEN EXISTS (SELECT 1 FROM inboxes WHERE turn IS NOT NULL AND due_at <= $1 AND lease_until <= $1) \
+        OR EXISTS (SELECT 1 FROM inboxes WHERE turn IS NULL AND due_at IS NOT NULL AND due_at <= $1 AND lease_until <= $1) \
+        THEN 1 ELSE 0 END AS found";
+    let row: Found = on!(db, c => diesel::sql_query(ANY).bind::<BigInt, _>(now).get_result(c))?;
+    Ok(row.found == 1)
+}
+
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = Integer)]
+    found: i32,
+}
+
+/// Lets the inboxes that an activity is owed to join the line with the turns of its deliveries, the earlier one where something
+/// else is owed; those that fail or are leased stay as they are. `places` is the turn before the first one, and how many there
+/// are: with a `spread`, each waits for its part of it.
+pub fn line_up(
+    db: &mut Db<'_>,
+    activity: ActivityId,
+    spread: Duration,
+    (start, places): (i64, i64),
+    now: Timestamp,
+) -> Queried<()> {
+    // SQLite numbers parameters in the order in which they first appear.
+    const LINE_UP: &str = "UPDATE inboxes SET \
+        due_at = CASE WHEN inboxes.due_at IS NULL OR inboxes.due_at > o.at THEN o.at ELSE inboxes.due_at END, \
+        turn = CASE WHEN inboxes.failures > 0 THEN NULL \
+          WHEN inboxes.due_at IS NOT NULL AND inboxes.turn IS NOT NULL AND inboxes.turn < o.turn THEN inboxes.turn \
+          WHEN o.at > $1 THEN CASE WHEN inboxes.due_at IS NULL THEN NULL ELSE inboxes.turn END \
+          ELSE o.turn END \
+        FROM (SELECT inbox_id, turn, $1 + ((turn - $2 - 1) * $3) / $4 AS at FROM deliveries WHERE activity_id = $5) o \
+        WHERE inboxes.id = o.inbox_id AND inboxes.lease_until <= $1 AND (inboxes.failures = 0 OR inboxes.due_at IS NULL)";
+    let spread = i64::try_from(spread.as_millis()).unwrap_or(i64::MAX / places.max(1));
+    lock_owed(db, activity)?;
+    on!(db, c => diesel::sql_query(LINE_UP)
+        .bind::<BigInt, _>(now)
+        .bind::<BigInt, _>(start)
+        .bind::<BigInt, _>(spread)
+        .bind::<BigInt, _>(places.max(1))
+        .bind::<BigInt, _>(activity)
+        .execute(c))
+    .map(|_| ())
 }
 
 /// Locks inboxes until the transaction ends, in the order of their ids, so that two who lock several do not wait for each other.
@@ -141,12 +216,63 @@ pub fn lock_held(db: &mut Db<'_>, actor: ActorId) -> Queried<()> {
     diesel::sql_query(LOCK).bind::<BigInt, _>(actor).execute(&mut **c).map(|_| ())
 }
 
-/// Ends a lease after success: due at once if something is still owed, otherwise never.
-pub fn release_done(db: &mut Db<'_>, id: InboxId, now: Timestamp) -> Queried<()> {
-    lock(db, &[id])?;
-    let statement = "UPDATE inboxes SET lease_until = 0, due_at = CASE WHEN EXISTS (SELECT 1 FROM deliveries d \
-                     WHERE d.inbox_id = inboxes.id AND d.state = 0) THEN CAST($1 AS BIGINT) ELSE NULL END WHERE id = $2";
-    on!(db, c => diesel::sql_query(statement).bind::<BigInt, _>(now).bind::<BigInt, _>(id).execute(c)).map(|_| ())
+/// Ends leases: an inbox that is still owed something joins the line, or, if it fails, is due at once.
+pub fn release(db: &mut Db<'_>, ids: &[InboxId], now: Timestamp) -> Queried<()> {
+    lock(db, ids)?;
+    release_as(db, ids, "turn = CASE WHEN failures > 0 THEN NULL ELSE {owed} END", now)
+}
+
+/// As [`release`], of inboxes that answered with that status: they are healthy, whatever they said.
+pub fn release_answered(db: &mut Db<'_>, ids: &[InboxId], status: i32, now: Timestamp) -> Queried<()> {
+    lock(db, ids)?;
+    let healthy = format!(
+        "turn = {{owed}}, failures = 0, failing_since = NULL, parked_at = NULL, last_error = NULL, last_status = {status}, \
+         last_ok_at = $1"
+    );
+    release_as(db, ids, &healthy, now)
+}
+
+fn release_as(db: &mut Db<'_>, ids: &[InboxId], set: &str, now: Timestamp) -> Queried<()> {
+    const OWED: &str = "(SELECT MIN(d.turn) FROM deliveries d WHERE d.inbox_id = inboxes.id AND d.state = 0)";
+    let update = format!(
+        "UPDATE inboxes SET lease_until = 0, due_at = CASE WHEN {OWED} IS NULL THEN NULL ELSE CAST($1 AS BIGINT) END, {} WHERE id",
+        set.replace("{owed}", OWED)
+    );
+    match db {
+        Db::Lite(c) => diesel::sql_query(format!("{update} IN (SELECT value FROM json_each($2))"))
+            .bind::<BigInt, _>(now)
+            .bind::<Text, _>(json_ids(ids)?)
+            .execute(&mut **c),
+        Db::Pg(c) => diesel::sql_query(format!("{update} = ANY($2)"))
+            .bind::<BigInt, _>(now)
+            .bind::<Array<BigInt>, _>(ids)
+            .execute(&mut **c),
+    }
+    .map(|_| ())
+}
+
+/// Ends the lease of an inbox whose host is given a rest until then; those of that host that wait in line rest too.
+pub fn defer(db: &mut Db<'_>, id: InboxId, host: &str, until: Timestamp) -> Queried<()> {
+    on!(db, c => diesel::update(inboxes::table.find(id))
+        .set((inboxes::lease_until.eq(0), inboxes::due_at.eq(Some(until)), inboxes::turn.eq(None::<i64>)))
+        .execute(c))?;
+    defer_host(db, host, until)
+}
+
+/// The inboxes of a host that wait in line wait until then.
+fn defer_host(db: &mut Db<'_>, host: &str, until: Timestamp) -> Queried<()> {
+    let in_line = inboxes::table.filter(inboxes::host.eq(host).and(inboxes::turn.is_not_null()));
+    let rest = (inboxes::due_at.eq(Some(until)), inboxes::turn.eq(None::<i64>));
+    match db {
+        Db::Lite(c) => diesel::update(in_line).set(rest).execute(&mut **c)?,
+        Db::Pg(c) => {
+            // Those that another process has in its hands are left to it: it will find the same.
+            let free = in_line.select(inboxes::id).order(inboxes::id).for_update().skip_locked();
+            let free: Vec<InboxId> = free.load(&mut **c)?;
+            diesel::update(inboxes::table.filter(inboxes::id.eq_any(free))).set(rest).execute(&mut **c)?
+        }
+    };
+    Ok(())
 }
 
 /// What a failure leaves behind on an inbox.
@@ -171,6 +297,7 @@ pub fn release_failed(db: &mut Db<'_>, id: InboxId, failure: &Failure) -> Querie
     on!(db, c => diesel::update(inboxes::table.find(id))
         .set((
             inboxes::lease_until.eq(0),
+            inboxes::turn.eq(None::<i64>),
             inboxes::failures.eq(failure.failures),
             inboxes::failing_since.eq(Some(failure.failing_since)),
             inboxes::due_at.eq(Some(failure.due_at)),
@@ -182,37 +309,11 @@ pub fn release_failed(db: &mut Db<'_>, id: InboxId, failure: &Failure) -> Querie
     .map(|_| ())
 }
 
-/// Records that an inbox answered; it is healthy again whatever it said.
-pub fn answered(db: &mut Db<'_>, id: InboxId, status: i32, error: Option<&str>, now: Timestamp) -> Queried<()> {
-    on!(db, c => diesel::update(inboxes::table.find(id))
-        .set((
-            inboxes::failures.eq(0),
-            inboxes::failing_since.eq(None::<Timestamp>),
-            inboxes::parked_at.eq(None::<Timestamp>),
-            inboxes::last_status.eq(Some(status)),
-            inboxes::last_error.eq(error),
-            inboxes::last_ok_at.eq(Some(now)),
-        ))
-        .execute(c))
-    .map(|_| ())
-}
-
-/// Makes inboxes due now if they were idle; one that is backing off keeps its time.
-pub fn wake(db: &mut Db<'_>, ids: &[InboxId], now: Timestamp) -> Queried<()> {
-    lock(db, ids)?;
-    for chunk in ids.chunks(BINDS_MAX) {
-        on!(db, c => diesel::update(inboxes::table.filter(inboxes::id.eq_any(chunk.to_vec()).and(inboxes::due_at.is_null())))
-            .set(inboxes::due_at.eq(Some(now)))
-            .execute(c))?;
-    }
-    Ok(())
-}
-
-/// A host spoke to us with a valid signature: what is owed to it is tried at once, and its breaker is closed.
+/// A host spoke to us with a valid signature, or answered: what is owed to it is tried at once, and its breaker is closed.
 /// Returns whether anything changed.
 pub fn revive_host(db: &mut Db<'_>, host: &str, now: Timestamp) -> Queried<bool> {
-    let woken = on!(db, c => diesel::update(inboxes::table.filter(
-            inboxes::host.eq(host).and(inboxes::failing_since.is_not_null()).and(inboxes::due_at.is_not_null())))
+    let of_host = inboxes::host.eq(host).and(inboxes::due_at.is_not_null()).and(inboxes::lease_until.le(now));
+    let mut woken = on!(db, c => diesel::update(inboxes::table.filter(of_host.and(inboxes::failing_since.is_not_null())))
         .set((
             inboxes::due_at.eq(Some(now)),
             inboxes::parked_at.eq(None::<Timestamp>),
@@ -220,26 +321,30 @@ pub fn revive_host(db: &mut Db<'_>, host: &str, now: Timestamp) -> Queried<bool>
             inboxes::failing_since.eq(None::<Timestamp>),
         ))
         .execute(c))?;
-    if woken > 0 {
-        close_breaker(db, host)?;
+    let closed = on!(db, c => diesel::delete(hosts::table.find(host)).execute(c))?;
+    if closed > 0 {
+        // These rested because others of the host failed.
+        woken += on!(db, c => diesel::update(inboxes::table.filter(of_host.and(inboxes::turn.is_null())))
+            .set(inboxes::due_at.eq(Some(now)))
+            .execute(c))?;
     }
-    Ok(woken > 0)
+    Ok(woken + closed > 0)
 }
 
-/// Opens a host's breaker until then: none of its inboxes is leased before.
+/// Opens a host's breaker until then: its inboxes rest.
 pub fn open_breaker(db: &mut Db<'_>, host: &str, failures: i32, until: Timestamp) -> Queried<()> {
     on!(db, c => diesel::insert_into(hosts::table)
         .values((hosts::host.eq(host), hosts::failures.eq(failures), hosts::open_until.eq(until)))
         .on_conflict(hosts::host)
         .do_update()
         .set((hosts::failures.eq(failures), hosts::open_until.eq(until)))
-        .execute(c))
-    .map(|_| ())
+        .execute(c))?;
+    defer_host(db, host, until)
 }
 
-/// Closes a host's breaker.
-pub fn close_breaker(db: &mut Db<'_>, host: &str) -> Queried<()> {
-    on!(db, c => diesel::delete(hosts::table.find(host)).execute(c)).map(|_| ())
+/// The breakers that are open, of whichever process: each host, and until when.
+pub fn open_breakers(db: &mut Db<'_>, now: Timestamp) -> Queried<Vec<(String, Timestamp)>> {
+    on!(db, c => hosts::table.filter(hosts::open_until.gt(now)).select((hosts::host, hosts::open_until)).load(c))
 }
 
 /// The inboxes of a host.
@@ -248,7 +353,9 @@ pub fn of_host(db: &mut Db<'_>, host: &str) -> Queried<Vec<InboxRow>> {
 }
 
 /// Ends every lease. Only for a process that is alone on its database.
-pub fn free_all(db: &mut Db<'_>) -> Queried<()> {
-    on!(db, c => diesel::update(inboxes::table.filter(inboxes::lease_until.gt(0))).set(inboxes::lease_until.eq(0)).execute(c))
-        .map(|_| ())
+pub fn free_all(db: &mut Db<'_>, now: Timestamp) -> Queried<()> {
+    on!(db, c => diesel::update(inboxes::table.filter(inboxes::lease_until.gt(0)))
+        .set((inboxes::lease_until.eq(0), inboxes::due_at.eq(Some(now))))
+        .execute(c))
+    .map(|_| ())
 }

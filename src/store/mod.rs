@@ -11,6 +11,7 @@ pub mod deliveries;
 pub mod followers;
 pub mod inboxes;
 pub mod items;
+pub mod listen;
 pub mod messages;
 pub mod posts;
 pub mod proofs;
@@ -19,6 +20,7 @@ pub mod remote;
 #[allow(missing_docs)]
 pub mod schema;
 pub mod sources;
+pub mod turns;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -122,7 +124,7 @@ pub enum StoreError {
 
 enum Pools {
     Lite { path: String, writer: Mutex<SqliteConnection>, readers: Pool<ConnectionManager<SqliteConnection>> },
-    Pg(Pool<ConnectionManager<PgConnection>>),
+    Pg { url: String, pool: Pool<ConnectionManager<PgConnection>> },
 }
 
 /// The database of this installation. Cheap to clone.
@@ -169,7 +171,7 @@ impl Store {
                 let mut connection = readers.get().map_err(|e| busy(what, &e))?;
                 f(&mut Db::Lite(&mut connection)).map_err(|source| StoreError::Query { what, source })
             }
-            Pools::Pg(pool) => {
+            Pools::Pg { pool, .. } => {
                 let mut connection = pool.get().map_err(|e| busy(what, &e))?;
                 f(&mut Db::Pg(&mut connection)).map_err(|source| StoreError::Query { what, source })
             }
@@ -200,7 +202,7 @@ fn write_now<T>(pools: &Pools, what: &'static str, f: &dyn Fn(&mut Db<'_>) -> Qu
                 .immediate_transaction(|c| f(&mut Db::Lite(c)))
                 .map_err(|source| StoreError::Query { what, source })
         }
-        Pools::Pg(pool) => {
+        Pools::Pg { pool, .. } => {
             let mut connection = pool.get().map_err(|e| busy(what, &e))?;
             let mut tries = 0;
             loop {
@@ -285,7 +287,7 @@ fn open_postgres(url: &str) -> Result<Pools, StoreError> {
         .connection_timeout(CONNECTION_TIMEOUT)
         .build(ConnectionManager::new(url))
         .map_err(|e| unreachable(e.to_string()))?;
-    Ok(Pools::Pg(pool))
+    Ok(Pools::Pg { url: url.to_owned(), pool })
 }
 
 /// Until the transaction ends, no other transaction takes in items for this actor: two of its sources that say the same at the

@@ -1,12 +1,16 @@
 //! Posts, their revisions, the changes that wait, and their media.
 
+use std::time::Duration;
+
 use diesel::prelude::*;
 
 use crate::ids::{ActorId, MediaId, PostId, SourceId};
 use crate::on;
+use crate::post::lane::{Dispatch, Lane};
 use crate::post::{Content, HoldReason, Image, PostState};
+use crate::store::listen::{self, Topic};
 use crate::store::schema::{media, post_changes, post_revisions, posts};
-use crate::store::{Db, Queried, from_json, to_json};
+use crate::store::{Db, Queried, from_json, proofs, to_json};
 use crate::time::Timestamp;
 
 /// A post.
@@ -30,6 +34,8 @@ pub struct Post {
     pub updated_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
+    /// How it and its changes go out; never changes, so that they keep their order.
+    pub dispatch: Dispatch,
 }
 
 #[derive(Debug, Clone, Insertable, Queryable, Selectable, AsChangeset)]
@@ -48,6 +54,8 @@ struct Row {
     updated_at: Option<Timestamp>,
     withdrawn_at: Option<Timestamp>,
     created_at: Timestamp,
+    lane: i16,
+    spread: i64,
 }
 
 /// What a published post is to say or do next.
@@ -91,6 +99,8 @@ fn row_of(post: &Post) -> Queried<Row> {
         updated_at: post.updated_at,
         withdrawn_at,
         created_at: post.created_at,
+        lane: post.dispatch.lane.code(),
+        spread: i64::try_from(post.dispatch.spread.as_millis()).unwrap_or(i64::MAX),
     })
 }
 
@@ -112,6 +122,10 @@ fn post_of(row: Row) -> Queried<Post> {
         published_at: row.published_at,
         updated_at: row.updated_at,
         created_at: row.created_at,
+        dispatch: Dispatch {
+            lane: Lane::from_code(row.lane),
+            spread: Duration::from_millis(u64::try_from(row.spread).unwrap_or_default()),
+        },
     })
 }
 
@@ -119,7 +133,8 @@ fn post_of(row: Row) -> Queried<Post> {
 pub fn insert(db: &mut Db<'_>, post: &Post) -> Queried<()> {
     let row = row_of(post)?;
     on!(db, c => diesel::insert_into(posts::table).values(&row).execute(c))?;
-    keep_revision(db, post)
+    keep_revision(db, post)?;
+    listen::tell(db, Topic::Publish)
 }
 
 /// Stores a post anew, all of it. A higher revision than before is kept as a revision of its own.
@@ -139,6 +154,9 @@ pub fn leave(db: &mut Db<'_>, post: &Post, from: &[&str]) -> Queried<bool> {
         .execute(c))?;
     if changed == 1 {
         keep_revision(db, post)?;
+        if post.state == PostState::Ready {
+            listen::tell(db, Topic::Publish)?;
+        }
     }
     Ok(changed == 1)
 }
@@ -201,11 +219,11 @@ pub fn latest(db: &mut Db<'_>, limit: i64) -> Queried<Vec<Post>> {
     rows.into_iter().map(post_of).collect()
 }
 
-/// Posts that can be published now: ready, or scheduled and due; oldest first.
+/// Posts that can be published now: ready, or scheduled and due; a crisis first, then oldest first.
 pub fn due(db: &mut Db<'_>, now: Timestamp, limit: i64) -> Queried<Vec<Post>> {
     let rows: Vec<Row> = on!(db, c => posts::table
         .filter(posts::state.eq("ready").or(posts::state.eq("scheduled").and(posts::due_at.le(Some(now)))))
-        .order(posts::id)
+        .order((posts::lane, posts::id))
         .limit(limit)
         .select(Row::as_select())
         .load(c))?;
@@ -271,8 +289,8 @@ pub fn put_change(db: &mut Db<'_>, pending: &PendingChange, due_at: Timestamp, n
             post_changes::due_at.eq(due_at),
             post_changes::created_at.eq(now),
         ))
-        .execute(c))
-    .map(|_| ())
+        .execute(c))?;
+    listen::tell(db, Topic::Publish)
 }
 
 /// Takes the change of a post that nothing holds back, to send it. Returns whether there was one.
@@ -319,6 +337,24 @@ pub fn change(db: &mut Db<'_>, post: PostId) -> Queried<Option<PendingChange>> {
     row.map(change_of).transpose()
 }
 
+/// Holds a post because its actor's proof did not hold at its check of `checked_at`. Returns whether it was held: after a later
+/// check nothing is held on old news, since what that check freed would not be freed again.
+pub fn hold_unverified(db: &mut Db<'_>, post: &Post, checked_at: Option<Timestamp>) -> Queried<bool> {
+    if proofs::lock_checked_at(db, post.actor_id)? != checked_at {
+        return Ok(false);
+    }
+    let held = Post { state: PostState::Held(HoldReason::Unverified), ..post.clone() };
+    leave(db, &held, &["ready", "scheduled"])
+}
+
+/// As [`hold_unverified`], for the change of a published post.
+pub fn hold_change_unverified(db: &mut Db<'_>, post: &Post, checked_at: Option<Timestamp>) -> Queried<bool> {
+    if proofs::lock_checked_at(db, post.actor_id)? != checked_at {
+        return Ok(false);
+    }
+    hold_change(db, post.id, Some(HoldReason::Unverified)).map(|()| true)
+}
+
 /// Sets or clears why a change waits.
 pub fn hold_change(db: &mut Db<'_>, post: PostId, reason: Option<HoldReason>) -> Queried<()> {
     on!(db, c => diesel::update(post_changes::table.find(post))
@@ -330,6 +366,7 @@ pub fn hold_change(db: &mut Db<'_>, post: PostId, reason: Option<HoldReason>) ->
 /// Frees the changes of an actor that wait for its proof. Returns how many.
 pub fn release_changes(db: &mut Db<'_>, actor: ActorId) -> Queried<usize> {
     let of_actor = posts::table.filter(posts::actor_id.eq(actor)).select(posts::id);
+    listen::tell(db, Topic::Publish)?;
     on!(db, c => diesel::update(post_changes::table.filter(
             post_changes::reason.eq(Some(HoldReason::Unverified.name())).and(post_changes::post_id.eq_any(of_actor))))
         .set(post_changes::reason.eq(None::<String>))

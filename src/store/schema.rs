@@ -120,6 +120,8 @@ diesel::table! {
         updated_at -> Nullable<BigInt>,
         withdrawn_at -> Nullable<BigInt>,
         created_at -> BigInt,
+        lane -> SmallInt,
+        spread -> BigInt,
     }
 }
 
@@ -183,6 +185,7 @@ diesel::table! {
         url -> Text,
         host -> Text,
         due_at -> Nullable<BigInt>,
+        turn -> Nullable<BigInt>,
         lease_until -> BigInt,
         failures -> Integer,
         failing_since -> Nullable<BigInt>,
@@ -195,15 +198,24 @@ diesel::table! {
 }
 
 diesel::table! {
-    deliveries (inbox_id, activity_id) {
-        inbox_id -> BigInt,
+    deliveries (activity_id, inbox_id) {
         activity_id -> BigInt,
+        inbox_id -> BigInt,
+        turn -> BigInt,
         state -> SmallInt,
         attempts -> Integer,
         status -> Nullable<Integer>,
         error -> Nullable<Text>,
         created_at -> BigInt,
         settled_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    turns (agency_id, lane) {
+        agency_id -> BigInt,
+        lane -> SmallInt,
+        next -> BigInt,
     }
 }
 
@@ -320,6 +332,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     hosts,
     inboxes,
     deliveries,
+    turns,
     followers,
     remote_actors,
     messages,

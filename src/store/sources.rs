@@ -9,6 +9,7 @@ use crate::on;
 use crate::post::compose::ComposeSettings;
 use crate::post::policy::SourcePolicy;
 use crate::source::schedule::Schedule;
+use crate::store::listen::{self, Topic};
 use crate::store::schema::sources;
 use crate::store::{Db, Queried, from_json, to_json};
 use crate::time::Timestamp;
@@ -97,6 +98,7 @@ fn complete((identity, progress): (Identity, Progress)) -> Queried<Source> {
 /// fetches changed; what was stored of it stays, so nothing is published twice.
 pub fn upsert(db: &mut Db<'_>, source: &Source, provisioned: bool, now: Timestamp) -> Queried<SourceId> {
     let settings = to_json(&source.settings)?;
+    listen::tell(db, Topic::Schedule)?;
     let Some(known) = by_name(db, &source.name)? else {
         on!(db, c => diesel::insert_into(sources::table)
             .values((
@@ -207,6 +209,7 @@ pub fn shorten_lease(db: &mut Db<'_>, id: SourceId, until: Timestamp) -> Queried
 
 /// Makes a source due now, also one that had stopped. Returns whether there is one of that name.
 pub fn poll_now(db: &mut Db<'_>, name: &str, now: Timestamp) -> Queried<bool> {
+    listen::tell(db, Topic::Schedule)?;
     on!(db, c => diesel::update(sources::table.filter(sources::name.eq(name)))
         .set((sources::due_at.eq(now), sources::stopped.eq(None::<String>)))
         .execute(c))

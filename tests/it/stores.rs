@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use heraut::ids::{ActivityId, InboxId};
-use heraut::store::{Db, Store, deliveries, inboxes, proofs, sources};
+use heraut::ids::{ActivityId, ActorId, InboxId, PostId};
+use heraut::store::{Db, Store, deliveries, inboxes, posts, proofs, sources};
 use heraut::time::Timestamp;
 use heraut::urls::InboxUrl;
 
@@ -107,21 +107,22 @@ both! {
         let make = |db: &mut Db<'_>| {
             for n in 1..=INBOXES {
                 let url = InboxUrl::parse(&format!("https://h{n}.example/inbox")).unwrap();
-                let id = inboxes::ensure(db, &url, InboxId(n), NOW)?;
-                inboxes::wake(db, &[id], NOW)?;
+                inboxes::ensure(db, &url, InboxId(n), NOW)?;
             }
             Ok(())
         };
         store.write("make inboxes", make).await.unwrap();
+        // Some in line, some that joined it by themselves, some that failed before.
+        db.execute("UPDATE inboxes SET due_at = 1, turn = CASE WHEN id % 3 = 0 THEN id END, failures = CASE WHEN id % 3 = 1 THEN 1 ELSE 0 END");
         let lease = |db: &mut Db<'_>| {
-            let leased = inboxes::lease(db, NOW, LATER, 7)?;
+            let leased = inboxes::lease(db, NOW, LATER, 7, 3)?;
             Ok(leased.into_iter().map(|inbox| inbox.id.0).collect::<Vec<i64>>())
         };
         let left = format!("SELECT COUNT(*) FROM inboxes WHERE lease_until < {}", LATER.0);
         each_once(&lease_all(&db, lease, &left), 400);
         let none = store.write("lease", lease).await.unwrap();
         assert!(none.is_empty(), "what is leased is nobody else's");
-        let after = |db: &mut Db<'_>| Ok(inboxes::lease(db, LATER, Timestamp(LATER.0 + 1), 1_000)?.len());
+        let after = |db: &mut Db<'_>| Ok(inboxes::lease(db, LATER, Timestamp(LATER.0 + 1), 1_000, 1_000)?.len());
         assert_eq!(store.write("lease", after).await.unwrap(), 400, "until its lease has ended");
     }
 
@@ -132,12 +133,14 @@ both! {
                 let url = InboxUrl::parse(&format!("https://{host}.example/inbox")).unwrap();
                 inboxes::ensure(db, &url, InboxId(n), NOW)?;
             }
-            inboxes::wake(db, &[InboxId(1), InboxId(2)], NOW)?;
-            inboxes::open_breaker(db, "a.example", 10, LATER)
+            Ok(())
         };
         store.write("make inboxes", make).await.unwrap();
+        db.execute("UPDATE inboxes SET due_at = 1, turn = id");
+        let open = |db: &mut Db<'_>| inboxes::open_breaker(db, "a.example", 10, LATER);
+        store.write("open a breaker", open).await.unwrap();
         let lease_at = |at: Timestamp| {
-            move |db: &mut Db<'_>| Ok(inboxes::lease(db, at, Timestamp(at.0 + 1), 10)?.into_iter().map(|i| i.id.0).collect::<Vec<_>>())
+            move |db: &mut Db<'_>| Ok(inboxes::lease(db, at, Timestamp(at.0 + 1), 10, 10)?.into_iter().map(|i| i.id.0).collect::<Vec<_>>())
         };
         assert_eq!(store.write("lease", lease_at(NOW)).await.unwrap(), [2]);
         let mut both = store.write("lease", lease_at(LATER)).await.unwrap();
@@ -179,22 +182,42 @@ both! {
     async fn what_is_owed_while_a_worker_lets_go_of_its_inbox_is_due(db: Database) {
         for owes_first in [true, false] {
             let (one, other) = (db.store(), db.store());
-            db.execute("DELETE FROM deliveries; DELETE FROM inboxes; DELETE FROM activities; DELETE FROM actors; DELETE FROM agencies;");
+            db.execute("DELETE FROM turns; DELETE FROM deliveries; DELETE FROM inboxes; DELETE FROM activities; DELETE FROM actors; DELETE FROM agencies;");
             db.execute(&actors(1));
             db.execute("INSERT INTO activities (id, actor_id, kind, bytes, created_at) VALUES (1, 1, 'Accept', '{}', 1)");
             let url = InboxUrl::parse("https://h1.example/inbox").unwrap();
             let make = move |db: &mut Db<'_>| {
-                inboxes::ensure(db, &url, InboxId(1), NOW)?;
-                inboxes::wake(db, &[InboxId(1)], NOW)?;
-                Ok(inboxes::lease(db, NOW, LATER, 1)?.len())
+                inboxes::ensure(db, &url, InboxId(1), NOW).map(|_| ())
             };
-            assert_eq!(one.write("lease the inbox", make).await.unwrap(), 1);
-            let owe = |db: &mut Db<'_>| deliveries::owe(db, ActivityId(1), &[InboxId(1)], NOW);
-            let release = |db: &mut Db<'_>| inboxes::release_done(db, InboxId(1), NOW);
+            one.write("make an inbox", make).await.unwrap();
+            db.execute("UPDATE inboxes SET due_at = 1, turn = 1");
+            let lease = |db: &mut Db<'_>| Ok(inboxes::lease(db, NOW, LATER, 1, 0)?.len());
+            assert_eq!(one.write("lease the inbox", lease).await.unwrap(), 1);
+            let owe = |db: &mut Db<'_>| deliveries::owe(db, ActivityId(1), ActorId(1), &[InboxId(1)], NOW);
+            let release = |db: &mut Db<'_>| inboxes::release(db, &[InboxId(1)], NOW);
             if owes_first { overlap(one, owe, other, release) } else { overlap(one, release, other, owe) }
-            let due = db.number("SELECT COUNT(*) FROM inboxes WHERE due_at IS NOT NULL AND lease_until <= due_at");
+            let due = db.number("SELECT COUNT(*) FROM inboxes WHERE due_at IS NOT NULL AND turn IS NOT NULL AND lease_until <= due_at");
             let owed = db.number("SELECT COUNT(*) FROM deliveries WHERE state = 0");
             assert_eq!((owed, due), (1, 1), "owed, and due (owed first: {owes_first})");
+        }
+    }
+
+    /// The check that found the proof frees what waits for it. Whoever still has the news of the check before must hold nothing
+    /// after that: nobody would free it.
+    async fn a_post_is_not_held_on_the_news_of_an_earlier_check(db: Database) {
+        let store = db.store();
+        db.execute(&actors(1));
+        db.execute("INSERT INTO proofs (actor_id, due_at, checked_at) VALUES (1, 1, 7);");
+        db.execute(
+            r#"INSERT INTO posts (id, actor_id, state, content, revision, created_at) VALUES (1, 1, 'ready',
+               '{"title":null,"html":"<p>Nieuws</p>","language":"nl","link":null,"hashtags":[],"images":[],"warning":null,"flags":[]}', 1, 1)"#,
+        );
+        let post = store.read("read", |db| posts::by_id(db, PostId(1))).await.unwrap().unwrap();
+        for (known, held) in [(None, false), (Some(Timestamp(6)), false), (Some(Timestamp(7)), true)] {
+            let post = post.clone();
+            let hold = move |db: &mut Db<'_>| posts::hold_unverified(db, &post, known);
+            assert_eq!(store.write("hold", hold).await.unwrap(), held, "with the check of {known:?}");
+            assert_eq!(db.number("SELECT COUNT(*) FROM posts WHERE state = 'held'"), i64::from(held));
         }
     }
 

@@ -16,6 +16,7 @@ use crate::actor::verification::InstanceActor;
 use crate::flow::now;
 use crate::inbox::remote::read_actor;
 use crate::net::{Client, Get};
+use crate::signature::digest::Digested;
 use crate::signature::{ReceivedRequest, RsaPublicKey, SigningIdentity, cavage};
 use crate::urls::ActorUrl;
 use crate::vault;
@@ -89,10 +90,10 @@ impl Follower {
             "actor": self.actor,
             "object": actor,
         });
-        let body = serde_json::to_vec(&follow)?;
+        let body = Digested::new(serde_json::to_vec(&follow)?.into());
         let url = Url::parse(inbox)?;
         let headers = cavage::sign(&self.identity, "POST", &url, Some(&body), CONTENT_TYPE, now())?;
-        let posted = self.net.post(&url, headers, body.into(), std::time::Duration::from_secs(10)).await?;
+        let posted = self.net.post(&url, headers, body.bytes().clone(), std::time::Duration::from_secs(10)).await?;
         Ok(posted.status)
     }
 

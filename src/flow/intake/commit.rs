@@ -121,6 +121,7 @@ fn make_post(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
         published_at: None,
         updated_at: None,
         created_at: batch.at,
+        dispatch: batch.source.settings.policy.dispatch(),
     };
     posts::insert(db, &post)?;
     store_item(db, batch, step, ItemState::Waiting, Some(post.id))

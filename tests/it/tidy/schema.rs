@@ -40,6 +40,13 @@ impl Schema {
             }
             ["DROP", "TABLE", name] => {
                 self.tables.remove(*name)?;
+                let on = format!(" ON {name} (");
+                self.indexes.retain(|_, index| !index.contains(&on));
+            }
+            // SQLite makes the table anew for another key.
+            ["ALTER", "TABLE", table, "DROP", "CONSTRAINT", _]
+            | ["ALTER", "TABLE", table, "ADD", "PRIMARY", "KEY", ..] => {
+                self.tables.get(*table)?;
             }
             ["ALTER", "TABLE", table, "ADD", "COLUMN", rest @ ..] => {
                 let (name, nullable) = column(&rest.join(" "))?;

@@ -1,6 +1,7 @@
 //! Records what became of deliveries, many at a time: one transaction for all that came in while the last one ran. A worker
 //! goes on to its next delivery only when this one is on disk, so nothing that was recorded is sent twice.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,10 @@ pub enum Record {
         status: i32,
         /// What a refusal said.
         error: Option<String>,
+        /// The host whose breaker this answer closes.
+        revived: Option<String>,
+        /// The turn is over: the lease ends.
+        release: bool,
         /// When.
         at: Timestamp,
     },
@@ -63,6 +68,19 @@ pub enum Record {
         why: String,
         /// The check of the proof that this rests on: after a later one nothing is held, but tried again.
         checked_at: Option<Timestamp>,
+        /// The turn is over: the lease ends.
+        release: bool,
+        /// When.
+        at: Timestamp,
+    },
+    /// The host is given a rest: nothing was sent, the lease ends, the inbox waits until then.
+    Deferred {
+        /// The inbox.
+        inbox: InboxId,
+        /// Its host.
+        host: String,
+        /// Until when.
+        until: Timestamp,
     },
     /// The worker is done with the inbox: the lease ends.
     Done {
@@ -79,6 +97,7 @@ impl Record {
             Self::Settled { inbox, .. }
             | Self::Failed { inbox, .. }
             | Self::Held { inbox, .. }
+            | Self::Deferred { inbox, .. }
             | Self::Done { inbox, .. } => *inbox,
         }
     }
@@ -114,7 +133,7 @@ async fn run(gateway: Arc<Gateway>, mut receiver: mpsc::Receiver<(Record, onesho
             let write = move |db: &mut Db<'_>| {
                 let ids: Vec<InboxId> = these.iter().map(Record::inbox).collect();
                 inboxes::lock(db, &ids)?;
-                these.iter().try_for_each(|record| apply(db, record))
+                apply_all(db, &these)
             };
             match gateway.store.write("record deliveries", write).await {
                 Ok(()) => break,
@@ -134,11 +153,56 @@ async fn run(gateway: Arc<Gateway>, mut receiver: mpsc::Receiver<(Record, onesho
     }
 }
 
+/// What most records are: taken, with that status. They are recorded in a statement for all.
+#[derive(Default)]
+struct Taken {
+    which: Vec<(ActivityId, InboxId)>,
+    released: Vec<InboxId>,
+}
+
+fn apply_all(db: &mut Db<'_>, records: &[Record]) -> Queried<()> {
+    let mut taken: BTreeMap<i32, Taken> = BTreeMap::new();
+    let mut latest = Timestamp(0);
+    for record in records {
+        match record {
+            Record::Settled {
+                inbox,
+                activity,
+                state: DeliveryState::Delivered,
+                status,
+                revived: None,
+                release,
+                at,
+                ..
+            } => {
+                let taken = taken.entry(*status).or_default();
+                taken.which.push((*activity, *inbox));
+                taken.released.extend(release.then_some(*inbox));
+                latest = latest.max(*at);
+            }
+            other => apply(db, other)?,
+        }
+    }
+    for (status, Taken { which, released }) in taken {
+        deliveries::delivered(db, &which, status, latest)?;
+        if !released.is_empty() {
+            inboxes::release_answered(db, &released, status, latest)?;
+        }
+    }
+    Ok(())
+}
+
 fn apply(db: &mut Db<'_>, record: &Record) -> Queried<()> {
     match record {
-        Record::Settled { inbox, activity, state, status, error, at } => {
+        Record::Settled { inbox, activity, state, status, error, revived, release, at } => {
             deliveries::record(db, *inbox, *activity, *state, Some(*status), error.as_deref(), *at)?;
-            inboxes::answered(db, *inbox, *status, error.as_deref(), *at)
+            if *release {
+                inboxes::release_answered(db, &[*inbox], *status, *at)?;
+            }
+            match revived {
+                Some(host) => inboxes::revive_host(db, host, *at).map(|_| ()),
+                None => Ok(()),
+            }
         }
         Record::Failed { inbox, host, activity, failure, breaker, give_up_before, at } => {
             let error = Some(failure.error.as_str());
@@ -152,12 +216,13 @@ fn apply(db: &mut Db<'_>, record: &Record) -> Queried<()> {
                 None => Ok(()),
             }
         }
-        Record::Held { inbox, actor, why, checked_at } => {
+        Record::Held { inbox, actor, why, checked_at, release, at } => {
             if proofs::lock_checked_at(db, *actor)? == *checked_at {
                 deliveries::hold(db, *inbox, *actor, why)?;
             }
-            Ok(())
+            if *release { inboxes::release(db, &[*inbox], *at) } else { Ok(()) }
         }
-        Record::Done { inbox, at } => inboxes::release_done(db, *inbox, *at),
+        Record::Deferred { inbox, host, until } => inboxes::defer(db, *inbox, host, *until),
+        Record::Done { inbox, at } => inboxes::release(db, &[*inbox], *at),
     }
 }

@@ -1,0 +1,234 @@
+//! Serves an inbox: signs and sends what it is owed, one after the other, and says what became of each.
+
+use std::time::Duration;
+
+use url::Url;
+
+use crate::activity::CONTENT_TYPE;
+use crate::delivery::breaker::Admission;
+use crate::delivery::retry::{self, GIVE_UP_AFTER, Next};
+use crate::delivery::{Outcome, classify, unreachable};
+use crate::flow::deliver::Turn;
+use crate::flow::deliver::hosts::Hosts;
+use crate::flow::deliver::payloads::{Payload, Payloads};
+use crate::flow::deliver::recorder::{Record, Recorder};
+use crate::flow::deliver::seats::Seat;
+use crate::flow::deliver::signers::Signers;
+use crate::flow::schedule::Stop;
+use crate::flow::{Shared, now};
+use crate::ids::{ActivityId, InboxId};
+use crate::net::{FetchError, Posted};
+use crate::signature::{SigningIdentity, cavage};
+use crate::store::deliveries::DeliveryState;
+use crate::store::inboxes::{self, Failure, Leased};
+use crate::time::Timestamp;
+
+/// After so long without an answer a delivery gives its seat to others. Healthy servers answer sooner; a server at the other
+/// end of the world takes a third of a second for a new TLS connection.
+const SLOW_AFTER: Duration = Duration::from_millis(500);
+
+/// What all deliveries of the process share.
+pub(super) struct Courier {
+    /// The gateway.
+    pub(super) gateway: Shared,
+    recorder: Recorder,
+    hosts: Hosts,
+    signers: Signers,
+    payloads: Payloads,
+}
+
+/// What to do after one delivery.
+enum After {
+    /// The next one may be sent.
+    GoOn,
+    /// The turn is over: the lease has ended, or ends by itself.
+    LeaveInbox,
+}
+
+/// One delivery of a turn.
+struct Step<'t> {
+    inbox: &'t Leased,
+    url: &'t Url,
+    activity: ActivityId,
+    /// It is the last one of the turn: the lease ends with its record.
+    last: bool,
+}
+
+impl Courier {
+    pub(super) fn new(gateway: Shared, recorder: Recorder) -> Self {
+        Self { gateway, recorder, hosts: Hosts::default(), signers: Signers::default(), payloads: Payloads::default() }
+    }
+
+    /// Takes over which breakers are open.
+    pub(super) async fn read_breakers(&self) {
+        let at = now();
+        match self.gateway.store.read("read breakers", move |db| inboxes::open_breakers(db, at)).await {
+            Ok(open) => self.hosts.take_over(&open, at),
+            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "breakers cannot be read"),
+        }
+    }
+
+    /// Ends the lease of an inbox that is not served.
+    pub(super) async fn release(&self, inbox: InboxId) {
+        self.recorder.record(Record::Done { inbox, at: now() }).await;
+    }
+
+    /// Sends an inbox what it is owed this turn, until it fails, or the lease is nearly over.
+    pub(super) async fn serve(&self, turn: Turn, seat: &mut Seat, stop: &Stop) {
+        let Turn { mut inbox, owed, began } = turn;
+        let Ok(url) = Url::parse(&inbox.url) else {
+            tracing::error!(delivery.inbox = inbox.url, "an inbox in the database is not a URL; it is left alone");
+            return;
+        };
+        if let Admission::Wait { until } = self.hosts.admit(&inbox.host, now()) {
+            self.recorder.record(Record::Deferred { inbox: inbox.id, host: inbox.host, until }).await;
+            return;
+        }
+        let most = owed.len();
+        for (n, activity) in owed.into_iter().enumerate() {
+            let time_left = self.gateway.settings.lease.saturating_sub(began.elapsed());
+            if stop.is_set() || time_left < self.gateway.settings.delivery_timeout {
+                return self.release(inbox.id).await;
+            }
+            let step = Step { inbox: &inbox, url: &url, activity, last: n + 1 == most };
+            match self.deliver(&step, seat).await {
+                After::GoOn => (inbox.failures, inbox.failing_since, inbox.parked_at) = (0, None, None),
+                After::LeaveInbox => return,
+            }
+        }
+        if most == 0 {
+            self.release(inbox.id).await;
+        }
+    }
+
+    async fn deliver(&self, step: &Step<'_>, seat: &mut Seat) -> After {
+        let payload = match self.payloads.get(&self.gateway, step.activity).await {
+            Ok(Some(payload)) => payload,
+            Ok(None) => {
+                tracing::error!(activity.id = %step.activity, "an activity that is owed is not in the database");
+                return After::LeaveInbox;
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "an activity that is owed cannot be read");
+                return After::LeaveInbox; // the lease ends by itself
+            }
+        };
+        let outcome = match self.signers.identity(&self.gateway, payload.actor).await {
+            Ok(Ok(identity)) => self.send(step, &identity, &payload, seat).await,
+            Ok(Err((why, checked_at))) => Outcome::Held { why, checked_at },
+            Err(error) => {
+                tracing::error!(error = &*error, "a delivery cannot be signed; it is tried again when the lease ends");
+                return After::LeaveInbox;
+            }
+        };
+        self.settle(step, &payload, outcome).await
+    }
+
+    async fn send(&self, step: &Step<'_>, identity: &SigningIdentity, payload: &Payload, seat: &mut Seat) -> Outcome {
+        let headers = match cavage::sign(identity, "POST", step.url, Some(&payload.body), CONTENT_TYPE, now()) {
+            Ok(headers) => headers,
+            Err(error) => return unreachable(error.to_string()),
+        };
+        match self.post(step, headers, payload, seat).await {
+            Ok(posted) => match classify(posted.status, posted.retry_after.as_deref(), now()) {
+                Outcome::TryLater { status, retry_after, why } => {
+                    Outcome::TryLater { status, retry_after, why: said(&why, &posted.body_start) }
+                }
+                other => other,
+            },
+            Err(error) => unreachable(error.to_string()),
+        }
+    }
+
+    /// Posts; who waits long for an answer steps aside, and others of that host do not join it.
+    async fn post(
+        &self,
+        step: &Step<'_>,
+        headers: Vec<(&'static str, String)>,
+        payload: &Payload,
+        seat: &mut Seat,
+    ) -> Result<Posted, FetchError> {
+        let timeout = self.gateway.settings.delivery_timeout;
+        let posting = self.gateway.net.post(step.url, headers, payload.body.bytes().clone(), timeout);
+        tokio::pin!(posting);
+        match tokio::time::timeout(SLOW_AFTER, &mut posting).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                let _slow = self.hosts.slow(&step.inbox.host);
+                seat.step_aside();
+                posting.await
+            }
+        }
+    }
+
+    async fn settle(&self, step: &Step<'_>, payload: &Payload, outcome: Outcome) -> After {
+        let at = now();
+        let inbox = step.inbox.id;
+        let record = match outcome {
+            Outcome::Delivered { status } => self.settled(step, DeliveryState::Delivered, status, None, at),
+            Outcome::Refused { status } => {
+                let error = format!("the inbox refused it for good with {status}");
+                tracing::warn!(delivery.inbox_host = step.inbox.host, status, "an inbox refused an activity");
+                self.settled(step, DeliveryState::Refused, status, Some(error), at)
+            }
+            Outcome::TryLater { status, retry_after, why } => {
+                let record = self.failed(step, status, retry_after, why, at);
+                self.recorder.record(record).await;
+                return After::LeaveInbox;
+            }
+            Outcome::Held { why, checked_at } => {
+                Record::Held { inbox, actor: payload.actor, why, checked_at, release: step.last, at }
+            }
+        };
+        if self.recorder.record(record).await && !step.last { After::GoOn } else { After::LeaveInbox }
+    }
+
+    fn settled(
+        &self,
+        step: &Step<'_>,
+        state: DeliveryState,
+        status: u16,
+        error: Option<String>,
+        at: Timestamp,
+    ) -> Record {
+        let host = &step.inbox.host;
+        let revived = self.hosts.succeeded(host).then(|| host.clone());
+        let (inbox, activity, status) = (step.inbox.id, step.activity, i32::from(status));
+        Record::Settled { inbox, activity, state, status, error, revived, release: step.last, at }
+    }
+
+    fn failed(
+        &self,
+        step: &Step<'_>,
+        status: Option<u16>,
+        retry_after: Option<Timestamp>,
+        why: String,
+        at: Timestamp,
+    ) -> Record {
+        let inbox = step.inbox;
+        let failures = inbox.failures.saturating_add(1);
+        let failing_since = inbox.failing_since.unwrap_or(at);
+        let count = u32::try_from(failures).unwrap_or(1);
+        let (due_at, parked_at) = match retry::next(count, rand::random(), retry_after, failing_since, at) {
+            Next::At(due_at) => (due_at, None),
+            Next::Park { probe_at } => (probe_at, Some(inbox.parked_at.unwrap_or(at))),
+        };
+        let give_up_before = retry::gives_up(failing_since, at).then(|| at.before(GIVE_UP_AFTER));
+        let breaker = self.hosts.failed(&inbox.host, at);
+        tracing::info!(delivery.inbox_host = inbox.host, failures, status, why, "a delivery failed and is tried again");
+        Record::Failed {
+            inbox: inbox.id,
+            host: inbox.host.clone(),
+            activity: step.activity,
+            failure: Failure { failures, failing_since, due_at, parked_at, status: status.map(i32::from), error: why },
+            breaker,
+            give_up_before,
+            at,
+        }
+    }
+}
+
+fn said(why: &str, body_start: &str) -> String {
+    let body: String = body_start.chars().filter(|c| !c.is_control()).take(120).collect();
+    if body.is_empty() { why.to_owned() } else { format!("{why}: {body}") }
+}

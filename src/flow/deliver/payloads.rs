@@ -1,0 +1,51 @@
+//! The activities that are being sent, kept in memory with their digest: a fan-out sends the same bytes thousands of times.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use crate::flow::Gateway;
+use crate::ids::{ActivityId, ActorId};
+use crate::signature::digest::Digested;
+use crate::store::{StoreError, activities};
+
+/// Most activities that are kept.
+const KEPT_MAX: usize = 256;
+
+/// What is sent.
+pub(super) struct Payload {
+    /// Who says it.
+    pub(super) actor: ActorId,
+    /// The stored bytes, and their digest.
+    pub(super) body: Digested,
+}
+
+/// Recently sent activities; the first one in is the first one out.
+#[derive(Default)]
+pub(super) struct Payloads {
+    kept: Mutex<(HashMap<ActivityId, Arc<Payload>>, VecDeque<ActivityId>)>,
+}
+
+impl Payloads {
+    /// An activity; `None` when the database has none of that id.
+    pub(super) async fn get(&self, gateway: &Gateway, id: ActivityId) -> Result<Option<Arc<Payload>>, StoreError> {
+        if let Some(known) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).0.get(&id) {
+            return Ok(Some(known.clone()));
+        }
+        let found = gateway.store.read("read an activity", move |db| activities::bytes(db, id)).await?;
+        let Some((actor, bytes)) = found else { return Ok(None) };
+        let payload = Arc::new(Payload { actor, body: Digested::new(Bytes::from(bytes)) });
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let (known, order) = &mut *kept;
+        if known.insert(id, payload.clone()).is_none() {
+            order.push_back(id);
+        }
+        if order.len() > KEPT_MAX
+            && let Some(oldest) = order.pop_front()
+        {
+            known.remove(&oldest);
+        }
+        Ok(Some(payload))
+    }
+}
