@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::actor::Profile;
 use crate::actor::verification::ProofTimes;
-use crate::config::{ActorConfig, Config, SourceConfig};
+use crate::config::{ActorConfig, Config, SourceConfig, environment};
 use crate::flow::clock;
 use crate::flow::keyring::{Keyring, KeyringError};
 use crate::flow::provision::{self, ActorPlan, By, ProvisionError, SourcePlan};
@@ -126,6 +126,7 @@ pub fn gateway_with(config: &Config, master: MasterKey) -> Result<Shared, AppErr
         lease: config.delivery.lease,
         proof_times: ProofTimes { recheck_every: config.verification.recheck_every, grace: config.verification.grace },
         allow_addresses: config.net.allow_addresses.clone(),
+        bench_ed25519: environment::bench_ed25519(),
     };
     Ok(Arc::new(Gateway {
         store,

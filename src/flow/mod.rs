@@ -72,6 +72,8 @@ pub struct FlowSettings {
     pub proof_times: ProofTimes,
     /// Ranges that may be reached although they are not public.
     pub allow_addresses: Vec<IpNet>,
+    /// Deliveries are signed by RFC 9421 with Ed25519: a benchmark measures that, nobody else sets it.
+    pub bench_ed25519: bool,
 }
 
 /// Tells sleeping loops of this process that there is work; other processes are told through the database

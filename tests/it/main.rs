@@ -33,5 +33,6 @@ mod publishing;
 mod refusals;
 mod stores;
 mod tidy;
+mod turns;
 mod verification;
 mod wordpress;

@@ -18,7 +18,7 @@ use crate::flow::schedule::Stop;
 use crate::flow::{Shared, now};
 use crate::ids::{ActivityId, InboxId};
 use crate::net::{FetchError, Posted};
-use crate::signature::{SigningIdentity, cavage};
+use crate::signature::{SigningIdentity, cavage, rfc9421};
 use crate::store::deliveries::DeliveryState;
 use crate::store::inboxes::{self, Failure, Leased};
 use crate::time::Timestamp;
@@ -125,7 +125,12 @@ impl Courier {
     }
 
     async fn send(&self, step: &Step<'_>, identity: &SigningIdentity, payload: &Payload, seat: &mut Seat) -> Outcome {
-        let headers = match cavage::sign(identity, "POST", step.url, Some(&payload.body), CONTENT_TYPE, now()) {
+        let signed = if self.gateway.settings.bench_ed25519 {
+            rfc9421::sign_post(identity, step.url, &payload.body, CONTENT_TYPE, now())
+        } else {
+            cavage::sign(identity, "POST", step.url, Some(&payload.body), CONTENT_TYPE, now())
+        };
+        let headers = match signed {
             Ok(headers) => headers,
             Err(error) => return unreachable(error.to_string()),
         };

@@ -80,6 +80,7 @@ impl World {
                     grace: Duration::from_secs(86_400),
                 },
                 allow_addresses: Vec::new(),
+                bench_ed25519: false,
             },
             wake: Default::default(),
             remote_failures: Default::default(),
@@ -127,6 +128,7 @@ impl World {
             published_at: None,
             updated_at: None,
             created_at: now(),
+            dispatch: Default::default(),
         };
         self.gateway.store.write("store a post", move |db| posts::insert(db, &post)).await.unwrap();
         publish::run_due(&self.gateway).await.unwrap();
@@ -161,6 +163,7 @@ impl World {
             height: size.1 as i32,
             blurhash: "LEHV6nWB2yk8pyo0adR*.7kCMdnj".to_owned(),
             created_at: now(),
+            dispatch: Default::default(),
         };
         let image = Image {
             id,
