@@ -17,6 +17,7 @@ mod clocks;
 mod crash;
 mod delivery;
 mod demo;
+mod fairness;
 mod faults;
 mod federation;
 mod fedify;

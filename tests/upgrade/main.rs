@@ -142,7 +142,7 @@ async fn two_builds(db: Database) {
     let mut n = 0;
     loop {
         let (old, new) = (published(&upgrade.world.gateway.log()), published(&newer.log()));
-        if old.0 > 3 && old.1 > 1 && new.0 > 0 && new.1 > 0 {
+        if old.0 > 3 && old.1 > 1 && new.0 > 1 && new.1 > 1 {
             break;
         }
         assert!(n < ROUNDS_MAX, "one of the two builds does nothing:\n{}", newer.log());

@@ -33,9 +33,9 @@ pub use peer::{Arrival, Behaviour, Peer};
 pub use process::{Launch, Process};
 pub use server::Reply;
 pub use setup::Setup;
-pub use site::{Article, Picture, Site};
+pub use site::{Article, FEED, Picture, Site};
 pub(crate) use world::looks;
-pub use world::{Shared, World, shared, told};
+pub use world::{Shared, World, says, shared, told};
 
 /// The media type of everything that peers exchange.
 pub const ACTIVITY: &str = "application/activity+json";

@@ -191,6 +191,11 @@ impl Peer {
         self.arrivals().into_iter().filter(Arrival::taken).collect()
     }
 
+    /// How much came that is so.
+    pub fn number(&self, wanted: impl Fn(&Arrival) -> bool) -> usize {
+        self.lock().arrivals.iter().filter(|arrival| wanted(arrival)).count()
+    }
+
     /// How many activities of that type were taken.
     pub fn count(&self, kind: &str) -> usize {
         self.taken().iter().filter(|arrival| arrival.kind() == kind).count()
