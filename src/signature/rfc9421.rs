@@ -62,7 +62,7 @@ mod tests {
         let sign = |identity| sign_post(identity, &url, &body, "application/activity+json", NOW);
         assert!(matches!(sign(&identity), Err(SignatureError::NoKey("Ed25519"))));
 
-        let headers = sign(&identity.with_ed25519(&verified(), Arc::new(key))).unwrap();
+        let headers = sign(&identity.clone().with_ed25519(&verified(), Arc::new(key))).unwrap();
         let value = |name: &str| headers.iter().find(|(n, _)| *n == name).unwrap().1.clone();
         let parameters = value("signature-input").strip_prefix("sig1=").unwrap().to_owned();
         assert!(parameters.ends_with(";alg=\"ed25519\""), "{parameters}");

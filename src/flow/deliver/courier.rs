@@ -68,6 +68,11 @@ impl Courier {
         }
     }
 
+    /// Whether outcomes cannot be recorded at the moment. Then nothing more is leased: it might be what was just sent.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.recorder.is_stuck()
+    }
+
     /// Ends the lease of an inbox that is not served.
     pub(super) async fn release(&self, inbox: InboxId) {
         self.recorder.record(Record::Done { inbox, at: now() }).await;
@@ -121,6 +126,9 @@ impl Courier {
                 return After::LeaveInbox;
             }
         };
+        if step.last {
+            seat.leave(); // others need not wait for the disk
+        }
         self.settle(step, &payload, outcome).await
     }
 

@@ -163,7 +163,6 @@ impl World {
             height: size.1 as i32,
             blurhash: "LEHV6nWB2yk8pyo0adR*.7kCMdnj".to_owned(),
             created_at: now(),
-            dispatch: Default::default(),
         };
         let image = Image {
             id,
