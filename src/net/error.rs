@@ -180,7 +180,9 @@ pub enum TlsProblem {
     #[error("its certificate is for another name: its operator has to correct that, or the address is wrong")]
     OtherName,
     /// Nobody that is trusted has signed the certificate.
-    #[error("its certificate is from no authority that is known here; if that is a private CA, name it in net.extra_ca_file")]
+    #[error(
+        "its certificate is from no authority that is known here; if that is a private CA, name it in net.extra_ca_file"
+    )]
     UnknownAuthority,
     /// Something else.
     #[error("its operator has to look at its TLS, or it does not speak TLS there")]

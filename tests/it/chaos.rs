@@ -5,9 +5,10 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::harness::{
-    Account, Arrival, Behaviour, Certificate, Front, Mode, Peer, Reply, Setup, World, both, eventually, told,
+    Account, Arrival, Behaviour, Certificate, Database, Front, Mode, Peer, Reply, Setup, World, both, eventually, told,
     until, within, write_authority,
 };
 
@@ -177,8 +178,18 @@ async fn publish(world: &World, healthy: &[Account], n: usize) {
     until(&format!("the healthy have post {n}"), || healthy.iter().all(|a| took_all(&a.peer, &said))).await;
 }
 
-both! {
-    async fn thirty_of_fifty_servers_misbehave_and_the_others_notice_nothing(db: Database) {
+/// Fifty servers with a follower each, and two more that will never work.
+struct Storm {
+    world: World,
+    healthy: Vec<Account>,
+    troubled: Vec<Troubled>,
+    /// The roots of what never works, and the words that say why.
+    never: [(String, &'static str); 2],
+    _authority: TempDir,
+}
+
+impl Storm {
+    async fn begin(db: Database) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let authority = folder.path().join("authority.pem");
         write_authority(&authority);
@@ -190,22 +201,85 @@ both! {
         for follower in healthy.iter().chain(troubled.iter().map(|t| &t.follower)) {
             follower.follows(&world.gateway).await;
         }
-        // Two more, that will never work: a name that this machine's resolver refuses without asking anybody, because no
-        // label of a name is that long, and an address where nobody listens.
+        // A name that this machine's resolver refuses without asking anybody, because no label of a name is that long, and an
+        // address where nobody listens.
         let nowhere = format!("http://{}.invalid", "x".repeat(64));
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let closed = format!("http://{closed}");
-        for root in [&nowhere, &closed] {
+        let never = [(nowhere, "does not resolve"), (format!("http://{closed}"), "cannot connect")];
+        for (root, _) in &never {
             world.follows_by_hand(&format!("{root}/users/volger"), &format!("{root}/users/volger/inbox"));
         }
-        publish(&world, &healthy, 0).await;
+        Self { world, healthy, troubled, never, _authority: folder }
+    }
+
+    /// Waits until every receipt says what is the matter.
+    async fn explained(&self) {
+        for t in &self.troubled {
+            t.explained(&self.world).await;
+        }
+        for (root, words) in &self.never {
+            let error = format!("SELECT COALESCE(last_error, '-') AS t FROM inboxes WHERE url LIKE '{root}/%'");
+            until(&format!("{root} has failed"), || self.world.db.lines(&error)[0] != "-").await;
+            let said = self.world.db.lines(&error).remove(0);
+            assert!(said.contains(words), "the receipt says `{said}`, without `{words}`");
+        }
+    }
+
+    /// Everything works again; waits until nothing is owed but to what never works.
+    async fn recover(&self) {
+        for t in &self.troubled {
+            t.recover(&self.world).await;
+        }
+        let [(nowhere, _), (closed, _)] = &self.never;
+        let owed = format!(
+            "SELECT COUNT(*) FROM deliveries d JOIN inboxes i ON i.id = d.inbox_id WHERE d.state = 0 \
+             AND i.url NOT LIKE '{nowhere}/%' AND i.url NOT LIKE '{closed}/%'"
+        );
+        let done = || self.world.db.number(&owed) == 0;
+        within(AFTERMATH, "nothing is owed any more", || async { done().then_some(()) }).await;
+    }
+
+    /// Everybody has all, once and in order, and the receipts say so.
+    async fn judge(&self, said: &[String]) {
+        for peer in self.healthy.iter().map(|a| &a.peer) {
+            let arrivals = peer.arrivals();
+            assert_eq!(told(&arrivals), said, "{} has all, once and in order", peer.authority());
+            assert!(arrivals.iter().all(Arrival::taken), "{} was tried once for each", peer.authority());
+        }
+        for t in &self.troubled {
+            let (got, receipts) = (told(&t.peer.arrivals()), t.receipts(&self.world).await);
+            let number = |state: &str| receipts.iter().filter(|receipt| receipt["state"] == state).count();
+            let (delivered, refused) = (number("delivered"), number("refused"));
+            assert_eq!((delivered, delivered + refused), (got.len(), said.len()), "{:?}: receipts and facts", t.fault);
+            if t.fault == Fault::Gone {
+                assert!(refused > 0, "a 410 is for good");
+                let in_order: Vec<_> = said.iter().filter(|id| got.contains(id)).cloned().collect();
+                assert_eq!(got, in_order);
+            } else {
+                assert_eq!(
+                    got,
+                    said,
+                    "{:?} has all, once and in order; {} connections",
+                    t.fault,
+                    t.front.connections()
+                );
+            }
+        }
+    }
+}
+
+both! {
+    async fn thirty_of_fifty_servers_misbehave_and_the_others_notice_nothing(db: Database) {
+        let storm = Storm::begin(db).await;
+        let (world, healthy, troubled) = (&storm.world, &storm.healthy, &storm.troubled);
+        publish(world, healthy, 0).await;
         until("the others have the first post too", || troubled.iter().all(|t| t.peer.count("Create") == 1)).await;
 
         // A redirect leads to a server that would take it.
         let elsewhere = Peer::start();
         troubled.iter().for_each(|t| t.misbehave(&elsewhere.url("/inbox")));
         for n in 1..5 {
-            publish(&world, &healthy, n).await;
+            publish(world, healthy, n).await;
         }
         world.site.edit("n1", |article| article.text = "<p>Er is beter nieuws.</p>".to_owned());
         let last = world.db.number("SELECT MAX(id) FROM posts").to_string();
@@ -215,44 +289,11 @@ both! {
         let said = world.said();
         assert_eq!(said.len(), 7);
         until("the healthy have all", || healthy.iter().all(|a| took_all(&a.peer, &said))).await;
-        for t in &troubled {
-            t.explained(&world).await;
-        }
-        for (root, words) in [(&nowhere, "does not resolve"), (&closed, "cannot connect")] {
-            let error = format!("SELECT COALESCE(last_error, '-') AS t FROM inboxes WHERE url LIKE '{root}/%'");
-            until(&format!("{root} has failed"), || world.db.lines(&error)[0] != "-").await;
-            let said = world.db.lines(&error).remove(0);
-            assert!(said.contains(words), "the receipt says `{said}`, without `{words}`");
-        }
+        storm.explained().await;
         assert_eq!(elsewhere.arrivals().len(), 0, "no redirect is followed");
 
-        for t in &troubled {
-            t.recover(&world).await;
-        }
-        let owed = || world.db.number(&format!(
-            "SELECT COUNT(*) FROM deliveries d JOIN inboxes i ON i.id = d.inbox_id WHERE d.state = 0 \
-             AND i.url NOT LIKE '{nowhere}/%' AND i.url NOT LIKE '{closed}/%'"
-        ));
-        within(AFTERMATH, "nothing is owed any more", || async { (owed() == 0).then_some(()) }).await;
-        for peer in healthy.iter().map(|a| &a.peer) {
-            let arrivals = peer.arrivals();
-            assert_eq!(told(&arrivals), said, "{} has all, once and in order", peer.authority());
-            assert!(arrivals.iter().all(Arrival::taken), "{} was tried once for each", peer.authority());
-        }
-        for t in &troubled {
-            let (got, receipts) = (told(&t.peer.arrivals()), t.receipts(&world).await);
-            let state = |receipt: &Value| receipt["state"].as_str().unwrap_or_default().to_owned();
-            let refused = receipts.iter().filter(|r| state(r) == "refused").count();
-            let delivered = receipts.iter().filter(|r| state(r) == "delivered").count();
-            assert_eq!((delivered, delivered + refused), (got.len(), said.len()), "{:?}: receipts and facts", t.fault);
-            if t.fault == Fault::Gone {
-                assert!(refused > 0, "a 410 is for good");
-                let in_order: Vec<_> = said.iter().filter(|id| got.contains(id)).cloned().collect();
-                assert_eq!(got, in_order);
-            } else {
-                assert_eq!(got, said, "{:?} has all, once and in order; {} connections", t.fault, t.front.connections());
-            }
-        }
+        storm.recover().await;
+        storm.judge(&said).await;
         let peak = world.gateway.process().peak_memory_mib();
         eprintln!("the process held {peak} MiB at its peak");
         assert!(peak < MEMORY_MAX_MIB, "the process held {peak} MiB at its peak");

@@ -36,7 +36,8 @@ async fn two_that_deliver(db: Database) {
         until("it is published", || world.said().len() == n + 1).await;
     }
     let said = world.said();
-    let busy = || followers.iter().all(|f| f.peer.arrivals().iter().any(|a| a.kind() == "Create" && a.answered.is_none()));
+    let busy =
+        || followers.iter().all(|f| f.peer.arrivals().iter().any(|a| a.kind() == "Create" && a.answered.is_none()));
     until("one whose clock is behind delivers to all of them", busy).await;
     let _ahead = start(&world, "deliver", AHEAD);
     until("all came", || followers.iter().all(|f| told(&f.peer.arrivals()).len() >= 3)).await;
@@ -105,7 +106,10 @@ async fn three_that_publish(db: Database) {
     let object = |n: usize| taken[n].activity["object"].clone();
     assert_eq!((&object(0)["id"], &object(1)["id"]), (&object(1)["id"], &object(3)["id"]), "of one post");
     let (published, updated) = (object(0)["published"].to_string(), object(1)["updated"].to_string());
-    assert!(updated > published, "updated {updated}, published {published}: Mastodon ignores an edit that is not later");
+    assert!(
+        updated > published,
+        "updated {updated}, published {published}: Mastodon ignores an edit that is not later"
+    );
 }
 
 #[test]

@@ -80,7 +80,7 @@ impl Ordeal {
 
     /// Lets the gateway run for a moment, kills it, and looks at what it left.
     async fn kill(&mut self) {
-        let moment = Duration::from_millis(self.rng.random_range(150..1_500));
+        let moment = Duration::from_millis(self.rng.random_range(250..1_600));
         tokio::time::sleep(moment).await;
         let from = Instant::now();
         self.world.gateway.kill9();

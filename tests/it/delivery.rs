@@ -230,6 +230,9 @@ both! {
             assert!(attempts <= failures + 2, "day {day}: {attempts} probes");
             assert_eq!(inbox("COUNT(*)"), 1);
             assert_eq!(owed_to(&world, &host), 2 * (failures as usize), "all that it is owed is kept");
+            if day + 1 == DAYS {
+                break; // no probe is to be on its way when the server speaks
+            }
             let past = |column: &str| format!("{column} = {column} - {DAY_MS}");
             world.db.execute(&format!(
                 "UPDATE deliveries SET {} WHERE state = 0; UPDATE inboxes SET {}, {}, {} WHERE {host}",

@@ -5,8 +5,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::harness::{
-    Account, Article, Behaviour, Cluster, Database, Gateway, Peer, Setup, World, eventually, get_as, runtime,
-    told, until, within,
+    Account, Article, Behaviour, Cluster, Database, Gateway, Peer, Setup, World, eventually, get_as, runtime, told,
+    until, within,
 };
 
 const DELIVERY: &str = "timeout = \"3s\"\nlease = \"6s\"\nconcurrency = 16";
@@ -114,7 +114,8 @@ impl Disk {
     fn of_mib(size: u32) -> Self {
         let folder = tempfile::Builder::new().prefix("heraut-it-disk-").tempdir().unwrap().keep();
         let options = format!("size={size}m");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&folder).output().unwrap();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(&folder).output().unwrap();
         assert!(mounted.status.success(), "this test has to run as root: {}", String::from_utf8_lossy(&mounted.stderr));
         Self(folder)
     }

@@ -46,7 +46,8 @@ async fn publish(world: &World, from: usize, n: usize) {
 /// Waits until everything that was said came to every follower.
 async fn all_came(world: &World, followers: &[Account]) {
     let said = world.said();
-    until("everything came to everybody", || followers.iter().all(|f| told(&f.peer.arrivals()).len() >= said.len())).await;
+    until("everything came to everybody", || followers.iter().all(|f| told(&f.peer.arrivals()).len() >= said.len()))
+        .await;
     until("all is recorded", || world.deliveries(0) == 0).await;
 }
 
@@ -180,8 +181,8 @@ async fn one_that_sleeps(db: Database) {
             );
         }
         let create = world.published(&format!("n{n}"), &format!("Bericht {n}.")).await;
-        let made = create.activity["published"].as_str().or_else(|| create.activity["object"]["published"].as_str());
-        let made = chrono::DateTime::parse_from_rfc3339(made.unwrap()).unwrap().timestamp_millis();
+        let id = create.id().rsplit('/').next().unwrap().to_owned();
+        let made = world.db.number(&format!("SELECT created_at FROM activities WHERE id = {id}"));
         let came = chrono::Utc::now().timestamp_millis() - i64::try_from(create.at.elapsed().as_millis()).unwrap();
         delays.push(came - made);
     }

@@ -172,7 +172,13 @@ impl Authority {
 }
 
 /// A certificate of that key, valid between these days from now.
-fn builder(key: &PKey<Private>, subject: &openssl::x509::X509NameRef, issuer: &openssl::x509::X509NameRef, from: i64, until: i64) -> X509Builder {
+fn builder(
+    key: &PKey<Private>,
+    subject: &openssl::x509::X509NameRef,
+    issuer: &openssl::x509::X509NameRef,
+    from: i64,
+    until: i64,
+) -> X509Builder {
     let now = chrono::Utc::now().timestamp();
     let day = |n: i64| Asn1Time::from_unix(now + n * 86_400).unwrap();
     let mut builder = X509::builder().unwrap();

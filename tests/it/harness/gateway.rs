@@ -133,6 +133,7 @@ impl Gateway {
     }
 
     /// Is started in this way from now on.
+    #[allow(dead_code, reason = "tests/upgrade starts another build")]
     pub fn launch(&mut self, launch: Launch) {
         self.launch = launch;
     }

@@ -12,22 +12,14 @@ const LOG_LINES_SHOWN: usize = 120;
 #[derive(Debug, Clone)]
 pub struct Launch {
     program: PathBuf,
-    config: String,
     roles: Option<String>,
-    before: Vec<String>,
     environment: Vec<(String, String)>,
 }
 
 impl Launch {
     /// The program under test, in all roles.
     pub fn new() -> Self {
-        Self {
-            program: PathBuf::from(env!("CARGO_BIN_EXE_heraut")),
-            config: "config.toml".to_owned(),
-            roles: None,
-            before: Vec::new(),
-            environment: Vec::new(),
-        }
+        Self { program: PathBuf::from(env!("CARGO_BIN_EXE_heraut")), roles: None, environment: Vec::new() }
     }
 
     /// Only in these roles, as `--role` takes them.
@@ -37,14 +29,9 @@ impl Launch {
     }
 
     /// Another build of the program.
+    #[allow(dead_code, reason = "tests/upgrade has another build")]
     pub fn program(mut self, program: impl Into<PathBuf>) -> Self {
         self.program = program.into();
-        self
-    }
-
-    /// Another configuration file of the same folder.
-    pub fn config(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.config);
         self
     }
 
@@ -60,17 +47,10 @@ impl Launch {
         self
     }
 
-    /// Run by this command, which gets the program and its arguments, and becomes it.
-    pub fn behind(mut self, command: &[&str]) -> Self {
-        self.before = command.iter().map(ToString::to_string).collect();
-        self
-    }
-
     /// The command that runs a subcommand in that folder.
     pub fn command(&self, folder: &Path, arguments: &[&str]) -> Command {
-        let mut words = self.before.iter().map(PathBuf::from).chain([self.program.clone()]);
-        let mut command = Command::new(words.next().unwrap());
-        command.args(words).arg("--config").arg(folder.join(&self.config)).args(arguments);
+        let mut command = Command::new(&self.program);
+        command.arg("--config").arg(folder.join("config.toml")).args(arguments);
         command.current_dir(folder).env_remove("HERAUT_MASTER_KEY").env_remove("HERAUT_LOG");
         command.envs(self.environment.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
         command
