@@ -57,8 +57,8 @@ fn ill(count: usize) -> Vec<Host> {
 /// from the first to the last, and the gateway's peak memory until then.
 fn send(world: &mut World, well: usize, everyone_is_well: bool) -> (f64, f64) {
     world.database.execute(
-        "DELETE FROM hosts; UPDATE deliveries SET state = 3 WHERE state = 0; \
-         UPDATE inboxes SET due_at = NULL, lease_until = 0, failures = 0, failing_since = NULL, parked_at = NULL",
+        "DELETE FROM hosts; UPDATE deliveries SET state = 3 WHERE state = 0; UPDATE inboxes SET turn = NULL, \
+         due_at = NULL, lease_until = 0, failures = 0, failing_since = NULL, parked_at = NULL",
     );
     world.stand_in.heal(everyone_is_well);
     let gateway = world.start("", "");

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -35,10 +35,12 @@ pub struct Plan {
     pub followers: usize,
     /// Actors: `actor0`, `actor1` …
     pub actors: usize,
-    /// Of these actors, how many have a source.
+    /// Sources; they feed the actors in turn.
     pub sources: usize,
-    /// Posts of each source that wait for their release.
+    /// Articles of each source.
     pub posts: usize,
+    /// Whether what the first poll finds becomes posts, which wait for their release.
+    pub publish: bool,
     /// Variables of the gateway's environment.
     pub environment: Vec<(String, String)>,
     /// Keys of `[delivery]`.
@@ -58,6 +60,7 @@ impl Default for Plan {
             actors: 1,
             sources: 1,
             posts: 0,
+            publish: true,
             environment: Vec::new(),
             delivery: String::new(),
             workers: 1,
@@ -137,11 +140,12 @@ impl World {
                 .unwrap();
         }
         for n in 0..sources {
-            let feed = format!("http://{}/feed{n}.rss", self.site(n));
-            let posts = self.plan.posts;
+            let actor = self.actor_of(n);
+            let feed = format!("http://{}/feed{n}.rss", self.site(actor));
+            let posts = if self.plan.publish { self.plan.posts } else { 0 };
             writeln!(
                 config,
-                "[[source]]\nname = \"source{n}\"\nactor = \"actor{n}\"\nkind = \"feed\"\nurl = \"{feed}\"\n\
+                "[[source]]\nname = \"source{n}\"\nactor = \"actor{actor}\"\nkind = \"feed\"\nurl = \"{feed}\"\n\
                  every = \"1h\"\n[source.policy]\napproval = true\npublish_newest = {posts}\n"
             )
             .unwrap();
@@ -167,23 +171,28 @@ impl World {
     }
 
     fn gather(&mut self) {
-        let Plan { inboxes, followers, tls, sources, posts, .. } = self.plan;
-        let crowd = Crowd {
-            hosts: &self.plan.hosts,
-            port: self.port,
-            tls,
-            inboxes,
-            followers: if followers == 0 { inboxes } else { followers },
-        };
-        crowd.settle(&self.database);
-        for (nth, actor) in self.actors.iter().enumerate() {
-            crowd.follow(&self.database, actor, nth);
-        }
-        for n in 0..sources {
-            let site = self.site(n).to_owned();
-            let feed = feed(&site, n, posts);
-            self.stand_in.put(&site, &format!("/feed{n}.rss"), "application/rss+xml; charset=utf-8", &feed);
-        }
+        self.crowd().settle(&self.database);
+        self.crowd().follow(&self.database, &self.actors[0], 0);
+        let Plan { sources, posts, .. } = self.plan;
+        (0..sources).for_each(|n| self.say(n, 0..posts, ""));
+    }
+
+    /// Has a source hold these articles from now on; see [`feed`].
+    pub fn say(&mut self, source: usize, articles: std::ops::Range<usize>, mark: &str) {
+        let site = self.site(self.actor_of(source)).to_owned();
+        let feed = feed(&site, source, articles, mark);
+        self.stand_in.put(&site, &format!("/feed{source}.rss"), "application/rss+xml; charset=utf-8", &feed);
+    }
+
+    /// The actor that a source feeds.
+    fn actor_of(&self, source: usize) -> usize {
+        source % self.plan.actors
+    }
+
+    fn crowd(&self) -> Crowd<'_> {
+        let Plan { ref hosts, inboxes, followers, tls, .. } = self.plan;
+        let followers = if followers == 0 { inboxes } else { followers };
+        Crowd { hosts, port: self.port, tls, inboxes, followers }
     }
 
     /// Starts the whole gateway, and waits until every proof holds and every source was polled: its posts wait then for
@@ -206,6 +215,11 @@ impl World {
         until("every proof holds", || (self.database.number(waiting) == 0).then_some(()));
         let unpolled = "SELECT COUNT(*) FROM sources WHERE ok_at IS NULL";
         until("every source is polled", || (self.database.number(unpolled) == 0).then_some(()));
+        // Had these followers before, their actors would have told them that a proof holds now.
+        if self.database.number("SELECT COUNT(DISTINCT actor_id) FROM followers") < 2 {
+            let crowd = self.crowd();
+            self.actors.iter().enumerate().skip(1).for_each(|(nth, actor)| crowd.follow(&self.database, actor, nth));
+        }
         self.idle();
         self.stand_in.forget();
     }
@@ -240,15 +254,19 @@ impl World {
     }
 }
 
-/// A feed with that many articles, whose Creates have about 2 KB.
-pub fn feed(site: &str, source: usize, articles: usize) -> String {
-    let now = chrono::Utc::now();
-    let items: String = (0..articles)
+/// A feed with these articles, the oldest first, whose Creates have about 2 KB. `mark` ends the title of the first: another
+/// one is an edit.
+pub fn feed(site: &str, source: usize, articles: std::ops::Range<usize>, mark: &str) -> String {
+    static BEGAN: OnceLock<chrono::DateTime<chrono::Utc>> = OnceLock::new();
+    let began = *BEGAN.get_or_init(chrono::Utc::now);
+    let first = articles.start;
+    let items: String = articles
         .map(|n| {
             let link = format!("http://{site}/nieuws/{source}/{n}");
-            let date = (now - chrono::Duration::seconds(2 + i64::try_from(articles - n).unwrap())).to_rfc2822();
+            let date = (began - chrono::Duration::seconds(10_000 - i64::try_from(n).unwrap())).to_rfc2822();
+            let mark = if n == first { mark } else { "" };
             format!(
-                "<item><title>Bericht {n} over de nieuwe riolering</title><link>{link}</link>\
+                "<item><title>Bericht {n} over de nieuwe riolering{mark}</title><link>{link}</link>\
                  <guid isPermaLink=\"true\">{link}</guid><pubDate>{date}</pubDate>\
                  <description><![CDATA[<p>{}</p>]]></description></item>",
                 SENTENCE.repeat(2)

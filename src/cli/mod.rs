@@ -21,7 +21,7 @@ use clap::{Parser, Subcommand};
 use crate::app;
 use crate::config::{Config, environment};
 use crate::flow::Shared;
-use crate::telemetry::{self, LogFormat};
+use crate::telemetry::{self, Collector, LogFormat};
 
 /// Republishes what agencies publish to the fediverse, as signed Notes from verified actors.
 #[derive(Debug, Parser)]
@@ -89,9 +89,17 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let format = if arguments.log_json { LogFormat::Json } else { LogFormat::default() };
     let quiet = !matches!(arguments.command, Command::Serve(_));
     let filter = environment::log_filter().or_else(|| quiet.then(|| "off".to_owned()));
-    telemetry::init(format, filter.as_deref())?;
+    let collector = environment::collector().filter(|_| !quiet).map(|named| Collector { named });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(dispatch(arguments))
+    let sending = {
+        let _entered = runtime.enter();
+        telemetry::init(format, filter.as_deref(), collector)?
+    };
+    let ended = runtime.block_on(dispatch(arguments));
+    sending.stop();
+    // A hop to a database that does not answer must not keep a process that was told to stop.
+    runtime.shutdown_timeout(app::LET_GO_WITHIN);
+    ended
 }
 
 async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {

@@ -17,6 +17,15 @@ pub fn log_filter() -> Option<String> {
     std::env::var(LOG).ok().filter(|v| !v.trim().is_empty())
 }
 
+/// Whether a collector of traces is named by the standard variables of OpenTelemetry, and whether they name this service too.
+/// What else they say the OpenTelemetry SDK reads itself.
+pub fn collector() -> Option<bool> {
+    let set = |name: &str| std::env::var(name).is_ok_and(|value| !value.trim().is_empty());
+    let off = std::env::var("OTEL_SDK_DISABLED").is_ok_and(|value| value.eq_ignore_ascii_case("true"));
+    let wanted = set("OTEL_EXPORTER_OTLP_ENDPOINT") || set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT");
+    (wanted && !off).then(|| set("OTEL_SERVICE_NAME"))
+}
+
 /// The name of the user who runs the program, for the audit log.
 pub fn user() -> Option<String> {
     std::env::var("USER").ok().filter(|user| !user.is_empty())

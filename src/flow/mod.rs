@@ -1,6 +1,7 @@
 //! The steps that have effects. Each has the same four beats: load, decide (one pure call), commit (one transaction), act.
 //! Effects follow the commit, so a crash between beats is always safe to repeat.
 
+pub mod arrivals;
 pub mod clock;
 pub mod deliver;
 pub mod effects;
@@ -13,10 +14,12 @@ pub mod poll;
 pub mod preview;
 pub mod provision;
 pub mod publish;
+pub mod rates;
 pub mod receive;
 pub mod remote;
 pub mod review;
 pub mod schedule;
+pub mod survey;
 pub mod verify;
 
 use std::path::PathBuf;
@@ -53,8 +56,8 @@ pub struct Gateway {
     pub settings: FlowSettings,
     /// Tells sleeping loops that there is work.
     pub wake: Wake,
-    /// Which documents of remote actors failed lately.
-    pub remote_failures: remote::Failures,
+    /// What is remembered of remote actors: failures, keys.
+    pub remote: remote::Memory,
 }
 
 /// What an operator set for the steps.

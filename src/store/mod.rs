@@ -15,13 +15,17 @@ pub mod listen;
 pub mod messages;
 pub mod posts;
 pub mod proofs;
+pub mod public;
 pub mod reactions;
 pub mod remote;
+pub mod reports;
 #[allow(missing_docs)]
 pub mod schema;
 pub mod sources;
+pub mod survey;
 pub mod turns;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +36,8 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sqlite::SqliteConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use thiserror::Error;
+
+use crate::metrics::{self, Hop};
 
 /// The migrations for SQLite.
 pub const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -133,6 +139,7 @@ enum Pools {
 #[derive(Clone)]
 pub struct Store {
     pools: Arc<Pools>,
+    commits: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -158,7 +165,7 @@ impl Store {
         } else {
             return Err(StoreError::Url(redact(url)));
         };
-        Ok(Self { pools: Arc::new(pools) })
+        Ok(Self { pools: Arc::new(pools), commits: Arc::default() })
     }
 
     /// Reads: `f` sees the database and must not change it. `what` completes "the database failed to …".
@@ -168,6 +175,7 @@ impl Store {
         F: FnOnce(&mut Db<'_>) -> Queried<T> + Send + 'static,
     {
         let pools = self.pools.clone();
+        let _timing = metrics::database(Hop::Read);
         hop(what, move || match &*pools {
             Pools::Lite { readers, .. } => {
                 let mut connection = readers.get().map_err(|e| busy(what, &e))?;
@@ -179,6 +187,7 @@ impl Store {
             }
         })
         .await
+        .inspect_err(|_| metrics::database_failed(Hop::Read))
     }
 
     /// Writes in one transaction: all of `f` or nothing. On PostgreSQL `f` runs again when it lost a race, so it must have no
@@ -188,8 +197,21 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut Db<'_>) -> Queried<T> + Send + 'static,
     {
-        let pools = self.pools.clone();
-        hop(what, move || write_now(&pools, what, &f)).await
+        let (pools, commits) = (self.pools.clone(), self.commits.clone());
+        let _timing = metrics::database(Hop::Write);
+        hop(what, move || {
+            let written = write_now(&pools, what, &f);
+            // Whether it failed or not: a connection that breaks after COMMIT leaves open which.
+            commits.fetch_add(1, Ordering::Release);
+            written
+        })
+        .await
+        .inspect_err(|_| metrics::database_failed(Hop::Write))
+    }
+
+    /// Counts the writes of this process. Who sees the same number twice knows that this process changed nothing in between.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Acquire)
     }
 }
 

@@ -11,6 +11,7 @@
     clippy::print_stderr
 )]
 
+mod answers;
 mod bad_input;
 mod chaos;
 mod clocks;
@@ -23,17 +24,23 @@ mod federation;
 mod fedify;
 mod following;
 mod harness;
+mod health;
 mod installation;
 mod intake;
 mod messages;
+mod metrics;
 mod migrations;
 mod objects;
 mod polling;
 mod processes;
 mod publishing;
+mod reading;
+mod receiving;
 mod refusals;
+mod shutdown;
 mod stores;
 mod tidy;
+mod traces;
 mod turns;
 mod verification;
 mod wordpress;

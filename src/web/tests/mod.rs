@@ -1,6 +1,7 @@
 //! Handlers over a real database: what servers and people get to see of a small world.
 
 mod inboxes;
+mod kept;
 mod people;
 mod servers;
 
@@ -83,7 +84,7 @@ impl World {
                 bench_ed25519: false,
             },
             wake: Default::default(),
-            remote_failures: Default::default(),
+            remote: Default::default(),
         });
         provision::agency(&gateway, "agency", domain, By::Config).await.unwrap();
         let plan = ActorPlan {
@@ -95,7 +96,7 @@ impl World {
             profile: profile(),
         };
         let actor = provision::actor(&gateway, plan, By::Config).await.unwrap();
-        let world = Self { shelf: Shelf::new(gateway.clone()), gateway, actor, dir };
+        let world = Self { shelf: Shelf::new(gateway.clone(), 0), gateway, actor, dir };
         world.prove(true).await;
         world
     }

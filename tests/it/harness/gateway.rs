@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::database::Database;
-use super::http::try_request;
+use super::http::{request, try_request};
 use super::process::{Launch, Process};
 use super::setup::Setup;
 use super::site::Site;
@@ -46,6 +46,7 @@ pub struct Gateway {
     process: Option<Process>,
     folder: TempDir,
     address: SocketAddr,
+    metrics: SocketAddr,
     actors: Vec<(String, String)>,
     proof: String,
     launch: Launch,
@@ -60,14 +61,15 @@ impl Gateway {
     /// As [`Gateway::start`], of a database that is known by its URL, and in a way of its own.
     pub async fn launched(setup: &Setup, database: &str, site: &Site, launch: Launch) -> Self {
         let folder = tempfile::Builder::new().prefix("heraut-it-").tempdir().unwrap();
-        let address = address::free();
-        let config = setup.config(database, &address.to_string(), site);
+        let (address, metrics) = (address::free(), address::free());
+        let config = setup.config_with(database, &address.to_string(), &metrics.to_string(), site);
         std::fs::write(folder.path().join("config.toml"), config).unwrap();
         let mut key = OpenOptions::new();
         std::os::unix::fs::OpenOptionsExt::mode(key.write(true).create_new(true), 0o600);
         let mut key = key.open(folder.path().join("master.key")).unwrap();
         writeln!(key, "{}", hex::encode(rand::random::<[u8; 32]>())).unwrap();
-        let mut gateway = Self { folder, address, actors: Vec::new(), proof: String::new(), launch, process: None };
+        let mut gateway =
+            Self { process: None, folder, address, metrics, actors: Vec::new(), proof: String::new(), launch };
         let proof = gateway.cli(&["actor", "proof", "nieuws"]).await.well();
         for entry in proof.json()["actors"].as_array().unwrap() {
             let text = |key: &str| entry[key].as_str().unwrap().to_owned();
@@ -106,6 +108,24 @@ impl Gateway {
         format!("http://{}{path}", self.address)
     }
 
+    /// A URL of it on the listener for metrics and health.
+    pub fn metrics_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.metrics)
+    }
+
+    /// What a scrape sees.
+    pub async fn metrics(&self) -> String {
+        let reply = request("GET", &self.metrics_url("/metrics"), &[], b"").await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.text()
+    }
+
+    /// The value of a series in a scrape, written as there: `name{label="value"}`.
+    pub async fn metric(&self, series: &str) -> Option<f64> {
+        let page = self.metrics().await;
+        page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
+    }
+
     /// The id of the actor `nieuws`.
     pub fn actor(&self) -> String {
         self.actor_named("nieuws")
@@ -138,9 +158,10 @@ impl Gateway {
         self.launch = launch;
     }
 
-    /// Starts a further process of the same gateway, with a log of that name.
+    /// Starts a further process of the same gateway, with a log of that name, and no metrics: the first one has that address.
     pub fn beside(&self, name: &str, launch: &Launch) -> Process {
-        launch.serve(self.folder(), &self.folder().join(format!("log-{name}")))
+        let log = self.folder().join(format!("log-{name}"));
+        launch.serve(self.folder(), &log, &["serve", "--metrics-listen", "off"], &[])
     }
 
     /// Starts it, again if it ran before, and waits until it serves.
@@ -158,8 +179,19 @@ impl Gateway {
 
     /// Starts it without waiting for anything.
     pub fn spawn(&mut self) {
+        self.spawn_as(&["serve"]);
+    }
+
+    /// As [`Gateway::spawn`], with these arguments.
+    pub fn spawn_as(&mut self, arguments: &[&str]) {
+        self.spawn_with(arguments, &[]);
+    }
+
+    /// As [`Gateway::spawn_as`], with these variables in its environment.
+    pub fn spawn_with(&mut self, arguments: &[&str], environment: &[(&str, &str)]) {
         assert!(self.process.is_none(), "it runs already");
-        self.process = Some(self.launch.serve(self.folder(), &self.folder().join("log")));
+        let log = self.folder().join("log");
+        self.process = Some(self.launch.serve(self.folder(), &log, arguments, environment));
     }
 
     /// Kills it with SIGKILL: it gets to do nothing more.

@@ -56,10 +56,11 @@ impl Launch {
         command
     }
 
-    /// Starts `heraut serve`, with its log at the end of that file.
-    pub fn serve(&self, folder: &Path, log: &Path) -> Process {
+    /// Starts `heraut serve` with these arguments and variables, and with its log at the end of that file.
+    pub fn serve(&self, folder: &Path, log: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Process {
         let file = File::options().create(true).append(true).open(log).unwrap();
-        let mut command = self.command(folder, &["serve"]);
+        let mut command = self.command(folder, arguments);
+        command.envs(environment.iter().copied());
         if let Some(roles) = &self.roles {
             command.args(["--role", roles]);
         }
