@@ -243,7 +243,7 @@ both! {
             ));
         }
         let shown = world.gateway.cli(&["deliveries", "--host", &dead.authority()]).await.well().stdout;
-        assert!(shown.contains("is parked since"), "{shown}");
+        assert!(shown.contains("1 is parked"), "{shown}");
         front.behaves(Mode::Pass);
         follower.says(&world.gateway, &follower.activity("View", "https://elders.example/1")).await;
         until("it has everything when it speaks", || dead.count("Create") == 2 * DAYS).await;
