@@ -14,6 +14,7 @@ use crate::actor::Actor;
 use crate::flow::intake::{self, Tally};
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, gone, now};
+use crate::ids::SourceId;
 use crate::metrics;
 use crate::net::{FetchError, Fetched, Get};
 use crate::source::politeness::{
@@ -25,6 +26,10 @@ use crate::time::Timestamp;
 
 /// How long one process may take over a poll with its images.
 const LEASE: Duration = Duration::from_secs(300);
+/// How long a source rests whose poll could not be recorded.
+const UNRECORDED_WAIT: Duration = Duration::from_secs(30);
+/// How often is tried to let go of it while the database is away.
+const GIVE_BACK_EVERY: Duration = Duration::from_secs(1);
 /// Version of what reads feeds. Raise it when the reader learns something: validators got with an older one are not sent, so
 /// that documents are read anew.
 const READER: i32 = 1;
@@ -133,10 +138,25 @@ pub async fn run(gateway: &Gateway, source: Source) {
                 error = &error as &dyn std::error::Error,
                 "a poll was not recorded"
             );
+            give_back(gateway, source.id).await;
         }
         Err(error) => {
             tracing::warn!(source.name = source.name, error = with_causes(&error), "a source cannot be polled");
         }
+    }
+}
+
+/// Lets go of a source whose poll was not recorded, as soon as the database can be written again: an outage of a second must
+/// not silence it until its lease ends. Not at once, because what cannot be recorded would be fetched again and again.
+async fn give_back(gateway: &Gateway, id: SourceId) {
+    let began = Instant::now();
+    while began.elapsed() < LEASE / 2 {
+        let until = now().after(UNRECORDED_WAIT);
+        let shorten = move |db: &mut Db<'_>| sources::shorten_lease(db, id, until);
+        if gateway.store.write("give a source back", shorten).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(GIVE_BACK_EVERY).await;
     }
 }
 

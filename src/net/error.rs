@@ -99,10 +99,12 @@ pub enum FetchError {
         source: reqwest::Error,
     },
     /// The TLS handshake failed.
-    #[error("{url}: no trusted TLS connection; if the server has a private CA, name it in net.extra_ca_file")]
+    #[error("{url}: no trusted TLS connection; {problem}")]
     Tls {
         /// What was asked for.
         url: String,
+        /// What is the matter, and who can do something about it.
+        problem: TlsProblem,
         /// What the TLS library says.
         #[source]
         source: reqwest::Error,
@@ -165,6 +167,43 @@ pub enum RedirectProblem {
     NoLocation,
 }
 
+/// Why a TLS connection is not trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum TlsProblem {
+    /// The certificate has expired.
+    #[error("its certificate has expired, and its operator has to renew it (or the clock here is wrong)")]
+    Expired,
+    /// The certificate is not valid yet.
+    #[error("its certificate is not valid yet: the clock there or here is wrong")]
+    NotYet,
+    /// The certificate is for another name.
+    #[error("its certificate is for another name: its operator has to correct that, or the address is wrong")]
+    OtherName,
+    /// Nobody that is trusted has signed the certificate.
+    #[error(
+        "its certificate is from no authority that is known here; if that is a private CA, name it in net.extra_ca_file"
+    )]
+    UnknownAuthority,
+    /// Something else.
+    #[error("its operator has to look at its TLS, or it does not speak TLS there")]
+    Other,
+}
+
+impl TlsProblem {
+    fn of(error: &rustls::Error) -> Self {
+        use rustls::CertificateError as Bad;
+        match error {
+            rustls::Error::InvalidCertificate(Bad::Expired | Bad::ExpiredContext { .. }) => Self::Expired,
+            rustls::Error::InvalidCertificate(Bad::NotValidYet | Bad::NotValidYetContext { .. }) => Self::NotYet,
+            rustls::Error::InvalidCertificate(Bad::NotValidForName | Bad::NotValidForNameContext { .. }) => {
+                Self::OtherName
+            }
+            rustls::Error::InvalidCertificate(Bad::UnknownIssuer) => Self::UnknownAuthority,
+            _ => Self::Other,
+        }
+    }
+}
+
 impl FetchError {
     /// Whether the same request will fail again until somebody changes something here: the URL, the configuration, or the
     /// size of the thing. Network, TLS, redirect and protocol trouble may pass, so those are not permanent.
@@ -224,8 +263,8 @@ pub(super) fn classify(error: reqwest::Error, asked: &Url, before: &[Url]) -> Fe
         }
         None => {}
     }
-    if find::<rustls::Error>(&source).is_some() {
-        FetchError::Tls { url, source }
+    if let Some(problem) = find::<rustls::Error>(&source).map(TlsProblem::of) {
+        FetchError::Tls { url, problem, source }
     } else if source.is_timeout() {
         FetchError::Timeout { url, limit: CONNECT_TIMEOUT }
     } else if source.is_connect() {

@@ -38,12 +38,18 @@ pub struct SourcePolicy {
     pub merge_edits: Span,
     /// Hosts, with their subdomains, that an item's page may be on; empty is any host.
     pub hosts: Vec<String>,
-    /// Whether its posts are warnings, which go out before all others.
+    /// Whether its posts are warnings, which go out before all others. This and what follows is stored only where it is used:
+    /// an older program beside this one, during an upgrade, cannot read a source with a key that it does not know.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub crisis: bool,
     /// Over how long the deliveries of a post are spread, at most [`SPREAD_MAX`]; `0s` sends as fast as possible, and so does a
     /// crisis.
-    #[serde(deserialize_with = "read_spread")]
+    #[serde(deserialize_with = "read_spread", skip_serializing_if = "is_none")]
     pub spread: Span,
+}
+
+fn is_none(spread: &Span) -> bool {
+    *spread == Span::seconds(0)
 }
 
 fn read_spread<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Span, D::Error> {

@@ -1,6 +1,6 @@
 //! Deliveries: one activity owed to one inbox, and its outcome, kept as a receipt.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
@@ -162,7 +162,8 @@ pub fn owe_answers(db: &mut Db<'_>, actor: ActorId, answers: &[(ActivityId, Inbo
     listen::tell(db, Topic::Deliver)
 }
 
-/// What is owed to each of these inboxes: at most `limit` activities each, in turn.
+/// What is owed to each of these inboxes: at most `limit` activities each, in turn. An inbox that is to be warned gets nothing
+/// else now: for the rest it stands in line again, behind all that are still to be warned.
 pub fn owed_to(db: &mut Db<'_>, inboxes: &[InboxId], limit: i64) -> Queried<HashMap<InboxId, Vec<ActivityId>>> {
     // SQLite finds what is owed in the partial index only if the state stands in the text.
     const LITE: &str = "SELECT d.inbox_id, d.activity_id, d.turn FROM json_each($1) j JOIN deliveries d ON d.inbox_id = j.value \
@@ -179,7 +180,13 @@ pub fn owed_to(db: &mut Db<'_>, inboxes: &[InboxId], limit: i64) -> Queried<Hash
     };
     rows.sort_unstable_by_key(|row| (row.turn, row.activity_id));
     let mut owed: HashMap<InboxId, Vec<ActivityId>> = HashMap::new();
+    let mut warned: HashSet<InboxId> = HashSet::new();
     for row in rows {
+        if Lane::of_turn(row.turn).0 == Lane::Crisis {
+            warned.insert(row.inbox_id);
+        } else if warned.contains(&row.inbox_id) {
+            continue;
+        }
         owed.entry(row.inbox_id).or_default().push(row.activity_id);
     }
     Ok(owed)

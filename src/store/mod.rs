@@ -55,6 +55,8 @@ const POSTGRES_CONNECTIONS: u32 = 12;
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a transaction that lost a race (deadlock, serialisation) is tried anew.
 const TRANSACTION_TRIES: u32 = 5;
+/// How often a migration of PostgreSQL that met a deadlock is tried anew; each costs about a second.
+const MIGRATION_TRIES: u32 = 30;
 /// Most values bound in one statement; SQLite allows 32,766.
 pub const BINDS_MAX: usize = 500;
 
@@ -112,14 +114,14 @@ pub enum StoreError {
         /// The driver's words.
         problem: String,
     },
-    /// A query failed.
-    #[error("the database failed to {what}")]
+    /// A query failed. What the driver says stands in the text, because that is all that a line of the log shows of an error:
+    /// an operator must read there that the disk is full.
+    #[error("the database failed to {what}: {}", .r#source)]
     Query {
         /// What was tried, as a verb phrase.
         what: &'static str,
-        /// The driver's words.
-        #[source]
-        source: DieselError,
+        /// The driver's words; not said again as the error's source.
+        r#source: DieselError,
     },
     /// No connection came free, or the worker thread ended.
     #[error("the database could not be asked to {what}: {problem}")]
@@ -303,7 +305,7 @@ fn open_postgres(url: &str) -> Result<Pools, StoreError> {
     let mut first = PgConnection::establish(url).map_err(|e| unreachable(e.to_string()))?;
     // Two processes may start at once: the second waits here until the first has migrated.
     first.batch_execute("SELECT pg_advisory_lock(4847254)").map_err(|e| unreachable(e.to_string()))?;
-    let migrated = first.run_pending_migrations(POSTGRES_MIGRATIONS).map(|_| ());
+    let migrated = migrate_postgres(&mut first);
     first.batch_execute("SELECT pg_advisory_unlock(4847254)").map_err(|e| unreachable(e.to_string()))?;
     migrated.map_err(|e| StoreError::Migration { url: redact(url), problem: e.to_string() })?;
     let pool = Pool::builder()
@@ -313,6 +315,19 @@ fn open_postgres(url: &str) -> Result<Pools, StoreError> {
         .build(ConnectionManager::new(url))
         .map_err(|e| unreachable(e.to_string()))?;
     Ok(Pools::Pg { url: url.to_owned(), pool })
+}
+
+/// Applies pending migrations. A process of an older version may be at work on the tables: who waits for it the wrong way round is
+/// told of a deadlock, and begins the migration anew.
+fn migrate_postgres(connection: &mut PgConnection) -> diesel::migration::Result<()> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match connection.run_pending_migrations(POSTGRES_MIGRATIONS) {
+            Err(error) if tries < MIGRATION_TRIES && error.to_string().contains("deadlock detected") => {}
+            other => return other.map(|_| ()),
+        }
+    }
 }
 
 /// Until the transaction ends, no other transaction takes in items for this actor: two of its sources that say the same at the

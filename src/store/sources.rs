@@ -199,6 +199,14 @@ pub fn record(db: &mut Db<'_>, id: SourceId, progress: &Progress, due_at: Timest
     .map(|_| ())
 }
 
+/// Ends the lease of a source at `until`, unless it ends before.
+pub fn shorten_lease(db: &mut Db<'_>, id: SourceId, until: Timestamp) -> Queried<()> {
+    on!(db, c => diesel::update(sources::table.filter(sources::id.eq(id).and(sources::lease_until.gt(until))))
+        .set(sources::lease_until.eq(until))
+        .execute(c))
+    .map(|_| ())
+}
+
 /// Makes a source due now, also one that had stopped. Returns whether there is one of that name.
 pub fn poll_now(db: &mut Db<'_>, name: &str, now: Timestamp) -> Queried<bool> {
     listen::tell(db, Topic::Schedule)?;

@@ -1,4 +1,4 @@
-//! The crash test: the gateway is killed with SIGKILL at 20 random moments while 50 posts go to 40 inboxes, some slow, some
+//! The crash test: the gateway is killed with SIGKILL at 100 random moments while 100 posts go to 40 inboxes, some slow, some
 //! failing for a while, two dead. In the end every inbox that lives has every activity, in order, and none was sent again
 //! after its 2xx was recorded.
 
@@ -10,8 +10,8 @@ use rand::{Rng, SeedableRng};
 
 use crate::harness::{Account, Arrival, Article, Behaviour, Peer, Setup, World, both};
 
-const KILLS: usize = 20;
-const POSTS: usize = 50;
+const KILLS: usize = 100;
+const POSTS: usize = 100;
 const INBOXES: usize = 40;
 /// Inboxes that never answer again once they have followed.
 const DEAD: usize = 2;
@@ -80,7 +80,7 @@ impl Ordeal {
 
     /// Lets the gateway run for a moment, kills it, and looks at what it left.
     async fn kill(&mut self) {
-        let moment = Duration::from_millis(self.rng.random_range(400..3_200));
+        let moment = Duration::from_millis(self.rng.random_range(250..1_600));
         tokio::time::sleep(moment).await;
         let from = Instant::now();
         self.world.gateway.kill9();
@@ -208,14 +208,14 @@ impl Ordeal {
 }
 
 both! {
-    async fn killed_at_twenty_moments_it_loses_nothing_and_repeats_nothing_that_it_recorded(db: Database) {
+    async fn killed_at_a_hundred_moments_it_loses_nothing_and_repeats_nothing_that_it_recorded(db: Database) {
         let given = std::env::var("HERAUT_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed: u64 = given.unwrap_or_else(rand::random);
         eprintln!("HERAUT_TEST_SEED={seed}");
         let mut ordeal = Ordeal::begin(db, seed).await;
         ordeal.misbehave();
         for n in 0..KILLS {
-            ordeal.publish(3);
+            ordeal.publish(1);
             ordeal.kill().await;
             if n + 1 < KILLS {
                 ordeal.world.gateway.spawn();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Arrival, Behaviour, Peer, Reply, Setup, World, both, eventually, until};
+use crate::harness::{Arrival, Behaviour, Front, Mode, Peer, Reply, Setup, World, both, eventually, until};
 
 /// The receipts and inboxes of a host.
 async fn receipts(world: &World, peer: &Peer) -> Value {
@@ -30,6 +30,14 @@ fn said(world: &World) -> Vec<String> {
     world.db.lines(&format!(
         "SELECT '{root}' || CAST(id AS TEXT) AS t FROM activities WHERE post_id IS NOT NULL ORDER BY id"
     ))
+}
+
+/// How much is owed to a host.
+fn owed_to(world: &World, host: &str) -> usize {
+    let owed = world.db.number(&format!(
+        "SELECT COUNT(*) FROM deliveries d JOIN inboxes i ON i.id = d.inbox_id WHERE d.state = 0 AND i.{host}"
+    ));
+    usize::try_from(owed).unwrap()
 }
 
 /// Something signed and harmless from that server: a sign of life.
@@ -195,6 +203,51 @@ both! {
             assert_eq!(told(&taken), said(&world), "{inbox}");
         }
         assert_eq!(world.db.number("SELECT COUNT(*) FROM hosts WHERE open_until > 1"), 0, "the breaker is closed");
+    }
+
+    async fn a_week_of_a_dead_host_costs_one_row_and_one_probe_at_a_time(db: Database) {
+        const DAYS: usize = 9;
+        const DAY_MS: i64 = 86_400_000;
+        let world = World::new(db).await;
+        let behind = Peer::start();
+        let front = Front::before(behind.address, Mode::Pass);
+        let dead = behind.seen_at(&format!("http://{}", front.address));
+        let follower = dead.lone_account("volger");
+        follower.follows(&world.gateway).await;
+        front.behaves(Mode::Reset);
+        let before = front.connections();
+        let host = format!("host = '{}'", dead.authority());
+        let inbox = |what: &str| world.db.number(&format!("SELECT {what} FROM inboxes WHERE {host}"));
+        for day in 0..DAYS {
+            // Two posts a day; then the next day comes.
+            for n in [2 * day, 2 * day + 1] {
+                world.published(&format!("n{n}"), &format!("Bericht {n}.")).await;
+            }
+            let failures = i64::try_from(day).unwrap() + 1;
+            until(&format!("the probe of day {day}"), || inbox("failures") >= failures).await;
+            let attempts = i64::try_from(front.connections() - before).unwrap();
+            assert_eq!(attempts, inbox("failures"), "day {day}: whatever it is owed, one probe at a time");
+            assert!(attempts <= failures + 2, "day {day}: {attempts} probes");
+            assert_eq!(inbox("COUNT(*)"), 1);
+            assert_eq!(owed_to(&world, &host), 2 * (failures as usize), "all that it is owed is kept");
+            if day + 1 == DAYS {
+                break; // no probe is to be on its way when the server speaks
+            }
+            let past = |column: &str| format!("{column} = {column} - {DAY_MS}");
+            world.db.execute(&format!(
+                "UPDATE deliveries SET {} WHERE state = 0; UPDATE inboxes SET {}, {}, {} WHERE {host}",
+                past("created_at"),
+                past("due_at"),
+                past("failing_since"),
+                past("parked_at"),
+            ));
+        }
+        let shown = world.gateway.cli(&["deliveries", "--host", &dead.authority()]).await.well().stdout;
+        assert!(shown.contains("1 is parked"), "{shown}");
+        front.behaves(Mode::Pass);
+        follower.says(&world.gateway, &follower.activity("View", "https://elders.example/1")).await;
+        until("it has everything when it speaks", || dead.count("Create") == 2 * DAYS).await;
+        assert_eq!(told(&dead.taken()), said(&world), "once and in order");
     }
 
     async fn a_slow_server_keeps_nobody_else_waiting(db: Database) {

@@ -1,3 +1,5 @@
+DROP TRIGGER turn_of_older_process ON deliveries;
+DROP FUNCTION turn_of_older_process;
 DROP INDEX deliveries_owed;
 DROP INDEX deliveries_held;
 ALTER TABLE deliveries DROP CONSTRAINT deliveries_pkey;

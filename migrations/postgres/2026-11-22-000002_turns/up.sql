@@ -25,3 +25,17 @@ CREATE TABLE turns (
 
 ALTER TABLE posts ADD COLUMN lane SMALLINT NOT NULL DEFAULT 2;
 ALTER TABLE posts ADD COLUMN spread BIGINT NOT NULL DEFAULT 0;
+
+-- A process of the version before owes without turns, that is with 0. What it owes must not go before what its agency owes that
+-- inbox already: its Update would overtake a Create of ours. Only on PostgreSQL are there two processes. To be dropped a release later.
+CREATE FUNCTION turn_of_older_process() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.turn := COALESCE((
+    SELECT MAX(d.turn) FROM deliveries d
+      JOIN activities o ON o.id = d.activity_id JOIN actors p ON p.id = o.actor_id
+      JOIN activities n ON n.id = NEW.activity_id JOIN actors q ON q.id = n.actor_id
+      WHERE d.inbox_id = NEW.inbox_id AND d.state = 0 AND p.agency_id = q.agency_id), 0);
+  RETURN NEW;
+END $$;
+CREATE TRIGGER turn_of_older_process BEFORE INSERT ON deliveries
+  FOR EACH ROW WHEN (NEW.turn = 0) EXECUTE FUNCTION turn_of_older_process();

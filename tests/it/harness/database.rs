@@ -29,7 +29,7 @@ pub struct Database {
 
 enum Place {
     File { path: PathBuf, _folder: TempDir },
-    Server { name: String },
+    Server { name: String, cluster: String },
 }
 
 #[derive(QueryableByName)]
@@ -50,21 +50,27 @@ impl Database {
     /// An empty database.
     pub fn new(kind: Kind) -> Self {
         match kind {
-            Kind::Sqlite => {
-                let folder = tempfile::Builder::new().prefix("heraut-it-").tempdir().unwrap();
-                let path = folder.path().join("heraut.db");
-                let url = format!("sqlite:{}", path.display());
-                Self { kind, url, place: Place::File { path, _folder: folder } }
-            }
-            Kind::Postgres => {
-                let name = format!("it_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-                server(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
-                server(&format!("CREATE DATABASE {name} TEMPLATE template0"));
-                let mut url = url::Url::parse(cluster::url()).unwrap();
-                url.set_path(&name);
-                Self { kind, url: url.into(), place: Place::Server { name } }
-            }
+            Kind::Sqlite => Self::within(tempfile::Builder::new().prefix("heraut-it-").tempdir().unwrap()),
+            Kind::Postgres => Self::on(cluster::url()),
         }
+    }
+
+    /// An empty database on a PostgreSQL cluster.
+    pub fn on(cluster: &str) -> Self {
+        let name = format!("it_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let mut server = PgConnection::establish(cluster).unwrap();
+        server.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).unwrap();
+        server.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE template0")).unwrap();
+        let mut url = url::Url::parse(cluster).unwrap();
+        url.set_path(&name);
+        Self { kind: Kind::Postgres, url: url.into(), place: Place::Server { name, cluster: cluster.to_owned() } }
+    }
+
+    /// An empty SQLite database in that folder.
+    pub fn within(folder: TempDir) -> Self {
+        let path = folder.path().join("heraut.db");
+        let url = format!("sqlite:{}", path.display());
+        Self { kind: Kind::Sqlite, url, place: Place::File { path, _folder: folder } }
     }
 
     /// The crate's own way in; it applies the migrations.
@@ -111,14 +117,10 @@ impl Database {
     }
 }
 
-fn server(statement: &str) {
-    PgConnection::establish(cluster::url()).unwrap().batch_execute(statement).unwrap();
-}
-
 impl Drop for Database {
     fn drop(&mut self) {
-        if let Place::Server { name } = &self.place
-            && let Ok(mut connection) = PgConnection::establish(cluster::url())
+        if let Place::Server { name, cluster } = &self.place
+            && let Ok(mut connection) = PgConnection::establish(cluster)
         {
             // A failure here only leaves a database behind in a cluster that goes away.
             let _ = connection.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));

@@ -1,10 +1,10 @@
 //! The gateway as its operator runs it: the real binary, its configuration file, its log.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
@@ -13,14 +13,10 @@ use tempfile::TempDir;
 
 use super::database::Database;
 use super::http::{request, try_request};
+use super::process::{Launch, Process};
 use super::setup::Setup;
 use super::site::Site;
 use super::{PATIENCE, address, eventually, reaper};
-
-/// The program under test.
-const PROGRAM: &str = env!("CARGO_BIN_EXE_heraut");
-/// How much of the log is shown when a test fails.
-const LOG_LINES_SHOWN: usize = 120;
 
 /// A subcommand that has run.
 #[derive(Debug, Clone)]
@@ -46,23 +42,31 @@ impl Finished {
 
 /// A gateway; it ends with the test.
 pub struct Gateway {
+    // Dropped before the folder, because it shows the log that is there.
+    process: Option<Process>,
     folder: TempDir,
     address: SocketAddr,
     metrics: SocketAddr,
     actors: Vec<(String, String)>,
     proof: String,
-    child: Option<Child>,
+    launch: Launch,
 }
 
 impl Gateway {
     /// Writes the configuration, sets the proof up, starts the gateway and waits until it serves.
     pub async fn start(setup: &Setup, database: &Database, site: &Site) -> Self {
+        Self::launched(setup, &database.url, site, Launch::new()).await
+    }
+
+    /// As [`Gateway::start`], of a database that is known by its URL, and in a way of its own.
+    pub async fn launched(setup: &Setup, database: &str, site: &Site, launch: Launch) -> Self {
         let folder = tempfile::Builder::new().prefix("heraut-it-").tempdir().unwrap();
         let (address, metrics) = (address::free(), address::free());
-        let config = setup.config_with(&database.url, &address.to_string(), &metrics.to_string(), site);
+        let config = setup.config_with(database, &address.to_string(), &metrics.to_string(), site);
         std::fs::write(folder.path().join("config.toml"), config).unwrap();
         master_key(folder.path());
-        let mut gateway = Self { folder, address, metrics, actors: Vec::new(), proof: String::new(), child: None };
+        let mut gateway =
+            Self { process: None, folder, address, metrics, actors: Vec::new(), proof: String::new(), launch };
         let proof = gateway.cli(&["actor", "proof", "nieuws"]).await.well();
         for entry in proof.json()["actors"].as_array().unwrap() {
             let text = |key: &str| entry[key].as_str().unwrap().to_owned();
@@ -90,13 +94,9 @@ impl Gateway {
             metrics: self.metrics,
             actors: self.actors.clone(),
             proof: self.proof.clone(),
-            child: None,
+            launch: Launch::new(),
+            process: None,
         }
-    }
-
-    /// Where its configuration and its media are.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
     }
 
     /// Waits until every source was polled once and, if it is to be there, the proof was seen.
@@ -153,13 +153,31 @@ impl Gateway {
         self.actors.iter().find(|(full, _)| full.starts_with(&prefix)).unwrap().1.clone()
     }
 
-    fn log_path(&self) -> PathBuf {
-        self.folder.path().join("log")
+    /// Where its configuration is, and its log.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// All that it logged so far.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.log_path()).unwrap_or_default()
+        std::fs::read_to_string(self.folder().join("log")).unwrap_or_default()
+    }
+
+    /// Its process.
+    pub fn process(&self) -> &Process {
+        self.process.as_ref().expect("it runs")
+    }
+
+    /// Is started in this way from now on.
+    #[allow(dead_code, reason = "tests/upgrade starts another build")]
+    pub fn launch(&mut self, launch: Launch) {
+        self.launch = launch;
+    }
+
+    /// Starts a further process of the same gateway, with a log of that name, and no metrics: the first one has that address.
+    pub fn beside(&self, name: &str, launch: &Launch) -> Process {
+        let log = self.folder().join(format!("log-{name}"));
+        launch.serve(self.folder(), &log, &["serve", "--metrics-listen", "off"], &[])
     }
 
     /// Starts it, again if it ran before, and waits until it serves.
@@ -168,7 +186,7 @@ impl Gateway {
         let began = Instant::now();
         let health = self.url("/health/ready");
         while !try_request("GET", &health, &[], b"").await.is_ok_and(|reply| reply.status == 200) {
-            let ended = self.child.as_mut().and_then(|child| child.try_wait().unwrap());
+            let ended = self.process.as_mut().and_then(Process::ended);
             assert!(ended.is_none(), "the gateway ended with {ended:?}:\n{}", self.log());
             assert!(began.elapsed() < PATIENCE, "the gateway does not serve:\n{}", self.log());
             tokio::time::sleep(super::LOOK_EVERY).await;
@@ -187,52 +205,31 @@ impl Gateway {
 
     /// As [`Gateway::spawn_as`], with these variables in its environment.
     pub fn spawn_with(&mut self, arguments: &[&str], environment: &[(&str, &str)]) {
-        assert!(self.child.is_none(), "it runs already");
-        let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
-        let child = self
-            .command(arguments)
-            .env("HERAUT_LOG", "info,heraut=debug")
-            .envs(environment.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.child = Some(child);
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PROGRAM);
-        command.arg("--config").arg(self.folder.path().join("config.toml")).args(arguments);
-        command.current_dir(self.folder.path()).env_remove("HERAUT_MASTER_KEY").env_remove("HERAUT_LOG");
-        command
+        assert!(self.process.is_none(), "it runs already");
+        let log = self.folder().join("log");
+        self.process = Some(self.launch.serve(self.folder(), &log, arguments, environment));
     }
 
     /// Kills it with SIGKILL: it gets to do nothing more.
     pub fn kill9(&mut self) {
-        let mut child = self.child.take().expect("it runs");
-        child.kill().unwrap();
-        child.wait().unwrap();
+        self.process.take().expect("it runs").kill9();
     }
 
     /// Asks it to stop with SIGTERM, and waits until it has.
     pub async fn stop(&mut self) -> ExitStatus {
-        let mut child = self.child.take().expect("it runs");
-        let pid = child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap()
+        self.process.take().expect("it runs").stop().await
     }
 
     /// Begins another subcommand, beside it; what it says is kept, and it is fed by a pipe.
     pub fn begin(&self, arguments: &[&str]) -> Child {
-        let mut command = self.command(arguments);
+        let mut command: Command = self.launch.command(self.folder(), arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// Runs another subcommand, beside it.
     pub async fn cli(&self, arguments: &[&str]) -> Finished {
-        let mut command = self.command(arguments);
-        let output = tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output().unwrap()).await.unwrap();
+        let mut command: Command = self.launch.command(self.folder(), arguments);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
         Finished {
             code: output.status.code().unwrap_or_else(|| -output.status.signal().unwrap_or(0)),
             stdout: String::from_utf8(output.stdout).unwrap(),
@@ -242,7 +239,7 @@ impl Gateway {
 
     /// Leaves it to the end of the test binary to end it, because what holds it is never dropped.
     pub fn outlive_tests(&self) {
-        let pid = self.child.as_ref().map_or(0, Child::id);
+        let pid = self.process().pid();
         reaper::at_the_end(&format!("kill -9 {pid}; rm -rf '{}'", self.folder.path().display()));
     }
 }
@@ -252,19 +249,4 @@ fn master_key(folder: &Path) {
     std::os::unix::fs::OpenOptionsExt::mode(key.write(true).create_new(true), 0o600);
     let mut key = key.open(folder.join("master.key")).unwrap();
     writeln!(key, "{}", hex::encode(rand::random::<[u8; 32]>())).unwrap();
-}
-
-impl Drop for Gateway {
-    fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        if std::thread::panicking() {
-            let log = self.log();
-            let lines: Vec<&str> = log.lines().collect();
-            let shown = lines.iter().skip(lines.len().saturating_sub(LOG_LINES_SHOWN)).copied();
-            eprintln!("── the last of the gateway's log\n{}", shown.collect::<Vec<_>>().join("\n"));
-        }
-    }
 }

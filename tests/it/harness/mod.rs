@@ -6,10 +6,12 @@ mod account;
 mod address;
 mod cluster;
 mod database;
+mod front;
 mod gateway;
 mod http;
 mod key;
 mod peer;
+mod process;
 mod reaper;
 mod server;
 mod setup;
@@ -21,16 +23,19 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 pub use account::{Account, Letter};
+pub use cluster::Cluster;
 pub use database::{Database, Kind};
+pub use front::{Certificate, Front, Mode, write_authority};
 pub use gateway::{Finished, Gateway};
 pub use http::{get, get_as, request, try_request};
 pub use key::Key;
 pub use peer::{Arrival, Behaviour, Peer};
+pub use process::{Launch, Process};
 pub use server::{Answer, Reply, serve};
 pub use setup::Setup;
-pub use site::{Article, Picture, Site};
+pub use site::{Article, FEED, Picture, Site};
 pub(crate) use world::looks;
-pub use world::{Shared, World, says, shared};
+pub use world::{Shared, World, says, shared, told};
 
 /// The media type of everything that peers exchange.
 pub const ACTIVITY: &str = "application/activity+json";

@@ -25,8 +25,16 @@ pub enum Behaviour {
     Slow(Duration, u16),
     /// Closes the connection without a word.
     Close,
+    /// Breaks the connection off.
+    Reset,
     /// Never answers.
     Hang,
+    /// Answers that, with a body that never ends.
+    Endless(u16),
+    /// Answers that, with a body that never ends and comes a byte at a time.
+    Dripping(u16),
+    /// Answers with a header that never ends.
+    EndlessHeader,
 }
 
 /// Something that came into an inbox.
@@ -36,6 +44,8 @@ pub struct Arrival {
     pub at: Instant,
     /// The path of the inbox.
     pub inbox: String,
+    /// The port that it came from.
+    pub port: u16,
     /// Its `Date`.
     pub date: String,
     /// The bytes of the body.
@@ -79,6 +89,7 @@ struct State {
 #[derive(Clone)]
 pub struct Peer {
     pub address: SocketAddr,
+    root: String,
     state: Arc<Mutex<State>>,
 }
 
@@ -100,17 +111,23 @@ impl Peer {
             let shared = shared.clone();
             Box::pin(async move { answer(&shared, request).await })
         }));
-        Self { address, state }
+        Self { address, root: format!("http://{address}"), state }
+    }
+
+    /// The same server, as others see it who come through a [`Front`](super::Front) with that root.
+    pub fn seen_at(mut self, root: &str) -> Self {
+        root.clone_into(&mut self.root);
+        self
     }
 
     /// Host and port.
     pub fn authority(&self) -> String {
-        self.address.to_string()
+        self.root.split("://").last().unwrap_or_default().to_owned()
     }
 
     /// A URL on this server.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}{path}", self.root)
     }
 
     /// An account that names the server's shared inbox.
@@ -172,6 +189,11 @@ impl Peer {
     /// All that was taken, in order.
     pub fn taken(&self) -> Vec<Arrival> {
         self.arrivals().into_iter().filter(Arrival::taken).collect()
+    }
+
+    /// How much came that is so.
+    pub fn number(&self, wanted: impl Fn(&Arrival) -> bool) -> usize {
+        self.lock().arrivals.iter().filter(|arrival| wanted(arrival)).count()
     }
 
     /// How many activities of that type were taken.
@@ -237,6 +259,7 @@ async fn receive(state: &Mutex<State>, request: Request) -> Answer {
         state.arrivals.push(Arrival {
             at: Instant::now(),
             inbox: request.target.clone(),
+            port: request.port,
             date: request.header("date").unwrap_or_default().to_owned(),
             activity: serde_json::from_slice(&request.body).unwrap_or_default(),
             body: request.body,
@@ -249,18 +272,24 @@ async fn receive(state: &Mutex<State>, request: Request) -> Answer {
         };
         (state.arrivals.len() - 1, behaviour)
     };
-    let reply = match behaviour {
-        Behaviour::Answer(status) => Reply::status(status),
-        Behaviour::With(reply) => reply,
+    let answer = match behaviour {
+        Behaviour::Answer(status) => Answer::Reply(Reply::status(status)),
+        Behaviour::With(reply) => Answer::Reply(reply),
         Behaviour::Slow(wait, status) => {
             tokio::time::sleep(wait).await;
-            Reply::status(status)
+            Answer::Reply(Reply::status(status))
         }
-        Behaviour::Close => return Answer::Close,
-        Behaviour::Hang => return Answer::Hang,
+        Behaviour::Close => Answer::Close,
+        Behaviour::Reset => Answer::Reset,
+        Behaviour::Hang => Answer::Hang,
+        Behaviour::Endless(status) => Answer::Endless(Reply::status(status)),
+        Behaviour::Dripping(status) => Answer::Dripping(Reply::status(status)),
+        Behaviour::EndlessHeader => Answer::EndlessHeader,
     };
-    state.lock().unwrap().arrivals[index].answered = Some((Instant::now(), reply.status));
-    Answer::Reply(reply)
+    if let Answer::Reply(reply) | Answer::Endless(reply) | Answer::Dripping(reply) = &answer {
+        state.lock().unwrap().arrivals[index].answered = Some((Instant::now(), reply.status));
+    }
+    answer
 }
 
 /// Whether the signature holds with the key that the signer's own document gives, and the signer is the activity's actor.

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,6 +20,8 @@ pub struct Request {
     /// Names in lower case, in order.
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
+    /// The port that it came from.
+    pub port: u16,
 }
 
 impl Request {
@@ -81,8 +84,16 @@ pub enum Answer {
     Reply(Reply),
     /// Close the connection without a word.
     Close,
+    /// Break the connection off, with an RST.
+    Reset,
     /// Never answer, but keep the connection.
     Hang,
+    /// Answer with this, and then with a body that never ends, as fast as it is taken.
+    Endless(Reply),
+    /// Answer with this, and then with a body that never ends, a byte at a time.
+    Dripping(Reply),
+    /// Answer with a header that never ends.
+    EndlessHeader,
 }
 
 type Answering = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -105,17 +116,38 @@ pub fn serve(handler: Handler) -> SocketAddr {
 
 async fn connection(mut stream: TcpStream, handler: Handler) {
     let mut buffer = Vec::new();
-    while let Some(request) = read_request(&mut stream, &mut buffer).await {
-        match handler(request).await {
+    let port = stream.peer_addr().map_or(0, |address| address.port());
+    while let Some(request) = read_request(&mut stream, &mut buffer, port).await {
+        let (head, piece, pause) = match handler(request).await {
             Answer::Reply(reply) => {
                 if stream.write_all(&render(&reply)).await.is_err() {
                     return;
                 }
+                continue;
             }
             Answer::Close => return,
-            Answer::Hang => std::future::pending().await,
+            Answer::Reset => {
+                // Fails only when the other side was first.
+                let _ = stream.set_zero_linger();
+                return;
+            }
+            Answer::Hang => return std::future::pending().await,
+            Answer::Endless(reply) => (endless(&reply), vec![b'x'; 64 * 1024], Duration::ZERO),
+            Answer::Dripping(reply) => (endless(&reply), vec![b'x'], Duration::from_millis(200)),
+            Answer::EndlessHeader => (b"HTTP/1.1 200 X\r\nx-long: ".to_vec(), vec![b'x'; 64 * 1024], Duration::ZERO),
+        };
+        let mut sent = stream.write_all(&head).await;
+        while sent.is_ok() {
+            tokio::time::sleep(pause).await;
+            sent = stream.write_all(&piece).await;
         }
+        return;
     }
+}
+
+/// The head of an answer whose body is as long as a number can say.
+fn endless(reply: &Reply) -> Vec<u8> {
+    format!("HTTP/1.1 {} X\r\ncontent-length: {}\r\n\r\n", reply.status, i64::MAX).into_bytes()
 }
 
 fn render(reply: &Reply) -> Vec<u8> {
@@ -131,7 +163,7 @@ fn render(reply: &Reply) -> Vec<u8> {
     bytes
 }
 
-async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Request> {
+async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>, port: u16) -> Option<Request> {
     let head_end = loop {
         if let Some(at) = buffer.windows(4).position(|w| w == b"\r\n\r\n") {
             break at;
@@ -158,5 +190,5 @@ async fn read_request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Re
     let rest = buffer.split_off(end);
     let body = buffer.split_off(head_end + 4);
     *buffer = rest;
-    Some(Request { method, target, headers, body })
+    Some(Request { method, target, headers, body, port })
 }

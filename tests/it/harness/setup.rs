@@ -11,6 +11,7 @@ pub struct Setup {
     every: String,
     merging: String,
     policy: String,
+    net: String,
     delivery: String,
     verification: String,
     further: String,
@@ -26,6 +27,7 @@ impl Setup {
             every: "1s".to_owned(),
             merging: "0s".to_owned(),
             policy: String::new(),
+            net: String::new(),
             delivery: "timeout = \"10s\"\nlease = \"20s\"\n".to_owned(),
             verification: String::new(),
             further: String::new(),
@@ -54,6 +56,12 @@ impl Setup {
     /// Further keys of `[source.policy]`.
     pub fn policy(mut self, keys: &str) -> Self {
         self.policy += &format!("{keys}\n");
+        self
+    }
+
+    /// Further keys of `[net]`.
+    pub fn net(mut self, keys: &str) -> Self {
+        self.net += &format!("{keys}\n");
         self
     }
 
@@ -88,7 +96,7 @@ impl Setup {
 
     /// The text of the file, with metrics there.
     pub fn config_with(&self, database: &str, listen: &str, metrics: &str, site: &Site) -> String {
-        let Self { actor, every, merging, policy, delivery, verification, further, .. } = self;
+        let Self { actor, every, merging, policy, net, delivery, verification, further, .. } = self;
         let (domain, feed) = (site.authority(), site.url(FEED));
         format!(
             r#"[server]
@@ -100,7 +108,7 @@ workers = 1
 url = "{database}"
 [net]
 allow_addresses = ["127.0.0.0/8"]
-[delivery]
+{net}[delivery]
 {delivery}[verification]
 {verification}[[agency]]
 name = "voorbeeldstad"

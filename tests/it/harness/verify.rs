@@ -16,8 +16,8 @@ use super::server::Request;
 
 /// What our signatures have to cover (`reference/federation.md` 4.2).
 const COVERED: [&str; 5] = ["(request-target)", "host", "date", "digest", "content-type"];
-/// How far the `Date` may be off.
-const WINDOW: Duration = Duration::from_secs(30);
+/// How far the `Date` may be off: as much as the strictest of servers takes.
+const WINDOW: Duration = Duration::from_secs(60);
 
 /// The parameters of a `Signature` header.
 pub fn parameters(value: &str) -> HashMap<&str, &str> {

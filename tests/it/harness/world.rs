@@ -9,6 +9,7 @@ use super::account::Account;
 use super::database::{Database, Kind};
 use super::gateway::Gateway;
 use super::peer::{Arrival, Peer};
+use super::process::Launch;
 use super::setup::Setup;
 use super::site::{Article, Picture, Site};
 use super::{reaper, runtime};
@@ -44,6 +45,14 @@ impl World {
         Self { gateway, site, peer, citizen, db }
     }
 
+    /// With a gateway whose first process serves HTTP and does nothing else; the test starts the others.
+    pub async fn of_web_alone(db: Database, setup: Setup) -> Self {
+        let (site, peer) = (Site::start(), Peer::start());
+        let gateway = Gateway::launched(&setup, &db.url, &site, Launch::new().roles("web")).await;
+        let citizen = peer.account("burger");
+        Self { gateway, site, peer, citizen, db }
+    }
+
     /// Publishes on the site, and waits for the Create at the follower.
     pub async fn published(&self, slug: &str, title: &str) -> Arrival {
         self.site.publish(slug, title, &format!("<p>Over {slug}.</p>"));
@@ -65,6 +74,44 @@ impl World {
         assert_eq!(found.verified, Ok(()));
         found
     }
+}
+
+impl World {
+    /// The ids of all public activities, in the order in which they were made.
+    pub fn said(&self) -> Vec<String> {
+        let root = self.gateway.url("/ap/x/");
+        self.db.lines(&format!(
+            "SELECT '{root}' || CAST(id AS TEXT) AS t FROM activities WHERE post_id IS NOT NULL ORDER BY id"
+        ))
+    }
+
+    /// How many deliveries of public activities are in that state.
+    pub fn deliveries(&self, state: i16) -> i64 {
+        self.db.number(&format!(
+            "SELECT COUNT(*) FROM deliveries d JOIN activities a ON a.id = d.activity_id \
+             WHERE a.post_id IS NOT NULL AND d.state = {state}"
+        ))
+    }
+
+    /// Makes somebody follow who has never spoken to the gateway: a row, and the inbox that it names.
+    pub fn follows_by_hand(&self, account: &str, inbox: &str) {
+        let host = url::Url::parse(inbox).unwrap();
+        let host = host[url::Position::BeforeHost..url::Position::AfterPort].to_owned();
+        let actor = "(SELECT id FROM actors WHERE handle = 'nieuws')";
+        self.db.execute(&format!(
+            "INSERT INTO inboxes (id, url, host, created_at) \
+             SELECT COALESCE(MAX(id), 0) + 1, '{inbox}', '{host}', 1 FROM inboxes; \
+             INSERT INTO followers (id, actor_id, url, host, inbox_id, created_at) \
+             SELECT (SELECT COALESCE(MAX(id), 0) + 1 FROM followers), {actor}, '{account}', '{host}', id, 1 \
+             FROM inboxes WHERE url = '{inbox}'"
+        ));
+    }
+}
+
+/// The ids of what was taken, but answers to Follows.
+pub fn told(arrivals: &[Arrival]) -> Vec<String> {
+    let public = arrivals.iter().filter(|a| a.taken() && a.kind() != "Accept");
+    public.map(|a| a.id().to_owned()).collect()
 }
 
 /// Whether what came says that.

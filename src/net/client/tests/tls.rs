@@ -13,6 +13,7 @@ use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
 use openssl::x509::{X509, X509Name};
 
 use super::*;
+use crate::net::error::TlsProblem;
 
 fn key() -> PKey<Private> {
     let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
@@ -86,7 +87,10 @@ async fn a_private_ca_is_trusted_only_when_named() {
         let fetched = client_with(Some(&ca)).unwrap().get(request.clone()).await.unwrap();
         assert_eq!(fetched.body, b"ok");
         let error = client_with(None).unwrap().get(request).await.unwrap_err();
-        assert!(matches!(error, FetchError::Tls { .. }) && !error.is_permanent(), "{error:?}");
+        assert!(
+            matches!(error, FetchError::Tls { problem: TlsProblem::UnknownAuthority, .. }) && !error.is_permanent(),
+            "{error:?}"
+        );
         assert!(error.to_string().contains("net.extra_ca_file"), "{error}");
     }
 }
