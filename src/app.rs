@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::actor::Profile;
 use crate::actor::verification::ProofTimes;
-use crate::config::{ActorConfig, Config, SourceConfig};
+use crate::config::{ActorConfig, Config, SourceConfig, environment};
 use crate::flow::clock;
 use crate::flow::keyring::{Keyring, KeyringError};
 use crate::flow::provision::{self, ActorPlan, By, ProvisionError, SourcePlan};
@@ -126,6 +126,7 @@ pub fn gateway_with(config: &Config, master: MasterKey) -> Result<Shared, AppErr
         lease: config.delivery.lease,
         proof_times: ProofTimes { recheck_every: config.verification.recheck_every, grace: config.verification.grace },
         allow_addresses: config.net.allow_addresses.clone(),
+        bench_ed25519: environment::bench_ed25519(),
     };
     Ok(Arc::new(Gateway {
         store,
@@ -135,7 +136,7 @@ pub fn gateway_with(config: &Config, master: MasterKey) -> Result<Shared, AppErr
         keyring: Keyring::new(master),
         settings,
         wake: Default::default(),
-        remote_failures: Default::default(),
+        remote: Default::default(),
     }))
 }
 
@@ -255,8 +256,10 @@ pub fn start(gateway: &Shared, config: &Config, web: bool, roles: Roles, stop: &
     let mut addresses = Vec::new();
     let mut server = None;
     if web {
-        let (started, bound) = crate::web::serve(gateway.clone(), &config.server.listen, config.server.workers)
-            .map_err(|problem| AppError::Listen { listen: format!("{:?}", config.server.listen), problem })?;
+        let per_host_s = config.inbox.per_host;
+        let (started, bound) =
+            crate::web::serve(gateway.clone(), &config.server.listen, config.server.workers, per_host_s)
+                .map_err(|problem| AppError::Listen { listen: format!("{:?}", config.server.listen), problem })?;
         addresses = bound;
         server = Some(started);
     }

@@ -21,3 +21,11 @@ pub fn log_filter() -> Option<String> {
 pub fn user() -> Option<String> {
     std::env::var("USER").ok().filter(|user| !user.is_empty())
 }
+
+/// Name of the variable that a benchmark sets to measure another signature; no operator has a use for it.
+pub const BENCH_SIGNATURE: &str = "HERAUT_BENCH_SIGNATURE";
+
+/// Whether deliveries are to be signed by RFC 9421 with Ed25519, which not all peers take.
+pub fn bench_ed25519() -> bool {
+    std::env::var(BENCH_SIGNATURE).is_ok_and(|scheme| scheme == "rfc9421-ed25519")
+}

@@ -20,7 +20,7 @@ use crate::config::error::Problem;
 use crate::config::secret::Secret;
 use crate::config::section::Section;
 use crate::config::types::{
-    ActorConfig, AgencyConfig, Config, Database, Delivery, Keys, Media, Net, Server, SourceConfig, Verification,
+    ActorConfig, AgencyConfig, Config, Database, Delivery, Inbox, Keys, Media, Net, Server, SourceConfig, Verification,
 };
 use crate::config::value::{PERIOD_MAX, parse_domain, parse_name, parse_picture_url, parse_range, place, to_json};
 use crate::post::compose::ComposeSettings;
@@ -30,6 +30,8 @@ use crate::urls::Base;
 
 /// Most requests in flight at once: each takes a connection and a file descriptor, and 1,024 is the usual limit of those.
 pub const CONCURRENCY_MAX: usize = 1_024;
+/// Highest limit for one remote host; more than one machine takes in.
+pub const PER_HOST_MAX: u32 = 100_000;
 /// Most threads that serve HTTP.
 pub const WORKERS_MAX: usize = 256;
 /// Shortest length of time in the configuration.
@@ -40,7 +42,7 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(300);
 const LEASE_MIN: Duration = Duration::from_secs(5);
 
 const SECTIONS: &[&str] =
-    &["server", "database", "keys", "net", "media", "delivery", "verification", "agency", "actor", "source"];
+    &["server", "database", "keys", "net", "media", "inbox", "delivery", "verification", "agency", "actor", "source"];
 
 /// Reads the whole file, or says everything that is wrong with it.
 pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, Vec<Problem>> {
@@ -60,6 +62,7 @@ pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, Vec<Problem>> {
     let database = database(Section::new("database".into(), table("database"), p), dir);
     let keys = keys(Section::new("keys".into(), table("keys"), p), dir);
     let media = media(Section::new("media".into(), table("media"), p), dir);
+    let inbox = inbox(Section::new("inbox".into(), table("inbox"), p));
     let delivery = delivery(Section::new("delivery".into(), table("delivery"), p));
     let verification = verification(Section::new("verification".into(), table("verification"), p));
     let agencies = tables("agency", table("agency"), p);
@@ -75,7 +78,7 @@ pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, Vec<Problem>> {
     let sources = each("source", sources, p, source);
     match server {
         Some(server) if problems.is_empty() => {
-            Ok(Config { server, database, keys, net, media, delivery, verification, agencies, actors, sources })
+            Ok(Config { server, database, keys, net, media, inbox, delivery, verification, agencies, actors, sources })
         }
         _ => Err(problems),
     }
@@ -165,6 +168,15 @@ fn media(mut s: Section<'_>, dir: &Path) -> Media {
     let folder = s.take::<PathBuf>("dir").unwrap_or_else(|| Media::default().dir);
     s.finish();
     Media { dir: dir.join(folder) }
+}
+
+fn inbox(mut s: Section<'_>) -> Inbox {
+    let per_host = s.take("per_host").unwrap_or(Inbox::default().per_host);
+    if per_host > PER_HOST_MAX {
+        s.problem("per_host", format!("is to be from 0 to {PER_HOST_MAX}"));
+    }
+    s.finish();
+    Inbox { per_host }
 }
 
 fn delivery(mut s: Section<'_>) -> Delivery {

@@ -173,6 +173,10 @@ fn a_source_is_checked_by_its_connector_and_its_schedule() {
             "kind = \"feed\"\nurl = \"https://a.example/rss\"\npolicy = { fuse = 1 }",
             "source[0].policy: unknown field `fuse`",
         ),
+        (
+            "kind = \"feed\"\nurl = \"https://a.example/rss\"\npolicy = { spread = \"61m\" }",
+            "source[0].policy: `spread` is at most `1h`",
+        ),
     ];
     for (lines, expected) in table {
         let found = problems(&format!(

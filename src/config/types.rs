@@ -32,6 +32,8 @@ pub struct Config {
     pub net: Net,
     /// `[media]`.
     pub media: Media,
+    /// `[inbox]`.
+    pub inbox: Inbox,
     /// `[delivery]`.
     pub delivery: Delivery,
     /// `[verification]`.
@@ -94,6 +96,13 @@ pub struct Net {
 pub struct Media {
     /// Folder for pictures that we serve.
     pub dir: PathBuf,
+}
+
+/// `[inbox]`: what is taken in.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Inbox {
+    /// Activities a second from one remote host, 0 to 100,000; 0 is any number. Ten seconds' worth may come at once.
+    pub per_host: u32,
 }
 
 /// `[delivery]`.
@@ -226,6 +235,12 @@ impl Default for Keys {
 impl Default for Media {
     fn default() -> Self {
         Self { dir: PathBuf::from("media") }
+    }
+}
+
+impl Default for Inbox {
+    fn default() -> Self {
+        Self { per_host: 100 }
     }
 }
 

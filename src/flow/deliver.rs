@@ -54,6 +54,10 @@ pub async fn run(gateway: Shared, mut stop: Stop) {
             courier.read_breakers().await;
             breakers_at = Some(Instant::now());
         }
+        if courier.is_stuck() {
+            stop.sleep(IDLE_WAIT).await;
+            continue;
+        }
         let Some(turn) = waiting.pop_front() else {
             match lease(&gateway, &seats).await {
                 Ok(leased) if leased.is_empty() => idle(&gateway, &mut stop, IDLE_WAIT).await,
@@ -74,7 +78,7 @@ pub async fn run(gateway: Shared, mut stop: Stop) {
     for turn in waiting {
         courier.release(turn.inbox.id).await;
     }
-    // Every delivery that is on its way keeps its seat until it is recorded.
+    // Every delivery that is on its way has the courier until it is recorded.
     seats.all_left().await;
     drop(courier);
     let _ = recording.await;

@@ -1,36 +1,50 @@
-//! Carries out what an inbound activity means, in one transaction.
+//! Decides and carries out what inbound activities mean, inside the transaction that stores them: what was known when it was
+//! decided is what is there when it is done.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::activity;
+use crate::actor::Actor;
+use crate::flow::Gateway;
 use crate::flow::mint::Mint;
-use crate::flow::remote;
+use crate::flow::receive;
+use crate::flow::remote::{self, Signer};
 use crate::flow::verify::with_causes;
-use crate::flow::{Gateway, now};
 use crate::ids::{ActivityId, ActorId, FollowerId, InboxId, MessageId, QuoteId, ReactionId};
-use crate::inbox::NoteIn;
-use crate::inbox::decide::{Effect, ReactionKind};
+use crate::inbox::decide::{Effect, IgnoreReason, ReactionKind, decide, names};
 use crate::inbox::remote::RemoteActor;
+use crate::inbox::{Incoming, NoteIn};
 use crate::post::sanitize::sanitize;
 use crate::store::activities::{self, ActivityRow};
 use crate::store::followers::{self, FollowerRow};
 use crate::store::messages::{self, MessageRow};
 use crate::store::reactions::{self, QuoteRow, ReactionRow};
-use crate::store::{Db, Queried, StoreError, actors, audit, deliveries, inboxes, remote as remote_store};
+use crate::store::{Db, Queried, actors, audit, deliveries, inboxes, remote as remote_store};
 use crate::time::Timestamp;
-use crate::urls::{ActorUrl, InboxUrl};
+use crate::urls::{ActorUrl, Base, InboxUrl};
 
-/// An activity that arrived, with what it means.
+/// An activity that arrived.
 #[derive(Debug, Clone)]
 pub struct Arrival {
     /// The id to remember against replays.
     pub id: Option<String>,
     /// A remote object that it deletes.
     pub deleted: Option<String>,
-    /// What is to be done.
-    pub effects: Vec<Effect>,
+    /// What it means.
+    pub meaning: Meaning,
     /// Who sent it.
-    pub sender: RemoteActor,
+    pub sender: Arc<Signer>,
+}
+
+/// What an activity means.
+#[derive(Debug, Clone)]
+pub enum Meaning {
+    /// That is decided with what is in the database when it is stored.
+    Open(Box<Incoming>),
+    /// That had to be decided before, because something was fetched for it.
+    Decided(Vec<Effect>),
 }
 
 /// An effect that needed a look elsewhere before it could be committed is looked after here; what proves wrong is dropped.
@@ -56,46 +70,86 @@ pub async fn refresh(gateway: &Gateway, effects: &mut Vec<Effect>) {
     *effects = kept;
 }
 
-/// Carries everything out, in one transaction: all of it or nothing, and nothing twice.
-pub async fn commit(gateway: &Gateway, arrivals: Vec<Arrival>) -> Result<(), StoreError> {
-    let plan = Arc::new((arrivals, gateway.base.clone(), gateway.mint.clone(), now()));
-    gateway
-        .store
-        .write("take an activity in", move |db| {
-            let (arrivals, base, mint, at) = &*plan;
-            arrivals
-                .iter()
-                .try_for_each(|arrival| Desk { db, base, mint, at: *at, sender: &arrival.sender }.take(arrival))
-        })
-        .await?;
-    gateway.wake.deliver.notify_one();
-    Ok(())
+/// Carries out what arrived, in order, inside the caller's transaction. Nothing is done twice.
+pub fn carry_out<'a>(
+    db: &mut Db<'_>,
+    base: &Base,
+    mint: &Mint,
+    at: Timestamp,
+    arrivals: impl Iterator<Item = &'a Arrival>,
+) -> Queried<()> {
+    let mut seen = Seen::default();
+    for arrival in arrivals {
+        if let Some(fetched_at) = arrival.sender.to_be_stored() {
+            remote_store::upsert(db, &arrival.sender.actor, fetched_at)?;
+        }
+        Desk { db, base, mint, at, sender: &arrival.sender.actor, seen: &mut seen }.take(arrival)?;
+    }
+    // At the end and all at once: places in line first and rows of inboxes after, as everybody locks them.
+    for (actor, answers) in seen.answers {
+        deliveries::owe_answers(db, actor, &answers, at)?;
+    }
+    // A valid signature shows that the host is back: what is owed to it need not wait for its turn.
+    let mut hosts: Vec<String> = seen.hosts.into_iter().collect();
+    hosts.sort_unstable();
+    hosts.iter().try_for_each(|host| inboxes::revive_host(db, host, at).map(|_| ()))
+}
+
+/// What the arrivals of one transaction share, so that it is looked up once.
+#[derive(Default)]
+struct Seen {
+    hosts: HashSet<String>,
+    actors: HashMap<ActorId, Option<Rc<Actor>>>,
+    inboxes: HashMap<String, InboxId>,
+    /// What our actors answer, and to which inbox.
+    answers: BTreeMap<ActorId, Vec<(ActivityId, InboxId)>>,
 }
 
 /// What the effects of one arrival share inside the transaction.
 struct Desk<'a, 'c> {
     db: &'a mut Db<'c>,
-    base: &'a crate::urls::Base,
+    base: &'a Base,
     at: Timestamp,
     sender: &'a RemoteActor,
     mint: &'a Mint,
+    seen: &'a mut Seen,
 }
 
 impl Desk<'_, '_> {
     fn take(&mut self, arrival: &Arrival) -> Queried<()> {
-        // A valid signature shows that the host is back: what is owed to it need not wait for its turn.
-        inboxes::revive_host(self.db, &self.sender.url.authority(), self.at)?;
+        self.seen.hosts.insert(self.sender.url.authority());
         if let Some(id) = &arrival.id
             && !remote_store::first_seen(self.db, id, self.at)?
         {
             return Ok(());
         }
-        if let Some(object) = &arrival.deleted {
+        let now_decided;
+        let decided = match &arrival.meaning {
+            Meaning::Decided(effects) => effects,
+            Meaning::Open(incoming) => {
+                let known = receive::known(self.db, &names(incoming, self.base), incoming)?;
+                now_decided = decide(incoming, self.base, &known);
+                &now_decided
+            }
+        };
+        if let Some(object) = &arrival.deleted
+            && !decided.contains(&Effect::Ignore(IgnoreReason::NotTheirs))
+        {
             remote_store::note_deleted(self.db, object, self.at)?;
             // A post that quoted ours is remembered as a reaction by its own id.
             reactions::remove_by_activity(self.db, object, self.sender.url.as_str())?;
         }
-        arrival.effects.iter().try_for_each(|effect| self.apply(effect))
+        decided.iter().try_for_each(|effect| self.apply(effect))
+    }
+
+    /// One of our actors.
+    fn own(&mut self, id: ActorId) -> Queried<Option<Rc<Actor>>> {
+        if let Some(known) = self.seen.actors.get(&id) {
+            return Ok(known.clone());
+        }
+        let found = actors::by_id(self.db, id)?.map(Rc::new);
+        self.seen.actors.insert(id, found.clone());
+        Ok(found)
     }
 
     fn apply(&mut self, effect: &Effect) -> Queried<()> {
@@ -149,14 +203,14 @@ impl Desk<'_, '_> {
                 };
                 followers::unblock(self.db, *actor, follower.as_str())?;
                 followers::upsert(self.db, &row)?;
-                let Some(own) = actors::by_id(self.db, *actor)? else { return Ok(()) };
+                let Some(own) = self.own(*actor)? else { return Ok(()) };
                 let id = ActivityId(self.mint.next());
                 let bytes = activity::accept_follow(&own, self.base, follow, id);
                 self.answer(*actor, id, "Accept", bytes)
             }
             Effect::RejectFollower { actor, follower, follow } => {
                 followers::remove(self.db, *actor, follower.as_str())?;
-                let Some(own) = actors::by_id(self.db, *actor)? else { return Ok(()) };
+                let Some(own) = self.own(*actor)? else { return Ok(()) };
                 let id = ActivityId(self.mint.next());
                 let bytes = activity::reject_follow(&own, self.base, follow, id);
                 self.answer(*actor, id, "Reject", bytes)
@@ -233,8 +287,12 @@ impl Desk<'_, '_> {
     }
 
     fn inbox(&mut self, url: &InboxUrl) -> Queried<InboxId> {
-        let id = InboxId(self.mint.next());
-        inboxes::ensure(self.db, url, id, self.at)
+        if let Some(known) = self.seen.inboxes.get(url.as_str()) {
+            return Ok(*known);
+        }
+        let id = inboxes::ensure(self.db, url, InboxId(self.mint.next()), self.at)?;
+        self.seen.inboxes.insert(url.as_str().to_owned(), id);
+        Ok(id)
     }
 
     /// Owes an answer to the sender's own inbox.
@@ -242,7 +300,8 @@ impl Desk<'_, '_> {
         let row = ActivityRow { id, actor_id: actor, post_id: None, kind: kind.to_owned(), bytes, created_at: self.at };
         activities::insert(self.db, &row)?;
         let inbox = self.inbox(&self.sender.inbox.clone())?;
-        deliveries::owe(self.db, id, actor, &[inbox], self.at)
+        self.seen.answers.entry(actor).or_default().push((id, inbox));
+        Ok(())
     }
 
     fn store_message(&mut self, note: &NoteIn, actor: ActorId, post: Option<crate::ids::PostId>) -> Queried<()> {
@@ -290,7 +349,7 @@ impl Desk<'_, '_> {
 
     fn answer_quote(&mut self, effect: &Effect) -> Queried<()> {
         let Effect::AnswerQuote { post, actor, instrument, by, accept, request } = effect else { return Ok(()) };
-        let Some(own) = actors::by_id(self.db, *actor)? else { return Ok(()) };
+        let Some(own) = self.own(*actor)? else { return Ok(()) };
         let id = ActivityId(self.mint.next());
         if !accept {
             let bytes = activity::reject_quote(&own, self.base, request, id);

@@ -47,6 +47,7 @@ pub enum KeyringError {
 pub struct Keyring {
     master: MasterKey,
     open: Mutex<HashMap<Option<ActorId>, Arc<RsaPrivateKey>>>,
+    open_ed25519: Mutex<HashMap<ActorId, Arc<Ed25519PrivateKey>>>,
 }
 
 /// Keys made for a new actor: sealed rows for the store, and the public halves.
@@ -60,7 +61,7 @@ pub struct NewKeys {
 impl Keyring {
     /// A keyring under that master key.
     pub fn new(master: MasterKey) -> Self {
-        Self { master, open: Mutex::new(HashMap::new()) }
+        Self { master, open: Mutex::default(), open_ed25519: Mutex::default() }
     }
 
     /// Makes the keys of a new actor, or of the instance actor when `actor` is `None`. Slow: RSA keys are searched for.
@@ -92,15 +93,14 @@ impl Keyring {
         Ok(NewKeys { rows, public })
     }
 
-    fn unseal(&self, row: &KeyRow) -> Result<Arc<RsaPrivateKey>, KeyringError> {
+    /// Opens the seal of a key, and parses what is inside.
+    fn unseal<K>(&self, row: &KeyRow, parse: fn(&[u8]) -> Result<K, KeyError>) -> Result<Arc<K>, KeyringError> {
         let whose = whose(row.actor_id);
         let opened = self
             .master
             .open(&context(row.id), &row.sealed)
             .map_err(|source| KeyringError::Vault { whose: whose.clone(), source })?;
-        let key =
-            RsaPrivateKey::from_pkcs8_der(opened.expose()).map_err(|source| KeyringError::Key { whose, source })?;
-        Ok(Arc::new(key))
+        parse(opened.expose()).map(Arc::new).map_err(|source| KeyringError::Key { whose, source })
     }
 }
 
@@ -108,7 +108,12 @@ impl Gateway {
     /// The identity that signs as a verified actor: no proof, no key.
     pub async fn sign_as(&self, actor: &VerifiedActor) -> Result<SigningIdentity, KeyringError> {
         let key = self.rsa_key(Some(actor.actor().id)).await?;
-        Ok(SigningIdentity::verified(actor, key))
+        let identity = SigningIdentity::verified(actor, key);
+        if !self.settings.bench_ed25519 {
+            return Ok(identity);
+        }
+        let key = self.ed25519_key(actor.actor().id).await?;
+        Ok(identity.with_ed25519(actor, key))
     }
 
     /// The instance actor, made with its keys the first time.
@@ -156,8 +161,19 @@ impl Gateway {
         }
         let row = self.store.read("read a key", move |db| actors::key(db, actor, RSA)).await?;
         let row = row.ok_or_else(|| KeyringError::Missing(whose(actor)))?;
-        let key = self.keyring.unseal(&row)?;
+        let key = self.keyring.unseal(&row, RsaPrivateKey::from_pkcs8_der)?;
         self.keyring.open.lock().unwrap_or_else(PoisonError::into_inner).insert(actor, key.clone());
+        Ok(key)
+    }
+
+    async fn ed25519_key(&self, actor: ActorId) -> Result<Arc<Ed25519PrivateKey>, KeyringError> {
+        if let Some(key) = self.keyring.open_ed25519.lock().unwrap_or_else(PoisonError::into_inner).get(&actor) {
+            return Ok(key.clone());
+        }
+        let row = self.store.read("read a key", move |db| actors::key(db, Some(actor), ED25519)).await?;
+        let row = row.ok_or_else(|| KeyringError::Missing(whose(Some(actor))))?;
+        let key = self.keyring.unseal(&row, Ed25519PrivateKey::from_pkcs8_der)?;
+        self.keyring.open_ed25519.lock().unwrap_or_else(PoisonError::into_inner).insert(actor, key.clone());
         Ok(key)
     }
 }

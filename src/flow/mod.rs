@@ -1,6 +1,7 @@
 //! The steps that have effects. Each has the same four beats: load, decide (one pure call), commit (one transaction), act.
 //! Effects follow the commit, so a crash between beats is always safe to repeat.
 
+pub mod arrivals;
 pub mod clock;
 pub mod deliver;
 pub mod effects;
@@ -13,6 +14,7 @@ pub mod poll;
 pub mod preview;
 pub mod provision;
 pub mod publish;
+pub mod rates;
 pub mod receive;
 pub mod remote;
 pub mod review;
@@ -53,8 +55,8 @@ pub struct Gateway {
     pub settings: FlowSettings,
     /// Tells sleeping loops that there is work.
     pub wake: Wake,
-    /// Which documents of remote actors failed lately.
-    pub remote_failures: remote::Failures,
+    /// What is remembered of remote actors: failures, keys.
+    pub remote: remote::Memory,
 }
 
 /// What an operator set for the steps.
@@ -72,6 +74,8 @@ pub struct FlowSettings {
     pub proof_times: ProofTimes,
     /// Ranges that may be reached although they are not public.
     pub allow_addresses: Vec<IpNet>,
+    /// Deliveries are signed by RFC 9421 with Ed25519: a benchmark measures that, nobody else sets it.
+    pub bench_ed25519: bool,
 }
 
 /// Tells sleeping loops of this process that there is work; other processes are told through the database

@@ -1,18 +1,21 @@
 //! Receives what other servers post to our inboxes: verified, decided, committed in one transaction, and only then
 //! acknowledged. The order of the checks is that of `reference/federation.md` 6.1.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use bytes::Bytes;
 
-use crate::flow::effects::{self, Arrival};
-use crate::flow::remote::{self, RemoteFetchError};
+use crate::flow::arrivals::Arrivals;
+use crate::flow::effects::{self, Arrival, Meaning};
+use crate::flow::remote::{self, RemoteFetchError, Signer};
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, now};
-use crate::inbox::decide::{Effect, IgnoreReason, Known, KnownMessage, KnownPost, Named, decide, names};
+use crate::inbox::decide::{Effect, Known, KnownMessage, KnownPost, Named, decide, names};
 use crate::inbox::read::{deletes_its_actor, read};
-use crate::inbox::remote::RemoteActor;
-use crate::inbox::{INBOX_BODY_BYTES_MAX, Incoming, IncomingKind};
+use crate::inbox::{INBOX_BODY_BYTES_MAX, Incoming, IncomingKind, Said, Updated};
 use crate::post::PostState;
-use crate::signature::{ParsedSignature, ReceivedRequest, RsaPublicKey, SignatureError, cavage};
+use crate::signature::{ParsedSignature, ReceivedRequest, SignatureError, cavage};
 use crate::store::{Db, Queried, StoreError, actors, followers, messages, posts};
 use crate::urls::ActorUrl;
 
@@ -45,12 +48,17 @@ impl Refusal {
     fn new(status: u16, detail: impl Into<String>) -> Self {
         Self { status, detail: detail.into(), retry_after_s: None }
     }
+
+    /// It is our fault; the sender is to try again.
+    fn later() -> Self {
+        Self { status: 503, detail: "not now; please try again".to_owned(), retry_after_s: Some(60) }
+    }
 }
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         tracing::error!(error = &error as &dyn std::error::Error, "an inbox request could not be stored");
-        Self { status: 503, detail: "not now; please try again".to_owned(), retry_after_s: Some(60) }
+        Self::later()
     }
 }
 
@@ -61,7 +69,7 @@ impl From<SignatureError> for Refusal {
 }
 
 /// Takes one activity in. `Ok` is a 202: what it says is on disk, or was rightly ignored.
-pub async fn receive(gateway: &Gateway, request: Request) -> Result<(), Refusal> {
+pub async fn receive(gateway: &Gateway, arrivals: &Arrivals, request: Request) -> Result<(), Refusal> {
     if request.body.len() > INBOX_BODY_BYTES_MAX {
         return Err(Refusal::new(413, format!("the body is larger than {INBOX_BODY_BYTES_MAX} bytes")));
     }
@@ -76,8 +84,13 @@ pub async fn receive(gateway: &Gateway, request: Request) -> Result<(), Refusal>
         Ok(sender) => sender,
         Err(problem) => return without_key(&request.body, &signature, problem),
     };
-    let incoming = read(&request.body, &sender.url).map_err(|e| Refusal::new(e.status(), with_causes(&e)))?;
-    handle(gateway, incoming, sender).await
+    let host = sender.actor.url.authority();
+    if let Err(wait_s) = arrivals.rates.take(&host, Instant::now()) {
+        let detail = format!("{host} sends more activities than are taken in from one server");
+        return Err(Refusal { status: 429, detail, retry_after_s: Some(wait_s) });
+    }
+    let incoming = read(&request.body, &sender.actor.url).map_err(|e| Refusal::new(e.status(), with_causes(&e)))?;
+    handle(gateway, arrivals, incoming, sender).await
 }
 
 /// Why the sender of a request is not known.
@@ -88,7 +101,7 @@ enum NoSender {
 
 /// The actor whose key made the signature. A key that we know and that does not fit is fetched anew, once: it may have been
 /// rotated.
-async fn sender(gateway: &Gateway, signature: &ParsedSignature) -> Result<RemoteActor, NoSender> {
+async fn sender(gateway: &Gateway, signature: &ParsedSignature) -> Result<Arc<Signer>, NoSender> {
     let known = remote::key_owner(gateway, signature.key_id(), false).await.map_err(NoSender::Fetch)?;
     match fits(&known, signature) {
         Ok(()) => Ok(known),
@@ -101,11 +114,10 @@ async fn sender(gateway: &Gateway, signature: &ParsedSignature) -> Result<Remote
     }
 }
 
-fn fits(owner: &RemoteActor, signature: &ParsedSignature) -> Result<(), SignatureError> {
+fn fits(owner: &Signer, signature: &ParsedSignature) -> Result<(), SignatureError> {
     let key_id = signature.key_id();
-    let key = owner.key.as_ref().filter(|key| key.id == *key_id);
-    let key = key.ok_or_else(|| SignatureError::Invalid(key_id.to_string()))?;
-    cavage::verify(signature, &RsaPublicKey::from_pem(&key.pem)?)
+    let key = owner.key(key_id).ok_or_else(|| SignatureError::Invalid(key_id.to_string()))?;
+    cavage::verify(signature, key?)
 }
 
 /// What to answer when the key cannot be had. An account that deletes itself takes its key along: that is a 202, or its server
@@ -119,7 +131,7 @@ fn without_key(body: &[u8], signature: &ParsedSignature, problem: NoSender) -> R
         RemoteFetchError::Store(error) => Err(error.into()),
         RemoteFetchError::Keyring(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "the instance actor cannot sign");
-            Err(Refusal { status: 503, detail: "not now; please try again".to_owned(), retry_after_s: Some(60) })
+            Err(Refusal::later())
         }
         RemoteFetchError::Gone(_) | RemoteFetchError::Unavailable { .. }
             if deletes_its_actor(body).is_some_and(|actor| actor.authority() == signature.key_id().authority()) =>
@@ -136,11 +148,59 @@ fn without_key(body: &[u8], signature: &ParsedSignature, problem: NoSender) -> R
     }
 }
 
-/// Decides what an activity means and carries it out. Fetches come before the transaction, never inside it.
-async fn handle(gateway: &Gateway, incoming: Incoming, sender: RemoteActor) -> Result<(), Refusal> {
-    let known = load(gateway, &incoming).await?;
-    let mut arrivals = Vec::new();
-    let mut effects = decide(&incoming, &gateway.base, &known);
+/// Has an activity decided and carried out. Fetches come before the transaction, never inside it.
+async fn handle(
+    gateway: &Gateway,
+    arrivals: &Arrivals,
+    incoming: Incoming,
+    sender: Arc<Signer>,
+) -> Result<(), Refusal> {
+    let (id, deleted) = (remembered(&incoming), deleted(&incoming));
+    let changes_sender = changes_sender(&incoming);
+    if changes_sender {
+        // What it was a moment ago must not take the place of what is fetched now.
+        sender.mark_stored();
+    }
+    let load = if may_need_a_fetch(&incoming.kind) {
+        let (mut load, effects) = looked_after(gateway, &incoming).await?;
+        load.push(Arrival { id, deleted, meaning: Meaning::Decided(effects), sender: sender.clone() });
+        load
+    } else {
+        vec![Arrival { id, deleted, meaning: Meaning::Open(Box::new(incoming)), sender: sender.clone() }]
+    };
+    let stored = arrivals.take(load).await;
+    if stored {
+        sender.mark_stored();
+    }
+    if changes_sender {
+        gateway.remote.forget_key(&sender.actor);
+    }
+    if stored { Ok(()) } else { Err(Refusal::later()) }
+}
+
+/// What can only be decided with documents of other servers.
+fn may_need_a_fetch(kind: &IncomingKind) -> bool {
+    matches!(
+        kind,
+        IncomingKind::Create(Said::Elsewhere(_))
+            | IncomingKind::Update(Updated::Elsewhere(_) | Updated::Actor)
+            | IncomingKind::Move { .. }
+    )
+}
+
+/// Whether what we know of the sender may no longer be so.
+fn changes_sender(incoming: &Incoming) -> bool {
+    match &incoming.kind {
+        IncomingKind::Update(Updated::Actor) | IncomingKind::Move { .. } => true,
+        IncomingKind::Delete { object } => object.as_str() == incoming.actor.as_str(),
+        _ => false,
+    }
+}
+
+/// Decides what an activity means, fetches what that needs, and gives what was fetched and what remains to be done.
+async fn looked_after(gateway: &Gateway, incoming: &Incoming) -> Result<(Vec<Arrival>, Vec<Effect>), StoreError> {
+    let known = load(gateway, incoming).await?;
+    let mut effects = decide(incoming, &gateway.base, &known);
     let elsewhere: Vec<_> = effects
         .iter()
         .filter_map(|effect| match effect {
@@ -149,14 +209,12 @@ async fn handle(gateway: &Gateway, incoming: Incoming, sender: RemoteActor) -> R
         })
         .collect();
     effects.retain(|effect| !matches!(effect, Effect::FetchObject { .. }));
+    let mut arrivals = Vec::new();
     for object in elsewhere {
         arrivals.extend(fetched(gateway, &object).await);
     }
     effects::refresh(gateway, &mut effects).await;
-    let deleted = deleted(&incoming).filter(|_| !effects.contains(&Effect::Ignore(IgnoreReason::NotTheirs)));
-    arrivals.push(Arrival { id: remembered(&incoming), deleted, effects, sender });
-    effects::commit(gateway, arrivals).await?;
-    Ok(())
+    Ok((arrivals, effects))
 }
 
 /// Reads an object from its origin, as if its author had just sent it. What cannot be had is left out: it is not the sender's
@@ -168,11 +226,9 @@ async fn fetched(gateway: &Gateway, object: &crate::urls::ObjectUrl) -> Option<A
         Ok::<_, RemoteFetchError>((Incoming::fetched(note), author))
     };
     match attempt.await {
-        Ok((incoming, sender)) => {
-            let known = load(gateway, &incoming).await.ok()?;
-            let mut effects = decide(&incoming, &gateway.base, &known);
-            effects.retain(|effect| !matches!(effect, Effect::FetchObject { .. }));
-            Some(Arrival { id: None, deleted: None, effects, sender })
+        Ok((incoming, author)) => {
+            let sender = Arc::new(Signer::known(author));
+            Some(Arrival { id: None, deleted: None, meaning: Meaning::Open(Box::new(incoming)), sender })
         }
         Err(error) => {
             tracing::info!(object.url = %object, error = with_causes(&error), "an object elsewhere was not read");
@@ -198,12 +254,12 @@ fn deleted(incoming: &Incoming) -> Option<String> {
 }
 
 async fn load(gateway: &Gateway, incoming: &Incoming) -> Result<Known, StoreError> {
-    let named = names(incoming, &gateway.base);
-    let sender = incoming.actor.clone();
-    gateway.store.read("look up what an activity names", move |db| known(db, &named, &sender)).await
+    let (named, incoming) = (names(incoming, &gateway.base), incoming.clone());
+    gateway.store.read("look up what an activity names", move |db| known(db, &named, &incoming)).await
 }
 
-fn known(db: &mut Db<'_>, named: &Named, sender: &ActorUrl) -> Queried<Known> {
+/// Looks up what an activity names.
+pub fn known(db: &mut Db<'_>, named: &Named, incoming: &Incoming) -> Queried<Known> {
     let mut known = Known { quotes_allowed: true, ..Known::default() };
     for id in &named.actors {
         if actors::exists(db, *id)? {
@@ -228,7 +284,10 @@ fn known(db: &mut Db<'_>, named: &Named, sender: &ActorUrl) -> Queried<Known> {
             });
         }
     }
-    known.sender_known =
-        !followers::followed_by(db, sender.as_str())?.is_empty() || messages::any_by(db, sender.as_str())?;
+    // Only what an actor says of itself depends on whether anything is kept of it.
+    if changes_sender(incoming) {
+        let sender = incoming.actor.as_str();
+        known.sender_known = !followers::followed_by(db, sender)?.is_empty() || messages::any_by(db, sender)?;
+    }
     Ok(known)
 }

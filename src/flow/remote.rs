@@ -1,5 +1,7 @@
 //! Fetches documents of remote actors and their keys, signed by the instance actor, and keeps them. Failures are remembered for
-//! a while, so that a flood of signatures with unknown keys costs few fetches.
+//! a while, so that a flood of signatures with unknown keys costs few fetches; keys that sign often are kept in memory.
+
+mod keys;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,6 +21,8 @@ use crate::net::{Get, SignHop};
 use crate::signature::cavage;
 use crate::store::{Db, StoreError, remote};
 use crate::urls::{ActorUrl, KeyUrl, ObjectUrl};
+
+pub use crate::flow::remote::keys::{Keys, Signer};
 
 /// What we accept from remote servers: both spellings of the media type.
 const ACCEPT: &str =
@@ -71,6 +75,22 @@ pub enum RemoteFetchError {
     },
 }
 
+/// What a process remembers of remote actors besides the database.
+#[derive(Default)]
+pub struct Memory {
+    failures: Failures,
+    keys: Keys,
+}
+
+impl Memory {
+    /// What is known of a key was said to have changed: the next signature by it is looked up anew.
+    pub fn forget_key(&self, actor: &RemoteActor) {
+        if let Some(key) = &actor.key {
+            self.keys.forget(&key.id);
+        }
+    }
+}
+
 /// Documents that could not be had lately, and the gate that bounds fetches.
 pub struct Failures {
     lately: Mutex<HashMap<String, (Instant, u32)>>,
@@ -107,29 +127,38 @@ impl Failures {
 }
 
 /// The owner of a key. `fresh` asks its server even if we know it: its key may have changed.
-pub async fn key_owner(gateway: &Gateway, key: &KeyUrl, fresh: bool) -> Result<RemoteActor, RemoteFetchError> {
+pub async fn key_owner(gateway: &Gateway, key: &KeyUrl, fresh: bool) -> Result<Arc<Signer>, RemoteFetchError> {
+    let keys = &gateway.remote.keys;
     if !fresh {
+        if let Some(signer) = keys.get(key, now()) {
+            return Ok(signer);
+        }
         let id = key.to_string();
         let known = gateway.store.read("read a remote key", move |db| remote::by_key(db, &id)).await?;
         if let Some(known) = known {
             if now().since(known.fetched_at) < FRESH_FOR {
-                return Ok(known.actor);
+                return Ok(keys.put(key, Signer::known(known.actor), known.fetched_at.after(FRESH_FOR)));
             }
             return renewed(gateway, key, known.actor).await;
         }
     }
-    ask_for_key(gateway, key).await
+    let asked_at = now();
+    let signer = Signer::fetched(ask_for_key(gateway, key).await?, asked_at);
+    Ok(keys.put(key, signer, asked_at.after(FRESH_FOR)))
 }
 
 /// The owner of a key that we have known for long: asked again, so that a key that was replaced is believed no more. While its
 /// server cannot be asked, what we know goes on.
-async fn renewed(gateway: &Gateway, key: &KeyUrl, known: RemoteActor) -> Result<RemoteActor, RemoteFetchError> {
+async fn renewed(gateway: &Gateway, key: &KeyUrl, known: RemoteActor) -> Result<Arc<Signer>, RemoteFetchError> {
+    let asked_at = now();
     match ask_for_key(gateway, key).await {
-        Err(RemoteFetchError::Unavailable { .. }) => Ok(known),
-        other => other,
+        Ok(actor) => Ok(gateway.remote.keys.put(key, Signer::fetched(actor, asked_at), asked_at.after(FRESH_FOR))),
+        Err(RemoteFetchError::Unavailable { .. }) => Ok(Arc::new(Signer::known(known))),
+        Err(other) => Err(other),
     }
 }
 
+/// Asks the server of a key for its owner. It is not stored here: that is done with what the owner says, in one transaction.
 async fn ask_for_key(gateway: &Gateway, key: &KeyUrl) -> Result<RemoteActor, RemoteFetchError> {
     let document = key.document();
     let (bytes, url) = fetch(gateway, &document).await?;
@@ -141,7 +170,6 @@ async fn ask_for_key(gateway: &Gateway, key: &KeyUrl) -> Result<RemoteActor, Rem
             read_actor(&bytes, &url, Some(key))?
         }
     };
-    keep(gateway, &actor).await?;
     Ok(actor)
 }
 
@@ -167,9 +195,10 @@ pub async fn note(gateway: &Gateway, url: &ObjectUrl) -> Result<NoteIn, RemoteFe
 }
 
 async fn keep(gateway: &Gateway, actor: &RemoteActor) -> Result<(), RemoteFetchError> {
-    let (actor, at) = (actor.clone(), now());
-    let keep = move |db: &mut Db<'_>| remote::upsert(db, &actor, at);
-    Ok(gateway.store.write("keep a remote actor", keep).await?)
+    let (kept, at) = (actor.clone(), now());
+    gateway.store.write("keep a remote actor", move |db: &mut Db<'_>| remote::upsert(db, &kept, at)).await?;
+    gateway.remote.forget_key(actor);
+    Ok(())
 }
 
 /// Fetches a document; gives its bytes and the URL that answered, byte for byte as asked for when there was no redirect.
@@ -177,7 +206,7 @@ async fn fetch(gateway: &Gateway, text: &str) -> Result<(Vec<u8>, String), Remot
     let unavailable = |problem: String| RemoteFetchError::Unavailable { url: text.to_owned(), problem };
     let url = Url::parse(text).map_err(|e| unavailable(e.to_string()))?;
     let host = crate::urls::authority(&url);
-    let failures = &gateway.remote_failures;
+    let failures = &gateway.remote.failures;
     let gone = format!("gone {text}");
     if failures.count(&gone) > 0 {
         return Err(RemoteFetchError::Gone(text.to_owned()));

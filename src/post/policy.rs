@@ -42,7 +42,16 @@ pub struct SourcePolicy {
     pub crisis: bool,
     /// Over how long the deliveries of a post are spread, at most [`SPREAD_MAX`]; `0s` sends as fast as possible, and so does a
     /// crisis.
+    #[serde(deserialize_with = "read_spread")]
     pub spread: Span,
+}
+
+fn read_spread<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Span, D::Error> {
+    let spread = Span::deserialize(from)?;
+    if spread.duration() > SPREAD_MAX {
+        return Err(serde::de::Error::custom("`spread` is at most `1h`: news that spreads for longer is no news"));
+    }
+    Ok(spread)
 }
 
 /// Longest time over which the deliveries of a post are spread: beyond that it is no news.
@@ -54,7 +63,7 @@ impl SourcePolicy {
         if self.crisis {
             return Dispatch::at_once(Lane::Crisis);
         }
-        Dispatch { lane: Lane::News, spread: self.spread.duration().min(SPREAD_MAX) }
+        Dispatch { lane: Lane::News, spread: self.spread.duration() }
     }
 }
 

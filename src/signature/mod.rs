@@ -7,13 +7,14 @@
 pub mod cavage;
 pub mod digest;
 mod parameters;
+pub mod rfc9421;
 
 use std::sync::Arc;
 
 use thiserror::Error;
 
 pub use crate::actor::key::RsaPublicKey;
-use crate::actor::key::{KeyError, RsaPrivateKey, main_key_id};
+use crate::actor::key::{Ed25519PrivateKey, KeyError, RsaPrivateKey, ed25519_key_id, main_key_id};
 use crate::actor::verification::{InstanceActor, VerifiedActor};
 use crate::urls::KeyUrl;
 
@@ -22,17 +23,27 @@ use crate::urls::KeyUrl;
 pub struct SigningIdentity {
     key_id: String,
     key: Arc<RsaPrivateKey>,
+    ed25519: Option<(String, Arc<Ed25519PrivateKey>)>,
 }
 
 impl SigningIdentity {
     /// To sign as a verified actor. `key` must be the private half of its RSA key.
     pub fn verified(actor: &VerifiedActor, key: Arc<RsaPrivateKey>) -> Self {
-        Self { key_id: main_key_id(&actor.actor().url), key }
+        Self { key_id: main_key_id(&actor.actor().url), key, ed25519: None }
     }
 
     /// To sign our own fetches as the instance actor.
     pub fn instance(actor: &InstanceActor, key: Arc<RsaPrivateKey>) -> Self {
-        Self { key_id: main_key_id(&actor.url), key }
+        Self { key_id: main_key_id(&actor.url), key, ed25519: None }
+    }
+
+    /// With the Ed25519 key of the same verified actor beside it.
+    pub fn with_ed25519(self, actor: &VerifiedActor, key: Arc<Ed25519PrivateKey>) -> Self {
+        Self { ed25519: Some((ed25519_key_id(&actor.actor().url), key)), ..self }
+    }
+
+    fn ed25519(&self) -> Option<(&str, &Ed25519PrivateKey)> {
+        self.ed25519.as_ref().map(|(id, key)| (id.as_str(), key.as_ref()))
     }
 
     /// The id of the key that signs: `<actor>#main-key`.
@@ -111,6 +122,9 @@ pub enum SignatureError {
          sign it with a `Signature` header by draft-cavage-http-signatures-12"
     )]
     Rfc9421,
+    /// A key of this kind is to sign, and there is none.
+    #[error("there is no {0} key to sign with")]
+    NoKey(&'static str),
     /// More than one signature.
     #[error("the request has {0} signatures; send one, in the `Signature` header or in `Authorization`")]
     Several(usize),

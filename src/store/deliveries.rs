@@ -1,7 +1,6 @@
 //! Deliveries: one activity owed to one inbox, and its outcome, kept as a receipt.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
@@ -139,12 +138,13 @@ pub fn fan_out(db: &mut Db<'_>, what: &FanOut) -> Queried<usize> {
     Ok(owed)
 }
 
-/// Owes `activity` of `actor` to these inboxes, which wait for it: an answer, not news.
-pub fn owe(db: &mut Db<'_>, activity: ActivityId, actor: ActorId, to: &[InboxId], now: Timestamp) -> Queried<()> {
+/// Owes answers of `actor`, not news: each activity to the inbox that waits for it.
+pub fn owe_answers(db: &mut Db<'_>, actor: ActorId, answers: &[(ActivityId, InboxId)], now: Timestamp) -> Queried<()> {
     let joined = turns::join(db, actor, Lane::Answer)?;
-    let mut places = 0;
-    for inbox in to {
+    let (mut places, mut turns) = (0, Vec::with_capacity(answers.len()));
+    for (activity, inbox) in answers {
         places += 1;
+        turns.push((*inbox, joined.turn(places)));
         on!(db, c => diesel::insert_into(deliveries::table)
             .values((
                 deliveries::activity_id.eq(activity),
@@ -158,7 +158,7 @@ pub fn owe(db: &mut Db<'_>, activity: ActivityId, actor: ActorId, to: &[InboxId]
             .execute(c))?;
     }
     turns::take(db, joined, places)?;
-    inboxes::line_up(db, activity, Duration::ZERO, (joined.turn(0), places), now)?;
+    inboxes::line_up_with(db, &turns, now)?;
     listen::tell(db, Topic::Deliver)
 }
 

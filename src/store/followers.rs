@@ -28,19 +28,15 @@ pub struct FollowerRow {
     pub created_at: Timestamp,
 }
 
-/// Adds a follower; a second Follow is normal and refreshes the first. Returns whether it is new.
-pub fn upsert(db: &mut Db<'_>, row: &FollowerRow) -> Queried<bool> {
-    let known: i64 = on!(db, c => followers::table
-        .filter(followers::actor_id.eq(row.actor_id).and(followers::url.eq(&row.url)))
-        .count()
-        .get_result(c))?;
+/// Adds a follower; a second Follow is normal and refreshes the first.
+pub fn upsert(db: &mut Db<'_>, row: &FollowerRow) -> Queried<()> {
     on!(db, c => diesel::insert_into(followers::table)
         .values(row)
         .on_conflict((followers::actor_id, followers::url))
         .do_update()
         .set((followers::inbox_id.eq(row.inbox_id), followers::follow_id.eq(&row.follow_id)))
-        .execute(c))?;
-    Ok(known == 0)
+        .execute(c))
+    .map(|_| ())
 }
 
 /// Removes a follower. Returns whether there was one.

@@ -185,6 +185,38 @@ pub fn line_up(
     .map(|_| ())
 }
 
+/// Lets inboxes join the line with these turns, as [`line_up`] does without a spread; an inbox may stand there several times.
+pub fn line_up_with(db: &mut Db<'_>, turns: &[(InboxId, i64)], now: Timestamp) -> Queried<()> {
+    const SET: &str = "UPDATE inboxes SET \
+        due_at = CASE WHEN inboxes.due_at IS NULL OR inboxes.due_at > $1 THEN $1 ELSE inboxes.due_at END, \
+        turn = CASE WHEN inboxes.failures > 0 THEN NULL \
+          WHEN inboxes.due_at IS NOT NULL AND inboxes.turn IS NOT NULL AND inboxes.turn < o.turn THEN inboxes.turn \
+          ELSE o.turn END";
+    const FREE: &str = "inboxes.id = o.inbox_id AND inboxes.lease_until <= $1 \
+        AND (inboxes.failures = 0 OR inboxes.due_at IS NULL)";
+    let (ids, places): (Vec<InboxId>, Vec<i64>) = turns.iter().copied().unzip();
+    lock(db, &ids)?;
+    match db {
+        Db::Lite(c) => {
+            let pairs: Vec<(i64, i64)> = turns.iter().map(|(inbox, turn)| (inbox.0, *turn)).collect();
+            let from = "SELECT value ->> 0 AS inbox_id, MIN(value ->> 1) AS turn FROM json_each($2) GROUP BY 1";
+            diesel::sql_query(format!("{SET} FROM ({from}) o WHERE {FREE}"))
+                .bind::<BigInt, _>(now)
+                .bind::<Text, _>(crate::store::to_json(&pairs)?)
+                .execute(&mut **c)
+        }
+        Db::Pg(c) => {
+            let from = "SELECT j.inbox_id, MIN(j.turn) AS turn FROM unnest($2, $3) AS j(inbox_id, turn) GROUP BY 1";
+            diesel::sql_query(format!("{SET} FROM ({from}) o WHERE {FREE}"))
+                .bind::<BigInt, _>(now)
+                .bind::<Array<BigInt>, _>(ids)
+                .bind::<Array<BigInt>, _>(places)
+                .execute(&mut **c)
+        }
+    }
+    .map(|_| ())
+}
+
 /// Locks inboxes until the transaction ends, in the order of their ids, so that two who lock several do not wait for each other.
 /// Who owes something to an inbox, and who lets go of it, must see what the other did: on PostgreSQL a statement that waited for
 /// a row still looks at other tables as they were before. SQLite has one writer anyhow.

@@ -15,6 +15,7 @@ pub mod listen;
 pub mod messages;
 pub mod posts;
 pub mod proofs;
+pub mod public;
 pub mod reactions;
 pub mod remote;
 #[allow(missing_docs)]
@@ -22,6 +23,7 @@ pub mod schema;
 pub mod sources;
 pub mod turns;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -131,6 +133,7 @@ enum Pools {
 #[derive(Clone)]
 pub struct Store {
     pools: Arc<Pools>,
+    commits: Arc<AtomicU64>,
 }
 
 #[derive(Debug)]
@@ -156,7 +159,7 @@ impl Store {
         } else {
             return Err(StoreError::Url(redact(url)));
         };
-        Ok(Self { pools: Arc::new(pools) })
+        Ok(Self { pools: Arc::new(pools), commits: Arc::default() })
     }
 
     /// Reads: `f` sees the database and must not change it. `what` completes "the database failed to …".
@@ -186,8 +189,19 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut Db<'_>) -> Queried<T> + Send + 'static,
     {
-        let pools = self.pools.clone();
-        hop(what, move || write_now(&pools, what, &f)).await
+        let (pools, commits) = (self.pools.clone(), self.commits.clone());
+        hop(what, move || {
+            let written = write_now(&pools, what, &f);
+            // Whether it failed or not: a connection that breaks after COMMIT leaves open which.
+            commits.fetch_add(1, Ordering::Release);
+            written
+        })
+        .await
+    }
+
+    /// Counts the writes of this process. Who sees the same number twice knows that this process changed nothing in between.
+    pub fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Acquire)
     }
 }
 

@@ -316,6 +316,13 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    public_versions (actor_id) {
+        actor_id -> BigInt,
+        version -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     agencies,
     actors,
@@ -341,5 +348,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     blocks,
     seen_activities,
     deleted_objects,
-    audit
+    audit,
+    public_versions
 );

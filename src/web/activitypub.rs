@@ -59,12 +59,13 @@ pub fn published(post: Post) -> PublishedPost {
 
 /// Sends a client on to the other form of what it asked for.
 pub fn see_other(location: &str) -> HttpResponse {
-    HttpResponse::SeeOther()
+    let response = HttpResponse::SeeOther()
         .insert_header((header::LOCATION, location))
         .insert_header((header::CACHE_CONTROL, caching::FRESH))
         .insert_header((header::VARY, "Accept"))
         .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-        .finish()
+        .finish();
+    caching::kept(response)
 }
 
 /// Whether the request, for an id, comes from a browser.
@@ -144,7 +145,7 @@ pub async fn object(
 /// 410 with the Tombstone.
 fn tombstone(gateway: &Gateway, id: PostId, at: Timestamp) -> HttpResponse {
     let tombstone = activity::tombstone(&gateway.base, id, at);
-    Representation::activity(tombstone.to_string().into_bytes()).answer_with(StatusCode::GONE)
+    caching::kept(Representation::activity(tombstone.to_string().into_bytes()).answer_with(StatusCode::GONE))
 }
 
 /// A post and who says it. The actor is read only when the post may be shown.

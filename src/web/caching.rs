@@ -1,7 +1,8 @@
 //! How answers are labelled for caches: a strong ETag of the bytes, 304 for who has them already, `Vary`, `Cache-Control`,
 //! and CORS (`reference/federation.md` 5.3).
 
-use actix_web::http::{StatusCode, header};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use openssl::sha::sha256;
 
@@ -14,6 +15,16 @@ pub const SLOW: &str = "public, max-age=1800, stale-while-revalidate=600";
 pub const FOREVER: &str = "public, max-age=31536000, immutable";
 /// Of errors: what is unknown now may be published in a second.
 pub const NEVER: &str = "no-store";
+
+/// Marks a response whose bytes depend on nothing but its [`crate::web::kept::Key`] and the version of public content.
+#[derive(Debug, Clone, Copy)]
+pub struct Keep;
+
+/// The response, which may be kept and given to others.
+pub fn kept(mut response: HttpResponse) -> HttpResponse {
+    response.extensions_mut().insert(Keep);
+    response
+}
 
 /// Something to answer a GET with.
 #[derive(Debug, Clone)]
@@ -78,7 +89,7 @@ impl Representation {
         if client_has(request, &tag) {
             return self.respond(StatusCode::NOT_MODIFIED, Some(tag));
         }
-        self.respond(StatusCode::OK, Some(tag))
+        kept(self.respond(StatusCode::OK, Some(tag)))
     }
 
     /// The answer with another status than 200: no ETag, no 304.
@@ -118,6 +129,12 @@ pub fn etag(bytes: &[u8]) -> String {
 pub fn client_has(request: &HttpRequest, tag: &str) -> bool {
     let mut headers = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
     headers.any(|value| names(value, tag))
+}
+
+/// Whether one of these values of `If-None-Match` names the tag.
+pub fn is_named<'v>(values: impl Iterator<Item = &'v HeaderValue>, tag: &HeaderValue) -> bool {
+    let Ok(tag) = tag.to_str() else { return false };
+    values.filter_map(|value| value.to_str().ok()).any(|value| names(value, tag))
 }
 
 /// Whether the value of an `If-None-Match` names the tag: weak comparison (RFC 9110 §13.1.2), since what we send compressed

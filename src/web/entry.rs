@@ -4,15 +4,18 @@
 use std::time::Instant;
 
 use actix_web::Error;
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody, to_bytes};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::ErrorInternalServerError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web;
 use tracing::Instrument;
 
 use crate::flow::Gateway;
+use crate::web::caching::Keep;
 use crate::web::hosts;
+use crate::web::kept::{Answer, Kept, Key, Look};
 
 /// Name of the header with the request id.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -26,33 +29,79 @@ const POLICY_HTTPS: &str = "; upgrade-insecure-requests";
 /// A year. Neither `includeSubDomains` nor `preload`: those are for the owner of the domain to decide.
 const TRANSPORT: &str = "max-age=31536000";
 
-/// Answers a request within its span, and labels the answer.
-pub async fn enter<B: MessageBody>(
+/// Answers a request, from what is kept or within its span, and labels the answer.
+pub async fn enter<B: MessageBody + 'static>(
     gateway: web::Data<Gateway>,
+    kept: web::Data<Kept>,
     request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
+) -> Result<ServiceResponse<BoxBody>, Error> {
     let begun = Instant::now();
     let id = format!("{:016x}", rand::random::<u64>());
-    let https = gateway.base.root().starts_with("https:");
-    let home = https && hosts::is_home(&gateway.base, &request);
     let method = request.method().clone();
-    let span = tracing::info_span!("request", request.id = %id);
-    let mut response = next.call(request).instrument(span.clone()).await?;
-    label(response.headers_mut(), https, home);
+    let mut response = match Key::of(&request, kept.ours()) {
+        Some(key) => remember(&gateway, &kept, key, &id, request, next).await?,
+        None => pass(&gateway, &id, request, next).await?.map_into_boxed_body(),
+    };
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    let pattern = response.request().match_pattern();
-    span.in_scope(|| {
-        tracing::info!(
+    if tracing::enabled!(tracing::Level::DEBUG) {
+        let pattern = response.request().match_pattern();
+        tracing::debug!(
+            request.id = id,
             http.method = %method,
-            http.path = pattern.as_deref().unwrap_or("(none)"),
+            http.path = pattern.as_deref().unwrap_or("(kept)"),
             http.status = response.status().as_u16(),
             duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
             "a request was answered"
         );
-    });
+    }
+    Ok(response)
+}
+
+/// Gives an answer that is kept, or has it made and keeps it.
+async fn remember<B: MessageBody + 'static>(
+    gateway: &Gateway,
+    kept: &Kept,
+    key: Key,
+    id: &str,
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let seat = match kept.look(&key).await {
+        Look::Found(answer) => {
+            let response = answer.respond(request.headers().get_all(header::IF_NONE_MATCH));
+            return Ok(request.into_response(response));
+        }
+        Look::Missing(seat) => seat,
+        Look::Unknown => return Ok(pass(gateway, id, request, next).await?.map_into_boxed_body()),
+    };
+    // Whoever has the bytes already must not keep others from getting them.
+    let conditions: Vec<HeaderValue> = request.headers_mut().remove(header::IF_NONE_MATCH).collect();
+    let response = pass(gateway, id, request, next).await?;
+    if !response.response().extensions().contains::<Keep>() {
+        return Ok(response.map_into_boxed_body());
+    }
+    let (request, response) = response.into_parts();
+    let (response, body) = response.into_parts();
+    let body = to_bytes(body).await.map_err(|error| ErrorInternalServerError(error.into()))?;
+    let answer = seat.keep(Answer::new(response.status(), response.headers(), body));
+    Ok(ServiceResponse::new(request, answer.respond(conditions.iter())))
+}
+
+/// Has a request answered within its span, and labels the answer.
+async fn pass<B: MessageBody>(
+    gateway: &Gateway,
+    id: &str,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let https = gateway.base.root().starts_with("https:");
+    let home = https && hosts::is_home(&gateway.base, &request);
+    let span = tracing::info_span!("request", request.id = %id);
+    let mut response = next.call(request).instrument(span).await?;
+    label(response.headers_mut(), https, home);
     Ok(response)
 }
 

@@ -7,6 +7,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 
+use crate::flow::arrivals::Arrivals;
 use crate::flow::{Gateway, receive};
 use crate::ids::ActorId;
 use crate::inbox::INBOX_BODY_BYTES_MAX;
@@ -21,15 +22,17 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// `/ap/inbox` and `/ap/instance/inbox`.
 pub async fn shared(
     gateway: web::Data<Gateway>,
+    arrivals: web::Data<Arrivals>,
     request: HttpRequest,
     body: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    take(&gateway, &request, body).await
+    take(&gateway, &arrivals, &request, body).await
 }
 
 /// `/ap/a/{n}/inbox`: that of an actor, which must exist.
 pub async fn personal(
     gateway: web::Data<Gateway>,
+    arrivals: web::Data<Arrivals>,
     directory: web::Data<Directory>,
     request: HttpRequest,
     path: web::Path<String>,
@@ -39,10 +42,15 @@ pub async fn personal(
     if !directory.has_actor(actor).await? {
         return Err(Problem::NotFound);
     }
-    take(&gateway, &request, body).await
+    take(&gateway, &arrivals, &request, body).await
 }
 
-async fn take(gateway: &Gateway, request: &HttpRequest, body: web::Payload) -> Result<HttpResponse, Problem> {
+async fn take(
+    gateway: &Gateway,
+    arrivals: &Arrivals,
+    request: &HttpRequest,
+    body: web::Payload,
+) -> Result<HttpResponse, Problem> {
     check_type(request)?;
     let body = read(request, body).await?;
     let headers = request.headers().iter();
@@ -53,7 +61,7 @@ async fn take(gateway: &Gateway, request: &HttpRequest, body: web::Payload) -> R
             .collect(),
         body,
     };
-    match receive::receive(gateway, incoming).await {
+    match receive::receive(gateway, arrivals, incoming).await {
         Ok(()) => Ok(HttpResponse::Accepted().finish()),
         Err(refusal) => Err(Problem::Refused(refusal)),
     }

@@ -9,7 +9,8 @@
 //! | `/media/{n}.{extension}`, `/assets/…` | [`media`], [`assets`] |
 //! | `/health/live`, `/health/ready` | [`health`] |
 //!
-//! Every request passes [`entry`] (request id, security headers, log), [`hosts`] (is it for us?) and compression.
+//! Every request passes [`entry`] (request id, what is [`kept`], security headers, log), [`hosts`] (is it for us?) and
+//! compression.
 
 pub mod activitypub;
 pub mod assets;
@@ -19,6 +20,7 @@ pub mod entry;
 pub mod health;
 pub mod hosts;
 pub mod inbox;
+pub mod kept;
 pub mod media;
 pub mod negotiate;
 pub mod outbox;
@@ -38,8 +40,10 @@ use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpServer};
 
+use crate::flow::arrivals::Arrivals;
 use crate::flow::{Gateway, Shared};
 use crate::web::hosts::Directory;
+use crate::web::kept::Kept;
 use crate::web::routes::{postable, readable};
 
 /// How long an idle connection is kept: longer than proxies keep theirs (60 s at nginx), so that the proxy closes first.
@@ -58,17 +62,26 @@ const SHUTDOWN_S: u64 = 10;
 pub struct Shelf {
     gateway: Data<Gateway>,
     directory: Data<Directory>,
+    kept: Data<Kept>,
+    arrivals: Data<Arrivals>,
 }
 
 impl Shelf {
-    /// For that gateway; one per process.
-    pub fn new(gateway: Shared) -> Self {
-        Self { directory: Data::new(Directory::new(gateway.clone())), gateway: Data::from(gateway) }
+    /// For that gateway; one per process. `per_host_s` is how many activities a second a remote host may send, 0 any number.
+    /// To be called within a runtime that lives as long as the server: it takes in there.
+    pub fn new(gateway: Shared, per_host_s: u32) -> Self {
+        Self {
+            arrivals: Data::new(Arrivals::start(gateway.clone(), per_host_s)),
+            directory: Data::new(Directory::new(gateway.clone())),
+            kept: Data::new(Kept::new(gateway.clone())),
+            gateway: Data::from(gateway),
+        }
     }
 
     /// The shared data and the routes. [`hosts::check`] and [`entry::enter`] are to be wrapped around the app.
     pub fn configure(&self, config: &mut ServiceConfig) {
         config.app_data(self.gateway.clone()).app_data(self.directory.clone());
+        config.app_data(self.kept.clone()).app_data(self.arrivals.clone());
         config.service(readable("/health/live", health::live)).service(readable("/health/ready", health::ready));
         for_servers(config);
         for_people(config);
@@ -111,11 +124,17 @@ fn for_people(config: &mut ServiceConfig) {
         .service(readable("/robots.txt", discovery::robots));
 }
 
-/// Binds `listen` and makes the server, which answers once it is polled or spawned; `workers` is one per core when not given.
+/// Binds `listen` and makes the server, which answers once it is polled or spawned; `workers` is one per core when not given,
+/// `per_host_s` as for [`Shelf::new`].
 /// Gives also the addresses that it is bound to: the ports that the system chose, where 0 was asked for. It handles no signals:
 /// whoever runs it stops it through [`Server::handle`], and then requests in hand have 10 seconds.
-pub fn serve(gateway: Shared, listen: &[SocketAddr], workers: Option<usize>) -> io::Result<(Server, Vec<SocketAddr>)> {
-    let shelf = Shelf::new(gateway);
+pub fn serve(
+    gateway: Shared,
+    listen: &[SocketAddr],
+    workers: Option<usize>,
+    per_host_s: u32,
+) -> io::Result<(Server, Vec<SocketAddr>)> {
+    let shelf = Shelf::new(gateway, per_host_s);
     let mut server = HttpServer::new(move || {
         let shelf = shelf.clone();
         App::new()

@@ -6,7 +6,7 @@
 //! Nothing is ever refused with 406; RFC 9110 §12.4.1 lets a server answer with what it has.
 
 use actix_web::HttpRequest;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderMap};
 
 /// The profile that makes `application/ld+json` an ActivityStreams type.
 const AS_PROFILE: &str = "https://www.w3.org/ns/activitystreams";
@@ -24,7 +24,12 @@ pub enum Form {
 
 /// The form that a request wants; `fallback` when it does not say, or wants neither.
 pub fn wanted(request: &HttpRequest, fallback: Form) -> Form {
-    let accept: Vec<&str> = request.headers().get_all(header::ACCEPT).filter_map(|value| value.to_str().ok()).collect();
+    wanted_by(request.headers(), fallback)
+}
+
+/// As [`wanted`], by the headers of a request.
+pub fn wanted_by(headers: &HeaderMap, fallback: Form) -> Form {
+    let accept: Vec<&str> = headers.get_all(header::ACCEPT).filter_map(|value| value.to_str().ok()).collect();
     choose(&accept, fallback)
 }
 

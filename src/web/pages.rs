@@ -280,7 +280,9 @@ fn or_problem(gateway: &Gateway, request: &HttpRequest, answer: Result<HttpRespo
     let page = MessagePage { frame, paragraphs: vec![text] };
     match render(&page) {
         Ok(html) if !wants_document(request) => {
-            Representation::page(html).cached(caching::NEVER).answer_with(problem.status_code())
+            let answer = Representation::page(html).cached(caching::NEVER).answer_with(problem.status_code());
+            // A crowd may come for what was withdrawn, too; what is unknown is not worth the room.
+            if problem == Problem::Gone { caching::kept(answer) } else { answer }
         }
         _ => problem.error_response(),
     }

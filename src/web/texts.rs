@@ -2,7 +2,7 @@
 //! (`reference/dutch-government.md` 5). A language without one of them does not compile.
 
 use actix_web::HttpRequest;
-use actix_web::http::header;
+use actix_web::http::header::{self, HeaderMap};
 use chrono::{Datelike, Timelike};
 use chrono_tz::Tz;
 
@@ -205,7 +205,12 @@ impl Texts {
 
 /// The language of the words around the content: what the reader prefers of the two, else that of the content, else Dutch.
 pub fn choose(request: &HttpRequest, content: Option<&str>) -> &'static Texts {
-    let values = request.headers().get_all(header::ACCEPT_LANGUAGE).filter_map(|value| value.to_str().ok());
+    preferred(request.headers()).or_else(|| content.and_then(known)).unwrap_or(&NL)
+}
+
+/// What the reader prefers of the two, if either.
+pub fn preferred(headers: &HeaderMap) -> Option<&'static Texts> {
+    let values = headers.get_all(header::ACCEPT_LANGUAGE).filter_map(|value| value.to_str().ok());
     let mut best: Option<(f32, &'static Texts)> = None;
     for range in values.flat_map(|value| value.split(',')) {
         let mut parts = range.split(';').map(str::trim);
@@ -215,7 +220,7 @@ pub fn choose(request: &HttpRequest, content: Option<&str>) -> &'static Texts {
             best = Some((quality, texts));
         }
     }
-    best.map(|(_, texts)| texts).or_else(|| content.and_then(known)).unwrap_or(&NL)
+    best.map(|(_, texts)| texts)
 }
 
 fn known(tag: &str) -> Option<&'static Texts> {

@@ -18,7 +18,7 @@ use crate::flow::schedule::Stop;
 use crate::flow::{Shared, now};
 use crate::ids::{ActivityId, InboxId};
 use crate::net::{FetchError, Posted};
-use crate::signature::{SigningIdentity, cavage};
+use crate::signature::{SigningIdentity, cavage, rfc9421};
 use crate::store::deliveries::DeliveryState;
 use crate::store::inboxes::{self, Failure, Leased};
 use crate::time::Timestamp;
@@ -66,6 +66,11 @@ impl Courier {
             Ok(open) => self.hosts.take_over(&open, at),
             Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "breakers cannot be read"),
         }
+    }
+
+    /// Whether outcomes cannot be recorded at the moment. Then nothing more is leased: it might be what was just sent.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.recorder.is_stuck()
     }
 
     /// Ends the lease of an inbox that is not served.
@@ -121,11 +126,19 @@ impl Courier {
                 return After::LeaveInbox;
             }
         };
+        if step.last {
+            seat.leave(); // others need not wait for the disk
+        }
         self.settle(step, &payload, outcome).await
     }
 
     async fn send(&self, step: &Step<'_>, identity: &SigningIdentity, payload: &Payload, seat: &mut Seat) -> Outcome {
-        let headers = match cavage::sign(identity, "POST", step.url, Some(&payload.body), CONTENT_TYPE, now()) {
+        let signed = if self.gateway.settings.bench_ed25519 {
+            rfc9421::sign_post(identity, step.url, &payload.body, CONTENT_TYPE, now())
+        } else {
+            cavage::sign(identity, "POST", step.url, Some(&payload.body), CONTENT_TYPE, now())
+        };
+        let headers = match signed {
             Ok(headers) => headers,
             Err(error) => return unreachable(error.to_string()),
         };

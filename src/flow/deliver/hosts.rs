@@ -142,7 +142,8 @@ mod tests {
     #[test]
     fn of_a_host_that_is_given_a_rest_one_inbox_tries_when_it_is_over() {
         let hosts = Hosts::default();
-        let until = (0..FAILURES_MAX).filter_map(|_| hosts.failed("a.example", NOW)).last().unwrap().1;
+        let opened: Vec<_> = (0..FAILURES_MAX).map(|_| hosts.failed("a.example", NOW)).collect();
+        let (_, until) = opened.last().unwrap().unwrap();
         assert_eq!(hosts.admit("a.example", NOW), Admission::Wait { until });
         assert_eq!(hosts.admit("a.example", until), Admission::Probe);
         assert!(matches!(hosts.admit("a.example", until), Admission::Wait { .. }));

@@ -21,30 +21,36 @@ pub(super) struct Payload {
     pub(super) body: Digested,
 }
 
-/// Recently sent activities; the first one in is the first one out.
+/// Recently sent activities.
 #[derive(Default)]
 pub(super) struct Payloads {
-    kept: Mutex<(HashMap<ActivityId, Arc<Payload>>, VecDeque<ActivityId>)>,
+    kept: Mutex<Kept>,
+}
+
+/// The first one in is the first one out.
+#[derive(Default)]
+struct Kept {
+    known: HashMap<ActivityId, Arc<Payload>>,
+    order: VecDeque<ActivityId>,
 }
 
 impl Payloads {
     /// An activity; `None` when the database has none of that id.
     pub(super) async fn get(&self, gateway: &Gateway, id: ActivityId) -> Result<Option<Arc<Payload>>, StoreError> {
-        if let Some(known) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).0.get(&id) {
+        if let Some(known) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).known.get(&id) {
             return Ok(Some(known.clone()));
         }
         let found = gateway.store.read("read an activity", move |db| activities::bytes(db, id)).await?;
         let Some((actor, bytes)) = found else { return Ok(None) };
         let payload = Arc::new(Payload { actor, body: Digested::new(Bytes::from(bytes)) });
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let (known, order) = &mut *kept;
-        if known.insert(id, payload.clone()).is_none() {
-            order.push_back(id);
+        if kept.known.insert(id, payload.clone()).is_none() {
+            kept.order.push_back(id);
         }
-        if order.len() > KEPT_MAX
-            && let Some(oldest) = order.pop_front()
+        if kept.order.len() > KEPT_MAX
+            && let Some(oldest) = kept.order.pop_front()
         {
-            known.remove(&oldest);
+            kept.known.remove(&oldest);
         }
         Ok(Some(payload))
     }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -16,6 +17,8 @@ use crate::time::Timestamp;
 
 /// Most records in one transaction.
 const BATCH_MAX: usize = 512;
+/// How long the first record of a transaction waits for others.
+const GATHER: Duration = Duration::from_millis(4);
 /// How long to wait before a failed transaction is tried anew.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
 
@@ -103,17 +106,27 @@ impl Record {
     }
 }
 
+/// A record, and how to tell that it is on disk.
+type Waiting = (Record, oneshot::Sender<()>);
+
 /// Takes records; cheap to clone.
 #[derive(Clone)]
 pub struct Recorder {
-    sender: mpsc::Sender<(Record, oneshot::Sender<()>)>,
+    sender: mpsc::Sender<Waiting>,
+    stuck: Arc<AtomicBool>,
 }
 
 impl Recorder {
     /// Starts recording. It ends when the last clone of the recorder is dropped.
     pub fn start(gateway: Arc<Gateway>) -> (Self, tokio::task::JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(BATCH_MAX * 2);
-        (Self { sender }, tokio::spawn(run(gateway, receiver)))
+        let stuck = Arc::<AtomicBool>::default();
+        (Self { sender, stuck: stuck.clone() }, tokio::spawn(run(gateway, receiver, stuck)))
+    }
+
+    /// Whether records wait because the database does not take them.
+    pub fn is_stuck(&self) -> bool {
+        self.stuck.load(Ordering::Relaxed)
     }
 
     /// Records, and returns when it is on disk. Returns `false` when the recorder has ended: then nothing more must be sent.
@@ -123,9 +136,10 @@ impl Recorder {
     }
 }
 
-async fn run(gateway: Arc<Gateway>, mut receiver: mpsc::Receiver<(Record, oneshot::Sender<()>)>) {
+async fn run(gateway: Arc<Gateway>, mut receiver: mpsc::Receiver<Waiting>, stuck: Arc<AtomicBool>) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while receiver.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        gather(&mut receiver, &mut batch).await;
         let (records, waiting): (Vec<Record>, Vec<oneshot::Sender<()>>) = batch.drain(..).unzip();
         let records = Arc::new(records);
         loop {
@@ -138,6 +152,7 @@ async fn run(gateway: Arc<Gateway>, mut receiver: mpsc::Receiver<(Record, onesho
             match gateway.store.write("record deliveries", write).await {
                 Ok(()) => break,
                 Err(error) => {
+                    stuck.store(true, Ordering::Relaxed);
                     tracing::error!(
                         error = &error as &dyn std::error::Error,
                         "deliveries cannot be recorded; nothing more is sent until they are"
@@ -146,9 +161,24 @@ async fn run(gateway: Arc<Gateway>, mut receiver: mpsc::Receiver<(Record, onesho
                 }
             }
         }
+        if receiver.is_empty() {
+            stuck.store(false, Ordering::Relaxed);
+        }
         for done in waiting {
             // A worker that was stopped meanwhile no longer waits; its record is on disk all the same.
             let _ = done.send(());
+        }
+    }
+}
+
+/// Waits a moment for more, because a transaction costs about as much for one record as for twenty.
+async fn gather(receiver: &mut mpsc::Receiver<Waiting>, batch: &mut Vec<Waiting>) {
+    let until = tokio::time::Instant::now() + GATHER;
+    while batch.len() < BATCH_MAX {
+        let room = BATCH_MAX - batch.len();
+        match tokio::time::timeout_at(until, receiver.recv_many(batch, room)).await {
+            Ok(1..) => {}
+            Ok(0) | Err(_) => return,
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct Seats {
 
 /// A seat; it is free again when this is dropped.
 pub(super) struct Seat {
-    /// `None` only for an instant, while it steps aside.
+    /// `None` once it was left.
     permit: Option<OwnedSemaphorePermit>,
     aside: Arc<Semaphore>,
     is_aside: bool,
@@ -64,6 +64,11 @@ impl Seats {
 }
 
 impl Seat {
+    /// Gives the seat away.
+    pub(super) fn leave(&mut self) {
+        self.permit = None;
+    }
+
     /// Gives the seat in front to somebody else and waits aside, if there is room; otherwise keeps it.
     pub(super) fn step_aside(&mut self) {
         if self.is_aside {

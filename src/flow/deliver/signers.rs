@@ -1,11 +1,10 @@
 //! Who signs a delivery.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::actor::Actor;
-use crate::actor::verification::{Proof, VerifiedActor};
+use crate::actor::verification::VerifiedActor;
 use crate::flow::{Gateway, now};
 use crate::ids::ActorId;
 use crate::signature::SigningIdentity;
@@ -15,15 +14,21 @@ use crate::time::Timestamp;
 /// How long a proof that was loaded is believed before it is loaded again.
 const PROOF_CACHE: Duration = Duration::from_secs(2);
 
-/// Actors and proofs as loaded a moment ago, so that a fan-out does not load them for each delivery. The capability itself is
-/// made anew for every delivery.
+/// Verified actors and their identities as of a moment ago, so that a fan-out does not load them for each delivery. Whether the
+/// proof still holds is asked for every delivery.
 #[derive(Default)]
 pub(super) struct Signers {
-    loaded: Mutex<HashMap<ActorId, (Instant, Actor, Proof)>>,
+    loaded: Mutex<HashMap<ActorId, Loaded>>,
+}
+
+struct Loaded {
+    at: Instant,
+    verified: VerifiedActor,
+    identity: Arc<SigningIdentity>,
 }
 
 /// Who signs; or why nobody does, and the check of the proof that says so.
-type Signer = Result<SigningIdentity, (String, Option<Timestamp>)>;
+type Signer = Result<Arc<SigningIdentity>, (String, Option<Timestamp>)>;
 
 impl Signers {
     /// The identity that signs for an actor, if its proof holds now.
@@ -32,25 +37,24 @@ impl Signers {
         gateway: &Gateway,
         id: ActorId,
     ) -> Result<Signer, Box<dyn std::error::Error + Send + Sync>> {
-        let cached = {
-            let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-            loaded.get(&id).filter(|(at, ..)| at.elapsed() < PROOF_CACHE).cloned()
-        };
-        let times = &gateway.settings.proof_times;
-        if let Some((_, actor, proof)) = cached
-            && let Ok(verified) = VerifiedActor::prove(actor, &proof, times, now())
         {
-            return Ok(Ok(gateway.sign_as(&verified).await?));
+            let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+            let fresh = loaded.get(&id).filter(|l| l.at.elapsed() < PROOF_CACHE && now() < l.verified.until());
+            if let Some(fresh) = fresh {
+                return Ok(Ok(fresh.identity.clone()));
+            }
         }
         // Nothing is held on old news: the proof may have come back a moment ago.
         let read = move |db: &mut Db<'_>| Ok((actors::by_id(db, id)?, proofs::of_actor(db, id)?));
         let (actor, proof) = gateway.store.read("read the signer of a delivery", read).await?;
         let Some(actor) = actor else { return Ok(Err((format!("actor {id} no longer exists"), None))) };
-        let (entry, checked_at) = ((Instant::now(), actor.clone(), proof.clone()), proof.checked_at);
+        let verified = match VerifiedActor::prove(actor, &proof, &gateway.settings.proof_times, now()) {
+            Ok(verified) => verified,
+            Err(unverified) => return Ok(Err((unverified.to_string(), proof.checked_at))),
+        };
+        let identity = Arc::new(gateway.sign_as(&verified).await?);
+        let entry = Loaded { at: Instant::now(), verified, identity: identity.clone() };
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(id, entry);
-        match VerifiedActor::prove(actor, &proof, times, now()) {
-            Ok(verified) => Ok(Ok(gateway.sign_as(&verified).await?)),
-            Err(unverified) => Ok(Err((unverified.to_string(), checked_at))),
-        }
+        Ok(Ok(identity))
     }
 }

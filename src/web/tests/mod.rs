@@ -1,6 +1,7 @@
 //! Handlers over a real database: what servers and people get to see of a small world.
 
 mod inboxes;
+mod kept;
 mod people;
 mod servers;
 
@@ -80,9 +81,10 @@ impl World {
                     grace: Duration::from_secs(86_400),
                 },
                 allow_addresses: Vec::new(),
+                bench_ed25519: false,
             },
             wake: Default::default(),
-            remote_failures: Default::default(),
+            remote: Default::default(),
         });
         provision::agency(&gateway, "agency", domain, By::Config).await.unwrap();
         let plan = ActorPlan {
@@ -94,7 +96,7 @@ impl World {
             profile: profile(),
         };
         let actor = provision::actor(&gateway, plan, By::Config).await.unwrap();
-        let world = Self { shelf: Shelf::new(gateway.clone()), gateway, actor, dir };
+        let world = Self { shelf: Shelf::new(gateway.clone(), 0), gateway, actor, dir };
         world.prove(true).await;
         world
     }
@@ -127,6 +129,7 @@ impl World {
             published_at: None,
             updated_at: None,
             created_at: now(),
+            dispatch: Default::default(),
         };
         self.gateway.store.write("store a post", move |db| posts::insert(db, &post)).await.unwrap();
         publish::run_due(&self.gateway).await.unwrap();

@@ -165,6 +165,13 @@ impl Letter {
         http::request("POST", &self.inbox, &headers, &self.body).await
     }
 
+    /// Sends it to a gateway that may go away meanwhile.
+    pub async fn try_send(&self) -> Option<Reply> {
+        let headers = self.headers();
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        http::try_request("POST", &self.inbox, &headers, &self.body).await.ok()
+    }
+
     /// The headers, with the signature.
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         let url = Url::parse(&self.inbox).unwrap();

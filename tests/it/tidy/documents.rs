@@ -60,6 +60,10 @@ fn both_databases_have_the_same_tables_columns_and_indexes() {
         sqlite.indexes, postgres.indexes,
         "the indexes of migrations/sqlite (left) and migrations/postgres (right)"
     );
+    assert_eq!(
+        sqlite.triggers, postgres.triggers,
+        "the triggers of migrations/sqlite (left) and migrations/postgres (right)"
+    );
 }
 
 #[test]
@@ -79,6 +83,7 @@ fn every_migration_can_be_taken_back() {
             schema.apply(&text(&path)).unwrap_or_else(|problem| panic!("{path}: {problem}"));
         }
         assert_eq!(schema.tables, Tables::new(), "migrations/{database}: what is left when all is taken back");
+        assert!(schema.triggers.is_empty(), "migrations/{database}: {:?} are left", schema.triggers);
     }
 }
 
@@ -101,7 +106,11 @@ fn a_planted_difference_between_twins_is_found() {
         ["a.e is absent in x and nullable in y", "a.id is not null in x and nullable in y", "table c is only in x"]
     );
     let mut schema = Schema::default();
-    assert!(schema.apply("CREATE TRIGGER t AFTER INSERT ON a").is_err(), "an unknown statement is passed over");
+    assert!(schema.apply("CREATE VIEW v AS SELECT 1").is_err(), "an unknown statement is passed over");
+    schema
+        .apply("CREATE TRIGGER t AFTER INSERT ON a BEGIN UPDATE b SET c = 1; DELETE FROM d; END; DROP TRIGGER t;")
+        .unwrap();
+    assert!(schema.triggers.is_empty(), "the body of a trigger is one statement with it");
 }
 
 /// The targets of the Markdown links of a text, with their line.

@@ -12,13 +12,15 @@ pub struct Schema {
     pub tables: Tables,
     /// The indexes: their name, and the rest of the statement, spaced evenly.
     pub indexes: BTreeMap<String, String>,
+    /// The triggers, and the table of each.
+    pub triggers: BTreeMap<String, String>,
 }
 
 impl Schema {
     /// Takes in one `up.sql`. Says which statement it does not understand.
     pub fn apply(&mut self, sql: &str) -> Result<(), String> {
         let bare: String = sql.lines().map(|l| l.split("--").next().unwrap_or(l)).collect::<Vec<_>>().join("\n");
-        for statement in bare.split(';').map(spaced).filter(|s| !s.is_empty()) {
+        for statement in statements(&bare) {
             self.statement(&statement).ok_or(format!("a statement that tidy cannot read: {statement}"))?;
         }
         Ok(())
@@ -64,6 +66,15 @@ impl Schema {
                 let nullable = columns.remove(*from)?;
                 columns.insert((*to).to_owned(), nullable);
             }
+            ["CREATE", "TRIGGER", name, rest @ ..] => {
+                let on = rest.iter().position(|word| *word == "ON")?;
+                self.triggers.insert((*name).to_owned(), (*rest.get(on + 1)?).to_owned());
+            }
+            ["DROP", "TRIGGER", name] | ["DROP", "TRIGGER", name, "ON", _] => {
+                self.triggers.remove(*name)?;
+            }
+            // What a trigger runs, on PostgreSQL.
+            ["CREATE" | "DROP", "FUNCTION", ..] => {}
             // Rows, not structure.
             ["INSERT" | "UPDATE" | "DELETE", ..] => {}
             _ => return None,
@@ -114,6 +125,24 @@ pub fn differences(one: (&str, &Tables), other: (&str, &Tables)) -> Vec<String> 
         }
     }
     found
+}
+
+/// The statements, spaced evenly. One ends at a semicolon that is neither in the body of a trigger nor between `$$`.
+fn statements(sql: &str) -> Vec<String> {
+    let mut found = vec![String::new()];
+    for part in sql.split(';') {
+        let last = found.last_mut().unwrap();
+        if !last.is_empty() {
+            last.push(';');
+        }
+        last.push_str(part);
+        let whole = spaced(last);
+        let in_trigger = whole.starts_with("CREATE TRIGGER") && whole.contains(" BEGIN ") && !whole.ends_with(" END");
+        if !in_trigger && whole.matches("$$").count() % 2 == 0 {
+            found.push(String::new());
+        }
+    }
+    found.iter().map(|statement| spaced(statement)).filter(|statement| !statement.is_empty()).collect()
 }
 
 fn spaced(sql: &str) -> String {

@@ -1,0 +1,10 @@
+DROP TRIGGER public_version_of_new_post ON posts;
+DROP TRIGGER public_version_of_post ON posts;
+DROP TRIGGER public_version_of_gone_post ON posts;
+DROP TRIGGER public_version_of_new_actor ON actors;
+DROP TRIGGER public_version_of_actor ON actors;
+DROP TRIGGER public_version_of_key ON actor_keys;
+DROP TRIGGER public_version_of_agency ON agencies;
+DROP TRIGGER public_version_of_proof ON proofs;
+DROP FUNCTION public_version_grows;
+DROP TABLE public_versions;

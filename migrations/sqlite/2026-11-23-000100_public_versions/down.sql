@@ -1,0 +1,9 @@
+DROP TRIGGER public_version_of_new_post;
+DROP TRIGGER public_version_of_post;
+DROP TRIGGER public_version_of_gone_post;
+DROP TRIGGER public_version_of_new_actor;
+DROP TRIGGER public_version_of_actor;
+DROP TRIGGER public_version_of_key;
+DROP TRIGGER public_version_of_agency;
+DROP TRIGGER public_version_of_proof;
+DROP TABLE public_versions;
