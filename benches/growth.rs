@@ -56,7 +56,7 @@ fn cost(world: &mut World, gateway: &Gateway, rounds: usize) -> f64 {
 }
 
 fn followers_sqlite(bench: &mut Bench) {
-    followers(bench, "sqlite", || Plan::default());
+    followers(bench, "sqlite", Plan::default);
 }
 
 fn followers_postgres(bench: &mut Bench) {
@@ -192,7 +192,7 @@ fn start(world: &World) -> f64 {
 
 /// What a receipt and a post take in the database, with all indexes.
 fn size(bench: &mut Bench) {
-    bytes(bench, "sqlite", || Plan::default());
+    bytes(bench, "sqlite", Plan::default);
     if let Some(cluster) = Cluster::shared() {
         bytes(bench, "postgres", || Plan { cluster: Some(cluster.clone()), ..Plan::default() });
     }
