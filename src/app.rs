@@ -1,28 +1,37 @@
 //! The composition root: the one place that knows everything. It makes the [`Gateway`] of a configuration, puts what the
 //! configuration names into the database, and runs the roles of a process until it is told to stop.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::dev::Server;
 use thiserror::Error;
+use tokio::task::JoinSet;
 
 use crate::actor::Profile;
 use crate::actor::verification::ProofTimes;
-use crate::config::{ActorConfig, Config, SourceConfig, environment};
+use crate::config::{ActorConfig, Config, MetricsListen, SourceConfig, environment};
 use crate::flow::clock;
 use crate::flow::keyring::{Keyring, KeyringError};
 use crate::flow::provision::{self, ActorPlan, By, ProvisionError, SourcePlan};
 use crate::flow::schedule::{self, Roles, Stop};
 use crate::flow::{FlowSettings, Gateway, Shared};
+use crate::metrics::pulse;
 use crate::net::{Client, NetError, NetSettings};
 use crate::store::listen::{Heard, Listening};
 use crate::store::sources::Settings;
 use crate::store::{Store, StoreError};
 use crate::vault::{MasterKey, VaultError};
+use crate::web::operations;
 
-/// How long a process that was told to stop may take to finish what is under way.
+/// How long a process that was told to stop may take altogether.
 pub const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// Of that, how long the threads may take that wait for a database.
+pub const LET_GO_WITHIN: Duration = Duration::from_secs(1);
+/// Of that, how long requests and deliveries in hand may go on; the rest is for ending what is left.
+const FINISH_WITHIN: Duration = Duration::from_secs(8);
 
 /// Why the gateway does not start. The text says what to do.
 #[derive(Debug, Error)]
@@ -81,8 +90,8 @@ pub enum AppError {
     },
     /// Another process runs on the same SQLite file.
     #[error(
-        "another `heraut serve` runs on this database (it holds {path}); SQLite is for one process: stop the other one, \
-         or move to PostgreSQL to run several"
+        "another `heraut serve` or `heraut restore` runs on this database (it holds {path}); SQLite is for one process: stop \
+         the other one, or move to PostgreSQL to run several"
     )]
     NotAlone {
         /// The lock file.
@@ -96,9 +105,25 @@ pub enum AppError {
         /// The system's words.
         problem: std::io::Error,
     },
-    /// A task of the process ended when it should not have.
+    /// The address for metrics.
+    #[error(
+        "{listen} cannot be listened on for metrics: {problem}; is another process there? Correct server.metrics_listen, \
+         or use `heraut serve --metrics-listen`"
+    )]
+    MetricsListen {
+        /// The address.
+        listen: SocketAddr,
+        /// The system's words.
+        problem: std::io::Error,
+    },
+    /// A web server of the process ended when it should not have.
     #[error("the web server failed: {0}")]
     Web(std::io::Error),
+    /// A loop of the process ended when it should not have.
+    #[error(
+        "a loop of the gateway ended ({0}); the process ends, and is to be started again. Please report this with the log"
+    )]
+    Loop(String),
 }
 
 /// Makes the gateway of a configuration: opens and migrates the database, reads the master key, makes the client.
@@ -224,14 +249,7 @@ fn source_plan(source: &SourceConfig) -> SourcePlan {
 /// was killed: with nobody else there, nobody has to wait for its leases to end. On PostgreSQL leases end by themselves.
 /// The file stays locked for as long as it is open.
 pub async fn be_alone(gateway: &Gateway, config: &Config) -> Result<Option<std::fs::File>, AppError> {
-    let Some(database) = config.database.url.expose().strip_prefix("sqlite:") else { return Ok(None) };
-    let path = PathBuf::from(format!("{database}.lock"));
-    let file = std::fs::File::create(&path).map_err(|problem| AppError::Lock { path: path.clone(), problem })?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(std::fs::TryLockError::WouldBlock) => return Err(AppError::NotAlone { path }),
-        Err(std::fs::TryLockError::Error(problem)) => return Err(AppError::Lock { path, problem }),
-    }
+    let Some(file) = lock(config)? else { return Ok(None) };
     let at = crate::flow::now();
     let free = move |db: &mut crate::store::Db<'_>| {
         crate::store::inboxes::free_all(db, at)?;
@@ -242,53 +260,123 @@ pub async fn be_alone(gateway: &Gateway, config: &Config) -> Result<Option<std::
     Ok(Some(file))
 }
 
+/// On SQLite, locks the file beside the database that says that a process serves or fills it. On PostgreSQL there is none.
+pub fn lock(config: &Config) -> Result<Option<std::fs::File>, AppError> {
+    let Some(database) = config.database.url.expose().strip_prefix("sqlite:") else { return Ok(None) };
+    let path = PathBuf::from(format!("{database}.lock"));
+    let file = std::fs::File::create(&path).map_err(|problem| AppError::Lock { path: path.clone(), problem })?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => return Err(AppError::NotAlone { path }),
+        Err(std::fs::TryLockError::Error(problem)) => return Err(AppError::Lock { path, problem }),
+    }
+    Ok(Some(file))
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy)]
+pub struct Work {
+    /// Whether it serves HTTP to the world.
+    pub web: bool,
+    /// The loops that it runs.
+    pub roles: Roles,
+    /// Where it shows metrics and health.
+    pub metrics: MetricsListen,
+}
+
 /// What a running process is: the addresses that it serves, and how to end it.
 pub struct Running {
     /// The addresses that it listens on.
-    pub addresses: Vec<std::net::SocketAddr>,
-    web: Option<actix_web::dev::Server>,
-    tasks: tokio::task::JoinSet<()>,
+    pub addresses: Vec<SocketAddr>,
+    /// Where metrics are.
+    pub metrics: Option<SocketAddr>,
+    servers: Vec<Server>,
+    tasks: JoinSet<()>,
     _listening: Option<Listening>,
 }
 
-/// Starts the roles of a process. `web` serves HTTP; the others poll, publish and deliver.
-pub fn start(gateway: &Shared, config: &Config, web: bool, roles: Roles, stop: &Stop) -> Result<Running, AppError> {
-    let mut addresses = Vec::new();
-    let mut server = None;
-    if web {
+/// Starts what a process does. To be called once: loops and metrics are counted per process.
+pub fn start(gateway: &Shared, config: &Config, work: Work, stop: &Stop) -> Result<Running, AppError> {
+    let (mut addresses, mut servers) = (Vec::new(), Vec::new());
+    if work.web {
         let per_host_s = config.inbox.per_host;
         let (started, bound) =
             crate::web::serve(gateway.clone(), &config.server.listen, config.server.workers, per_host_s)
                 .map_err(|problem| AppError::Listen { listen: format!("{:?}", config.server.listen), problem })?;
         addresses = bound;
-        server = Some(started);
+        servers.push(started);
     }
-    let tasks = schedule::start(gateway, roles, stop);
+    let metrics = start_metrics(gateway, work.metrics, &mut servers)?;
+    if work.roles.deliver {
+        crate::metrics::slots(gateway.settings.concurrency);
+    }
+    let tasks = schedule::start(gateway, work.roles, stop);
     let hearing = gateway.clone();
     let listening = gateway.store.listen(move |heard| match heard {
         Heard::Work(topic) => hearing.wake.hear(topic),
         Heard::Clock(clock) => clock::follow(clock),
     });
-    Ok(Running { addresses, web: server, tasks, _listening: listening })
+    Ok(Running { addresses, metrics, servers, tasks, _listening: listening })
+}
+
+/// The listener for metrics. One that nobody asked for may be missing: the port is also that of Prometheus itself.
+fn start_metrics(
+    gateway: &Shared,
+    listen: MetricsListen,
+    servers: &mut Vec<Server>,
+) -> Result<Option<SocketAddr>, AppError> {
+    let Some((listen, must)) = listen.address() else { return Ok(None) };
+    match operations::serve(gateway.clone(), listen, FINISH_WITHIN) {
+        Ok((server, bound)) => {
+            servers.push(server);
+            Ok(Some(bound))
+        }
+        Err(problem) if must => Err(AppError::MetricsListen { listen, problem }),
+        Err(problem) => {
+            tracing::warn!(%listen, error = %problem, "no metrics are shown; set server.metrics_listen");
+            Ok(None)
+        }
+    }
 }
 
 impl Running {
-    /// Runs until `stop` is given, then finishes what is under way, for at most [`STOP_WITHIN`].
+    /// Runs until `stop` is given, then finishes what is under way. All ends within [`STOP_WITHIN`]: requests and deliveries that
+    /// take longer than [`FINISH_WITHIN`] are broken off, and deliveries are sent again later. An error means that a part ended
+    /// by itself; then the rest is ended too, so that whoever watches over the process starts all of it anew.
     pub async fn run(mut self, mut stop: Stop) -> Result<(), AppError> {
-        let handle = self.web.as_ref().map(actix_web::dev::Server::handle);
-        let web = self.web.take().map(tokio::spawn);
-        stop.wait().await;
-        tracing::info!("stopping");
-        if let Some(handle) = handle {
-            handle.stop(true).await;
+        let handles: Vec<_> = self.servers.iter().map(Server::handle).collect();
+        let mut servers: JoinSet<std::io::Result<()>> = JoinSet::new();
+        self.servers.drain(..).for_each(|server| {
+            servers.spawn(server);
+        });
+        let ended = tokio::select! {
+            biased;
+            () = stop.wait() => Ok(()),
+            Some(ended) = servers.join_next() => Err(AppError::Web(match ended {
+                Ok(Ok(())) => std::io::Error::other("it ended by itself"),
+                Ok(Err(error)) => error,
+                Err(error) => std::io::Error::other(error),
+            })),
+            Some(ended) = self.tasks.join_next() => Err(AppError::Loop(match ended {
+                Ok(()) => "it returned".to_owned(),
+                Err(error) => error.to_string(),
+            })),
+        };
+        // A loop that ends because it was told to may be seen before the signal is.
+        let ended = if stop.is_set() { Ok(()) } else { ended };
+        tracing::info!(within_s = STOP_WITHIN.as_secs(), "stopping: nothing new is begun");
+        pulse::here().stop();
+        let finish = async {
+            let stop_servers = futures::future::join_all(handles.iter().map(|handle| handle.stop(true)));
+            let finish_tasks = async { while self.tasks.join_next().await.is_some() {} };
+            tokio::join!(stop_servers, finish_tasks);
+        };
+        if tokio::time::timeout(FINISH_WITHIN, finish).await.is_err() {
+            tracing::warn!(
+                after_s = FINISH_WITHIN.as_secs(),
+                "some work did not finish in time; it goes on at the next start"
+            );
         }
-        let finish = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(STOP_WITHIN, finish).await.is_err() {
-            tracing::warn!("some work did not finish in time; it goes on at the next start");
-        }
-        match web {
-            Some(web) => web.await.unwrap_or(Ok(())).map_err(AppError::Web),
-            None => Ok(()),
-        }
+        ended
     }
 }

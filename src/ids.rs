@@ -21,6 +21,11 @@ pub fn compose(now_ms: i64, random: u32) -> i64 {
     (since << ID_RANDOM_BITS) | i64::from(random & ((1 << ID_RANDOM_BITS) - 1))
 }
 
+/// When an id was composed, in epoch milliseconds.
+pub fn composed_ms(id: i64) -> i64 {
+    (id >> ID_RANDOM_BITS).saturating_add(ID_EPOCH_MS)
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {$(
         $(#[$doc])*

@@ -12,12 +12,14 @@
 //! | [`delivery`] | outcome → next attempt, breaker | `activity` |
 //! | [`signature`] | HTTP signatures out and in | `actor` |
 //! | [`inbox`] | incoming activity → effects | `activity actor` |
-//! | [`store`], [`net`] | the effects: database, guarded HTTP client; they never see each other | the core |
-//! | [`flow`] | load → decide → commit → act | `store net` and the core |
-//! | [`web`] | HTTP in; reads through `store`, acts only through `flow` | `flow store` and the core |
+//! | [`metrics`] | what a process counts and times about itself | `delivery source time` |
+//! | [`store`], [`net`] | the effects: database, guarded HTTP client; they never see each other | the core, `metrics` |
+//! | [`flow`] | load → decide → commit → act | `store net metrics` and the core |
+//! | [`web`] | HTTP in; reads through `store`, acts only through `flow` | `flow store metrics` and the core |
 //! | [`config`] | the types of `config.toml` | the core |
 //! | [`vault`] | sealing of private keys under the master key | `config` (secrets) |
-//! | [`telemetry`] | logs | nothing of ours |
+//! | [`backup`] | the whole installation as one encrypted file, and back | `store vault config` (secrets) |
+//! | [`telemetry`] | logs, traces | `metrics` (the target of spans) |
 //! | [`app`], [`cli`] | the composition root; the command line | everything |
 //!
 //! The core (`source` to `inbox`) contains no async, database, network, clock or randomness: a tidy test asserts it.
@@ -25,12 +27,14 @@
 pub mod activity;
 pub mod actor;
 pub mod app;
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod delivery;
 pub mod flow;
 pub mod ids;
 pub mod inbox;
+pub mod metrics;
 pub mod net;
 pub mod post;
 pub mod signature;

@@ -59,8 +59,8 @@ pub struct Ed25519Pair {
 pub enum VaultError {
     /// Neither the file nor the environment has the master key.
     #[error(
-        "the master key is missing: {path} cannot be read and {MASTER_KEY} is not set; restore the file from your backup, \
-         or on a new installation run `heraut init`",
+        "the master key is missing: {path} cannot be read and {MASTER_KEY} is not set; put the file back from where you keep \
+         it; on a new installation run `heraut init`; if it is lost, make a new one and `heraut restore` a backup",
         path = path.display()
     )]
     Missing {
@@ -165,20 +165,27 @@ impl MasterKey {
     }
 }
 
+/// The context for which the private key in a row of `actor_keys` is sealed.
+pub fn actor_key(row: impl fmt::Display) -> String {
+    format!("actor_key:{row}")
+}
+
 /// The additional data of a seal.
 fn data(context: &str) -> Vec<u8> {
     [b"heraut-vault:", [VERSION].as_slice(), b":", context.as_bytes()].concat()
 }
 
+/// Whether every user of the machine can read a file that holds a secret.
 #[cfg(unix)]
-fn readable_by_all(file: &Path) -> io::Result<bool> {
+pub fn readable_by_all(file: &Path) -> io::Result<bool> {
     use std::os::unix::fs::PermissionsExt as _;
     // The group may read: that is how orchestrators hand over secrets.
     std::fs::metadata(file).map(|m| m.permissions().mode() & 0o007 != 0)
 }
 
+/// Whether every user of the machine can read a file that holds a secret; not known here.
 #[cfg(not(unix))]
-fn readable_by_all(file: &Path) -> io::Result<bool> {
+pub fn readable_by_all(file: &Path) -> io::Result<bool> {
     std::fs::metadata(file).map(|_| false)
 }
 

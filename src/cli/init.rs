@@ -42,7 +42,9 @@ pub fn run(config: &Path, arguments: &Arguments) -> anyhow::Result<()> {
         .with_context(|| format!("{} cannot be written", config.display()))?;
     MasterKey::generate()?.write_new(&key)?;
     output::line(format!("wrote {}", config.display()));
-    output::line(format!("wrote {} (keep a copy of it apart from the database)", key.display()));
-    output::line("next: set server.public_url, add an agency, an actor and a source, then run `heraut check`");
+    output::line(format!("wrote {} (if it is lost, only a backup brings the actors back)", key.display()));
+    output::line(
+        "next: set server.public_url, add an agency, an actor and a source, run `heraut check`, plan `heraut backup`",
+    );
     Ok(())
 }

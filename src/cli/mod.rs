@@ -3,6 +3,7 @@
 mod actor;
 mod agency;
 mod audit;
+mod backup;
 mod check;
 mod deliveries;
 mod demo;
@@ -10,6 +11,7 @@ mod init;
 mod message;
 pub mod output;
 mod post;
+mod restore;
 mod serve;
 mod source;
 
@@ -21,7 +23,7 @@ use clap::{Parser, Subcommand};
 use crate::app;
 use crate::config::{Config, environment};
 use crate::flow::Shared;
-use crate::telemetry::{self, LogFormat};
+use crate::telemetry::{self, Collector, LogFormat};
 
 /// Republishes what agencies publish to the fediverse, as signed Notes from verified actors.
 #[derive(Debug, Parser)]
@@ -66,6 +68,10 @@ enum Command {
     Deliveries(deliveries::Arguments),
     /// The audit log: who did what, newest first.
     Audit(audit::Arguments),
+    /// Write everything, keys and pictures too, into one encrypted file; also while the gateway runs.
+    Backup(backup::Arguments),
+    /// Fill an empty database from a backup, of either kind of database.
+    Restore(restore::Arguments),
     /// Apply pending migrations to the database.
     Migrate,
 }
@@ -89,9 +95,17 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     let format = if arguments.log_json { LogFormat::Json } else { LogFormat::default() };
     let quiet = !matches!(arguments.command, Command::Serve(_));
     let filter = environment::log_filter().or_else(|| quiet.then(|| "off".to_owned()));
-    telemetry::init(format, filter.as_deref())?;
+    let collector = environment::collector().filter(|_| !quiet).map(|named| Collector { named });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(dispatch(arguments))
+    let sending = {
+        let _entered = runtime.enter();
+        telemetry::init(format, filter.as_deref(), collector)?
+    };
+    let ended = runtime.block_on(dispatch(arguments));
+    sending.stop();
+    // A hop to a database that does not answer must not keep a process that was told to stop.
+    runtime.shutdown_timeout(app::LET_GO_WITHIN);
+    ended
 }
 
 async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
@@ -108,6 +122,8 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Message(command) => message::run(config, command).await?,
         Command::Deliveries(command) => deliveries::run(config, &command).await?,
         Command::Audit(command) => audit::run(config, &command).await?,
+        Command::Backup(command) => backup::run(config, command).await?,
+        Command::Restore(command) => restore::run(config, command).await?,
         Command::Migrate => {
             open(config).await?;
             output::line("the database is up to date");

@@ -5,8 +5,9 @@ use std::path::Path;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 
-use crate::app;
+use crate::app::{self, Work};
 use crate::cli::{open_with, output};
+use crate::config::MetricsListen;
 use crate::flow::schedule::{Roles, Stopper};
 
 /// `heraut serve`.
@@ -15,6 +16,9 @@ pub struct Arguments {
     /// What this process does; all of it by default.
     #[arg(long, value_delimiter = ',', value_name = "ROLE", default_values_t = [Role::Web, Role::Ingest, Role::Deliver])]
     role: Vec<Role>,
+    /// Where this process shows metrics and health, or `off`; instead of server.metrics_listen.
+    #[arg(long, value_name = "ADDRESS")]
+    metrics_listen: Option<MetricsListen>,
 }
 
 /// Part of the work, for several processes on one PostgreSQL.
@@ -45,10 +49,15 @@ pub async fn run(config: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     let (stopper, stop) = Stopper::new();
     let has = |role| arguments.role.contains(&role);
     let roles = Roles { ingest: has(Role::Ingest), deliver: has(Role::Deliver) };
-    let running = app::start(&gateway, &config, has(Role::Web), roles, &stop)?;
+    let metrics = arguments.metrics_listen.unwrap_or(config.server.metrics_listen);
+    let running = app::start(&gateway, &config, Work { web: has(Role::Web), roles, metrics }, &stop)?;
     for address in &running.addresses {
         tracing::info!(%address, public_url = gateway.base.root(), "serving");
         output::note(format!("heraut: serving {} on http://{address}", gateway.base.root()));
+    }
+    if let Some(address) = running.metrics {
+        tracing::info!(%address, "metrics are shown");
+        output::note(format!("heraut: metrics on http://{address}/metrics"));
     }
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .context("the signal SIGTERM cannot be listened for")?;
@@ -58,8 +67,12 @@ pub async fn run(config: &Path, arguments: &Arguments) -> anyhow::Result<()> {
             _ = tokio::signal::ctrl_c() => {}
         }
         stopper.stop();
-        // A second signal must not wait for anything.
-        terminate.recv().await;
+        // Whoever asks a second time does not want to wait.
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        std::process::exit(1);
     });
     Ok(running.run(stop).await?)
 }

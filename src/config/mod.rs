@@ -19,7 +19,8 @@ pub use error::{ConfigError, Problem};
 pub use secret::Secret;
 pub use starter::starter;
 pub use types::{
-    ActorConfig, AgencyConfig, Config, Database, Delivery, Keys, Media, Net, Server, SourceConfig, Verification,
+    ActorConfig, AgencyConfig, Config, Database, Delivery, Keys, Media, MetricsListen, Net, Server, SourceConfig,
+    Verification,
 };
 
 impl Config {

@@ -107,7 +107,7 @@ fn server(mut s: Section<'_>, net: &Net) -> Option<Server> {
             .map_err(|_| format!("`{text}` is not an address with a port; write for example 127.0.0.1:8080"))
     };
     let listen = s.list("listen", Server::listen_default(), address);
-    let metrics_listen = s.read("metrics_listen", address);
+    let metrics_listen = s.read("metrics_listen", str::parse).unwrap_or_default();
     let trusted_proxies = s.list("trusted_proxies", Server::trusted_proxies_default(), parse_range);
     let workers: Option<usize> = s.take("workers");
     if workers.is_some_and(|n| !(1..=WORKERS_MAX).contains(&n)) {

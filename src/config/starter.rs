@@ -18,7 +18,7 @@ listen = ["127.0.0.1:8080"]
 url = "sqlite:heraut.db"
 
 [keys]
-# Seals the private keys of all actors. Back it up apart from the database: without it every actor loses its identity.
+# Seals the private keys of all actors. If it is lost, only a backup (`heraut backup`) brings their identities back.
 master_key_file = "master.key"
 
 # Take away the # to add an agency, its actor and what feeds it; or use `heraut agency add` and so on.

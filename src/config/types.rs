@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use chrono_tz::Tz;
@@ -57,12 +58,61 @@ pub struct Server {
     pub public_url: Base,
     /// Addresses to listen on; at least one.
     pub listen: Vec<SocketAddr>,
-    /// Where metrics are served, if anywhere.
-    pub metrics_listen: Option<SocketAddr>,
+    /// Where metrics and health are served besides.
+    pub metrics_listen: MetricsListen,
     /// Peers whose `X-Forwarded-*` headers are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// Threads that serve HTTP; `None` is one per core.
     pub workers: Option<usize>,
+}
+
+/// Where `/metrics` is served, never on the public listener.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MetricsListen {
+    /// Nothing is said: at [`MetricsListen::DEFAULT`] if that is free, because it is Prometheus's own port too.
+    #[default]
+    IfFree,
+    /// There, or the start fails.
+    At(SocketAddr),
+    /// Nowhere.
+    Off,
+}
+
+impl MetricsListen {
+    /// Loopback: a scraper on the same machine, or a tunnel to it.
+    pub const DEFAULT: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9090));
+
+    /// The address, and whether it must be had.
+    pub fn address(self) -> Option<(SocketAddr, bool)> {
+        match self {
+            Self::IfFree => Some((Self::DEFAULT, false)),
+            Self::At(address) => Some((address, true)),
+            Self::Off => None,
+        }
+    }
+}
+
+impl FromStr for MetricsListen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            _ => text.parse().map(Self::At).map_err(|_| {
+                format!("`{text}` is not an address with a port; write for example 127.0.0.1:9090, or off")
+            }),
+        }
+    }
+}
+
+impl Serialize for MetricsListen {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::IfFree => serializer.serialize_none(),
+            Self::At(address) => address.serialize(serializer),
+            Self::Off => serializer.serialize_str("off"),
+        }
+    }
 }
 
 /// `[database]`.

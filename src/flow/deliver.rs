@@ -13,12 +13,16 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tracing::Instrument;
+
 use crate::flow::deliver::courier::Courier;
 use crate::flow::deliver::recorder::Recorder;
 use crate::flow::deliver::seats::{Seat, Seats};
 use crate::flow::schedule::Stop;
 use crate::flow::{Gateway, Shared, now};
 use crate::ids::ActivityId;
+use crate::metrics;
+use crate::metrics::pulse::{self, Loop};
 use crate::store::inboxes::{self, Leased};
 use crate::store::{Db, StoreError, deliveries};
 
@@ -50,6 +54,7 @@ pub async fn run(gateway: Shared, mut stop: Stop) {
     let mut waiting: VecDeque<Turn> = VecDeque::new();
     let mut breakers_at = None::<Instant>;
     while !stop.is_set() {
+        pulse::beat(Loop::Deliver);
         if breakers_at.is_none_or(|at| at.elapsed() >= BREAKERS_EVERY) {
             courier.read_breakers().await;
             breakers_at = Some(Instant::now());
@@ -85,7 +90,9 @@ pub async fn run(gateway: Shared, mut stop: Stop) {
 }
 
 async fn serve(courier: Arc<Courier>, turn: Turn, mut seat: Seat, stop: Stop) {
-    courier.serve(turn, &mut seat, &stop).await;
+    let _counted = metrics::slot();
+    let span = metrics::trace::deliver(&turn.inbox.host);
+    courier.serve(turn, &mut seat, &stop).instrument(span).await;
     courier.gateway.wake.deliver.notify_one();
 }
 

@@ -55,13 +55,15 @@ pub async fn refresh(gateway: &Gateway, effects: &mut Vec<Effect>) {
             Effect::MoveFollower { from, to } => match remote::actor(gateway, to, true).await {
                 Ok(target) if target.also_known_as.iter().any(|known| known == from.as_str()) => kept.push(effect),
                 Ok(_) => {
-                    tracing::info!(from = %from, to = %to, "a move is not believed: the new account does not name the old")
+                    tracing::info!(remote.actor = %from, remote.moved_to = %to, "a move is not believed: the new account does not name the old")
                 }
-                Err(error) => tracing::info!(to = %to, error = with_causes(&error), "a move cannot be checked"),
+                Err(error) => {
+                    tracing::info!(remote.moved_to = %to, error = with_causes(&error), "a move cannot be checked")
+                }
             },
             Effect::RefreshActor { actor } => {
                 if let Err(error) = remote::actor(gateway, actor, true).await {
-                    tracing::info!(actor = %actor, error = with_causes(&error), "a changed actor cannot be fetched");
+                    tracing::info!(remote.actor = %actor, error = with_causes(&error), "a changed actor cannot be fetched");
                 }
             }
             _ => kept.push(effect),
@@ -181,7 +183,7 @@ impl Desk<'_, '_> {
             }
             Effect::RefreshActor { .. } | Effect::FetchObject { .. } => Ok(()), // done before the transaction
             Effect::Ignore(reason) => {
-                tracing::debug!(sender = %self.sender.url, reason = reason.name(), "an activity was ignored");
+                tracing::debug!(remote.actor = %self.sender.url, reason = reason.name(), "an activity was ignored");
                 Ok(())
             }
         }

@@ -76,7 +76,7 @@ impl Keyring {
         let public = PublicKeys::of(&rsa_private, &ed25519_private).map_err(key)?;
         let [rsa_id, ed25519_id] = gateway_ids;
         let row = |id: KeyRowId, kind: &str, public: &str, private: &[u8]| -> Result<KeyRow, KeyringError> {
-            let sealed = self.master.seal(&context(id), private).map_err(vault)?;
+            let sealed = self.master.seal(&vault::actor_key(id), private).map_err(vault)?;
             Ok(KeyRow {
                 id,
                 actor_id: actor,
@@ -98,7 +98,7 @@ impl Keyring {
         let whose = whose(row.actor_id);
         let opened = self
             .master
-            .open(&context(row.id), &row.sealed)
+            .open(&vault::actor_key(row.id), &row.sealed)
             .map_err(|source| KeyringError::Vault { whose: whose.clone(), source })?;
         parse(opened.expose()).map(Arc::new).map_err(|source| KeyringError::Key { whose, source })
     }
@@ -176,10 +176,6 @@ impl Gateway {
         self.keyring.open_ed25519.lock().unwrap_or_else(PoisonError::into_inner).insert(actor, key.clone());
         Ok(key)
     }
-}
-
-fn context(id: KeyRowId) -> String {
-    format!("actor_key:{id}")
 }
 
 fn whose(actor: Option<ActorId>) -> String {

@@ -19,6 +19,7 @@ pub mod receive;
 pub mod remote;
 pub mod review;
 pub mod schedule;
+pub mod survey;
 pub mod verify;
 
 use std::path::PathBuf;

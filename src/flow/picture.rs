@@ -54,7 +54,7 @@ pub async fn gather(gateway: &Gateway, item: &Item, post: Option<&Post>, deadlin
                 gathered.files.push(file);
             }
             Err(problem) => {
-                tracing::warn!(image.url = media.url, problem, "an image is left out");
+                tracing::warn!(image.url = media.url, error = problem, "an image is left out");
                 gathered.problems.push(format!("image {} is left out: {problem}", media.url));
             }
         }

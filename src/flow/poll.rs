@@ -2,17 +2,19 @@
 //! ask again. All connectors are polled alike.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use heraut_connectors::CONNECTORS;
 use heraut_connectors::contract::{Connector, Page, Politeness, Request, Response};
 use heraut_connectors::error::ConnectorError;
 use thiserror::Error;
+use tracing::Instrument;
 
 use crate::actor::Actor;
 use crate::flow::intake::{self, Tally};
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, gone, now};
+use crate::metrics;
 use crate::net::{FetchError, Fetched, Get};
 use crate::source::politeness::{
     self, NextPoll, PollOutcome, STALE_AFTER_DEFAULT, Signals, next_poll, stale, usual_interval,
@@ -108,11 +110,11 @@ pub async fn lease_due(gateway: &Gateway) -> Result<Option<Source>, StoreError> 
 /// Polls a leased source and records what came of it.
 pub async fn run(gateway: &Gateway, source: Source) {
     let started = now();
-    match poll(gateway, &source).await {
+    match poll(gateway, &source).instrument(metrics::trace::poll(&source.name)).await {
         Ok(tally) => {
-            let duration_ms = now().since(started).as_millis();
+            let duration_ms = u64::try_from(now().since(started).as_millis()).unwrap_or(u64::MAX);
             for refused in &tally.refused {
-                tracing::warn!(source.name = source.name, refused, "an item was not taken in");
+                tracing::warn!(source.name = source.name, reason = refused, "an item was not taken in");
             }
             tracing::info!(
                 source.name = source.name,
@@ -159,11 +161,13 @@ struct Asked {
 
 /// Polls a source now, whether it is due or not, and records what came of it.
 pub async fn poll(gateway: &Gateway, source: &Source) -> Result<Tally, PollError> {
+    let begun = Instant::now();
     let asked = match connector(source) {
         Ok(connector) => ask(gateway, source, Arc::from(connector)).await,
         Err(error) => Asked { outcome: PollOutcome::Failed, page: None, fetched: None, error: Some(error) },
     };
     let at = now();
+    let outcome = asked.outcome;
     let (progress, due_at) = progress(source, &asked, at);
     let mut tally = match &asked.page {
         Some(page) => {
@@ -181,6 +185,7 @@ pub async fn poll(gateway: &Gateway, source: &Source) -> Result<Tally, PollError
         gone::watch_all(gateway, source).await?;
     }
     tally.retracted += gone::check(gateway, source).await?;
+    metrics::polled(outcome, begun.elapsed());
     asked.error.map_or(Ok(tally), Err)
 }
 
@@ -257,7 +262,7 @@ async fn read(
         }
     }
     for warning in &page.warnings {
-        tracing::info!(source.name = source.name, warning, "the document was repaired");
+        tracing::info!(source.name = source.name, reason = warning, "the document was repaired");
     }
     Ok(page)
 }

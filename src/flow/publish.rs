@@ -2,11 +2,13 @@
 //! with its new state and the audit entry. Without a proof it is held, and resumes by itself.
 
 use thiserror::Error;
+use tracing::Instrument;
 
 use crate::activity::{self, PublishedPost};
 use crate::actor::verification::VerifiedActor;
 use crate::flow::{Gateway, now};
 use crate::ids::{ActivityId, ActorId, PostId};
+use crate::metrics;
 use crate::post::PostState;
 use crate::post::lane::Dispatch;
 use crate::store::activities::{self, ActivityRow};
@@ -42,10 +44,12 @@ pub async fn run_due(gateway: &Gateway) -> Result<usize, PublishError> {
     let (due, changes) = gateway.store.read("read what is due", load).await?;
     let handled = due.len() + changes.len();
     for post in due {
-        publish(gateway, post).await?;
+        let span = metrics::trace::publish(post.id.0);
+        publish(gateway, post).instrument(span).await?;
     }
     for change in changes {
-        apply_change(gateway, change).await?;
+        let span = metrics::trace::publish(change.post_id.0);
+        apply_change(gateway, change).instrument(span).await?;
     }
     Ok(handled)
 }
@@ -100,6 +104,7 @@ async fn publish(gateway: &Gateway, post: Post) -> Result<(), PublishError> {
         })
         .await?;
     if let Some(owed) = owed {
+        metrics::published("Create");
         tracing::info!(actor.handle = handle, post.id = %post_id, inboxes = owed, "a post was published");
         gateway.wake.deliver.notify_one();
     }
@@ -218,6 +223,7 @@ async fn commit_change(
         deliveries::fan_out(db, &fan_out).map(Some)
     };
     if let Some(owed) = gateway.store.write("publish a change", commit).await? {
+        metrics::published(&kind);
         tracing::info!(post.id = %post_id, activity.kind = kind, inboxes = owed, "a change was published");
         gateway.wake.deliver.notify_one();
     }

@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::flow::{Shared, deliver, now, poll, publish, verify};
+use crate::metrics::pulse::{self, Loop};
 use crate::store::remote;
 
 /// How often a loop looks by itself when nobody wakes it.
@@ -89,6 +90,7 @@ pub fn start(gateway: &Shared, roles: Roles, stop: &Stop) -> JoinSet<()> {
 async fn poll_loop(gateway: Shared, mut stop: Stop) {
     let mut polls = JoinSet::new();
     while !stop.is_set() {
+        pulse::beat(Loop::Poll);
         while polls.len() >= POLLS_MAX {
             polls.join_next().await;
         }
@@ -113,6 +115,7 @@ async fn poll_loop(gateway: Shared, mut stop: Stop) {
 
 async fn publish_loop(gateway: Shared, mut stop: Stop) {
     while !stop.is_set() {
+        pulse::beat(Loop::Publish);
         match publish::run_due(&gateway).await {
             Ok(0) => {}
             Ok(_) => continue,
@@ -129,6 +132,7 @@ async fn publish_loop(gateway: Shared, mut stop: Stop) {
 
 async fn verify_loop(gateway: Shared, mut stop: Stop) {
     while !stop.is_set() {
+        pulse::beat(Loop::Verify);
         match verify::run_due(&gateway).await {
             Ok(true) => continue,
             Ok(false) => {}

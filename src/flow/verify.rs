@@ -122,7 +122,7 @@ fn tell(actor: &Actor, before: &Proof, after: &Proof) {
         (_, None) if before.held_at.is_none() || before.failure.is_some() => {
             tracing::info!(actor.handle = handle, "the proof holds");
         }
-        (None, Some(failure)) => tracing::error!(actor.handle = handle, failure, "the proof does not hold"),
+        (None, Some(failure)) => tracing::error!(actor.handle = handle, error = failure, "the proof does not hold"),
         _ => {}
     }
 }

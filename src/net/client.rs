@@ -11,6 +11,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use url::Url;
 
+use crate::metrics;
 use crate::net::error::{FetchError, NetError, RedirectProblem, classify, shown, shown_all};
 use crate::net::guard::{Guard, GuardedResolver, Scheme};
 use crate::urls::{URL_BYTES_MAX, authority};
@@ -165,6 +166,17 @@ impl Client {
     /// Posts `body`; follows no redirect. To be called on the runtime that made the client. `timeout` covers everything up to the status; the start of the body is taken as far
     /// as it comes soon after.
     pub async fn post(
+        &self,
+        url: &Url,
+        headers: Vec<(&'static str, String)>,
+        body: Bytes,
+        timeout: Duration,
+    ) -> Result<Posted, FetchError> {
+        let _timing = metrics::answer();
+        self.post_once(url, headers, body, timeout).await.inspect_err(|error| metrics::no_answer(error.cause()))
+    }
+
+    async fn post_once(
         &self,
         url: &Url,
         headers: Vec<(&'static str, String)>,

@@ -178,6 +178,17 @@ impl FetchError {
                 | Self::TooLarge { .. }
         )
     }
+
+    /// The part that failed, in a word, for counting: `dns`, `connect`, `tls`, `timeout` or `other`.
+    pub fn cause(&self) -> &'static str {
+        match self {
+            Self::Dns { .. } => "dns",
+            Self::Connect { .. } => "connect",
+            Self::Tls { .. } => "tls",
+            Self::Timeout { .. } => "timeout",
+            _ => "other",
+        }
+    }
 }
 
 fn after(chain: &[String]) -> String {

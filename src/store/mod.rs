@@ -7,20 +7,25 @@
 pub mod activities;
 pub mod actors;
 pub mod audit;
+pub mod catalogue;
 pub mod deliveries;
 pub mod followers;
 pub mod inboxes;
 pub mod items;
 pub mod listen;
+pub mod loading;
 pub mod messages;
 pub mod posts;
 pub mod proofs;
 pub mod public;
 pub mod reactions;
 pub mod remote;
+pub mod reports;
 #[allow(missing_docs)]
 pub mod schema;
+pub mod snapshot;
 pub mod sources;
+pub mod survey;
 pub mod turns;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,6 +39,8 @@ use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel::sqlite::SqliteConnection;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use thiserror::Error;
+
+use crate::metrics::{self, Hop};
 
 /// The migrations for SQLite.
 pub const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -169,6 +176,7 @@ impl Store {
         F: FnOnce(&mut Db<'_>) -> Queried<T> + Send + 'static,
     {
         let pools = self.pools.clone();
+        let _timing = metrics::database(Hop::Read);
         hop(what, move || match &*pools {
             Pools::Lite { readers, .. } => {
                 let mut connection = readers.get().map_err(|e| busy(what, &e))?;
@@ -180,6 +188,7 @@ impl Store {
             }
         })
         .await
+        .inspect_err(|_| metrics::database_failed(Hop::Read))
     }
 
     /// Writes in one transaction: all of `f` or nothing. On PostgreSQL `f` runs again when it lost a race, so it must have no
@@ -190,6 +199,7 @@ impl Store {
         F: Fn(&mut Db<'_>) -> Queried<T> + Send + 'static,
     {
         let (pools, commits) = (self.pools.clone(), self.commits.clone());
+        let _timing = metrics::database(Hop::Write);
         hop(what, move || {
             let written = write_now(&pools, what, &f);
             // Whether it failed or not: a connection that breaks after COMMIT leaves open which.
@@ -197,6 +207,7 @@ impl Store {
             written
         })
         .await
+        .inspect_err(|_| metrics::database_failed(Hop::Write))
     }
 
     /// Counts the writes of this process. Who sees the same number twice knows that this process changed nothing in between.

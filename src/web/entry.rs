@@ -13,6 +13,7 @@ use actix_web::web;
 use tracing::Instrument;
 
 use crate::flow::Gateway;
+use crate::metrics;
 use crate::web::caching::Keep;
 use crate::web::hosts;
 use crate::web::kept::{Answer, Kept, Key, Look};
@@ -46,6 +47,7 @@ pub async fn enter<B: MessageBody + 'static>(
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
+    metrics::answered(response.request().path(), response.status().as_u16(), begun.elapsed());
     if tracing::enabled!(tracing::Level::DEBUG) {
         let pattern = response.request().match_pattern();
         tracing::debug!(

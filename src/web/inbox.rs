@@ -6,11 +6,13 @@ use std::time::Duration;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
+use tracing::Instrument;
 
 use crate::flow::arrivals::Arrivals;
 use crate::flow::{Gateway, receive};
 use crate::ids::ActorId;
 use crate::inbox::INBOX_BODY_BYTES_MAX;
+use crate::metrics;
 use crate::web::hosts::Directory;
 use crate::web::negotiate::is_activity;
 use crate::web::problem::Problem;
@@ -61,7 +63,7 @@ async fn take(
             .collect(),
         body,
     };
-    match receive::receive(gateway, arrivals, incoming).await {
+    match receive::receive(gateway, arrivals, incoming).instrument(metrics::trace::receive()).await {
         Ok(()) => Ok(HttpResponse::Accepted().finish()),
         Err(refusal) => Err(Problem::Refused(refusal)),
     }

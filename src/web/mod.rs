@@ -8,6 +8,7 @@
 //! | `/`, `/@name`, `/@name/{n}`, `/tags/{name}`, `/about-bot` | [`pages`] |
 //! | `/media/{n}.{extension}`, `/assets/…` | [`media`], [`assets`] |
 //! | `/health/live`, `/health/ready` | [`health`] |
+//! | `/metrics`, on a listener of its own | [`operations`] |
 //!
 //! Every request passes [`entry`] (request id, what is [`kept`], security headers, log), [`hosts`] (is it for us?) and
 //! compression.
@@ -23,6 +24,7 @@ pub mod inbox;
 pub mod kept;
 pub mod media;
 pub mod negotiate;
+pub mod operations;
 pub mod outbox;
 pub mod pages;
 pub mod problem;

@@ -11,6 +11,8 @@
     clippy::print_stderr
 )]
 
+mod answers;
+mod backup;
 mod bad_input;
 mod crash;
 mod delivery;
@@ -19,9 +21,11 @@ mod federation;
 mod fedify;
 mod following;
 mod harness;
+mod health;
 mod installation;
 mod intake;
 mod messages;
+mod metrics;
 mod migrations;
 mod objects;
 mod polling;
@@ -29,8 +33,10 @@ mod publishing;
 mod reading;
 mod receiving;
 mod refusals;
+mod shutdown;
 mod stores;
 mod tidy;
+mod traces;
 mod turns;
 mod verification;
 mod wordpress;

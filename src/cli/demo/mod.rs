@@ -11,12 +11,12 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 
-use crate::app;
+use crate::app::{self, Work};
 use crate::cli::demo::follower::Follower;
 use crate::cli::demo::site::{Release, Site};
 use crate::cli::demo::story::Story;
 use crate::cli::output;
-use crate::config::Config;
+use crate::config::{Config, MetricsListen};
 use crate::flow::now;
 use crate::flow::schedule::{Roles, Stopper};
 use crate::vault::MasterKey;
@@ -48,14 +48,17 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     app::provision(&gateway, &config).await?;
     let _alone = app::be_alone(&gateway, &config).await?;
     let (stopper, stop) = Stopper::new();
-    let running = app::start(&gateway, &config, true, Roles { ingest: true, deliver: true }, &stop)?;
+    let roles = Roles { ingest: true, deliver: true };
+    let metrics = MetricsListen::At((std::net::Ipv4Addr::LOCALHOST, 0).into());
+    let running = app::start(&gateway, &config, Work { web: true, roles, metrics }, &stop)?;
+    let metrics = running.metrics.map_or_else(String::new, |at| format!("; metrics are at http://{at}/metrics"));
     let serving = tokio::spawn(running.run(stop));
     let follower = Follower::start(gateway.net.clone())?;
 
     let told = Story { gateway: &gateway, site: &site, follower, folder: folder.path() }.tell().await;
     if told.is_ok() && !arguments.once {
         output::line("");
-        output::line("Everything keeps running; press Ctrl-C to end.");
+        output::line(format!("Everything keeps running{metrics}. Press Ctrl-C to end."));
         tokio::signal::ctrl_c().await.context("Ctrl-C cannot be listened for")?;
     }
     stopper.stop();

@@ -16,7 +16,8 @@ use crate::flow::deliver::seats::Seat;
 use crate::flow::deliver::signers::Signers;
 use crate::flow::schedule::Stop;
 use crate::flow::{Shared, now};
-use crate::ids::{ActivityId, InboxId};
+use crate::ids::{self, ActivityId, InboxId};
+use crate::metrics;
 use crate::net::{FetchError, Posted};
 use crate::signature::{SigningIdentity, cavage, rfc9421};
 use crate::store::deliveries::DeliveryState;
@@ -176,6 +177,7 @@ impl Courier {
 
     async fn settle(&self, step: &Step<'_>, payload: &Payload, outcome: Outcome) -> After {
         let at = now();
+        metrics::attempted(&outcome, Timestamp(ids::composed_ms(step.activity.0)), at);
         let inbox = step.inbox.id;
         let record = match outcome {
             Outcome::Delivered { status } => self.settled(step, DeliveryState::Delivered, status, None, at),

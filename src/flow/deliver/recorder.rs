@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::flow::Gateway;
 use crate::ids::{ActivityId, ActorId, InboxId};
+use crate::metrics;
 use crate::store::deliveries::{self, DeliveryState};
 use crate::store::inboxes::{self, Failure};
 use crate::store::{Db, Queried, proofs};
@@ -242,7 +243,7 @@ fn apply(db: &mut Db<'_>, record: &Record) -> Queried<()> {
                 inboxes::open_breaker(db, host, *failures, *until)?;
             }
             match give_up_before {
-                Some(before) => deliveries::give_up(db, *inbox, *before, *at).map(|_| ()),
+                Some(before) => deliveries::give_up(db, *inbox, *before, *at).map(metrics::gave_up),
                 None => Ok(()),
             }
         }

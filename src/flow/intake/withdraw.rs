@@ -58,7 +58,7 @@ pub(super) async fn absent(
         Missing::Retract(ids) => absent.retract = open.iter().filter(|row| ids.contains(&row.id)).cloned().collect(),
         Missing::Suspicious(ids) => {
             let text = format!("{} of {} items are absent at once; nothing is withdrawn", ids.len(), known.len());
-            tracing::error!(source.name = source.name, text, "the source looks broken");
+            tracing::error!(source.name = source.name, reason = text, "the source looks broken");
             absent.suspicious = Some(text);
         }
     }

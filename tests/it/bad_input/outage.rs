@@ -65,12 +65,19 @@ async fn a_database_that_goes_down_is_told_to_peers_and_comes_back_without_loss(
     url.set_host(Some(&line.address.ip().to_string())).unwrap();
     url.set_port(Some(line.address.port())).unwrap();
     let mut gateway = Installation::new();
-    gateway.configure(&Setup::new().config(url.as_str(), &gateway.address.to_string(), &site));
+    let metrics = fresh_address();
+    let listen = gateway.address.to_string();
+    gateway.configure(&Setup::new().config_with(url.as_str(), &listen, &metrics.to_string(), &site));
     let proof = gateway.run(&["actor", "proof", "nieuws"]).well();
     site.prove(Some(&proof.stdout));
     let actor = proof.json()["actors"][0]["actor"].as_str().unwrap().to_owned();
     gateway.serve().await;
     let at = |path: &str| format!("http://{}{path}", gateway.address);
+    // Before, its followers would also be told that the actor is verified now.
+    eventually("the proof holds", || async {
+        (db.number("SELECT COUNT(*) FROM proofs WHERE held_at IS NULL") == 0).then_some(())
+    })
+    .await;
     let citizen = peer.account("burger");
     let follow = citizen.activity("Follow", actor.clone());
     assert_eq!(citizen.letter(&at("/ap/inbox"), &follow).send().await.status, 202);
@@ -95,7 +102,13 @@ async fn a_database_that_goes_down_is_told_to_peers_and_comes_back_without_loss(
         assert!(refused.header("retry-after").parse::<u32>().is_ok_and(|s| s > 0), "{inbox}: {refused:?}");
         assert!(!refused.text().contains("postgres"), "peers need not know: {}", refused.text());
     }
-    assert_eq!(get_as(&at("/health/ready"), "*/*").await.status, 503);
+    for url in [at("/health/ready"), format!("http://{metrics}/health/ready")] {
+        let unready = get_as(&url, "*/*").await;
+        assert_eq!((unready.status, unready.header("content-type")), (503, "application/problem+json"));
+        assert!(unready.json()["detail"].as_str().unwrap().contains("the database"), "{}", unready.text());
+    }
+    let blind = get_as(&format!("http://{metrics}/metrics"), "*/*").await.text();
+    assert!(blind.contains("heraut_database_up 0") && blind.contains("heraut_database_errors_total"), "{blind}");
     assert_eq!(get_as(&at("/health/live"), "*/*").await.status, 200);
     for path in ["/.well-known/webfinger?resource=acct:nieuws@x".to_owned(), actor.replace(&at(""), "")] {
         let reply = get_as(&at(&path), "application/activity+json").await;
@@ -110,6 +123,10 @@ async fn a_database_that_goes_down_is_told_to_peers_and_comes_back_without_loss(
     line.mend();
     eventually("it is ready again", || async {
         (get_as(&at("/health/ready"), "*/*").await.status == 200).then_some(())
+    })
+    .await;
+    eventually("the database is seen by metrics again", || async {
+        get_as(&format!("http://{metrics}/metrics"), "*/*").await.text().contains("heraut_database_up 1").then_some(())
     })
     .await;
     let during = |a: &crate::harness::Arrival| {

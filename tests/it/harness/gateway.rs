@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::database::Database;
-use super::http::try_request;
+use super::http::{request, try_request};
 use super::setup::Setup;
 use super::site::Site;
 use super::{PATIENCE, address, eventually, reaper};
@@ -48,6 +48,7 @@ impl Finished {
 pub struct Gateway {
     folder: TempDir,
     address: SocketAddr,
+    metrics: SocketAddr,
     actors: Vec<(String, String)>,
     proof: String,
     child: Option<Child>,
@@ -57,14 +58,11 @@ impl Gateway {
     /// Writes the configuration, sets the proof up, starts the gateway and waits until it serves.
     pub async fn start(setup: &Setup, database: &Database, site: &Site) -> Self {
         let folder = tempfile::Builder::new().prefix("heraut-it-").tempdir().unwrap();
-        let address = address::free();
-        let config = setup.config(&database.url, &address.to_string(), site);
+        let (address, metrics) = (address::free(), address::free());
+        let config = setup.config_with(&database.url, &address.to_string(), &metrics.to_string(), site);
         std::fs::write(folder.path().join("config.toml"), config).unwrap();
-        let mut key = OpenOptions::new();
-        std::os::unix::fs::OpenOptionsExt::mode(key.write(true).create_new(true), 0o600);
-        let mut key = key.open(folder.path().join("master.key")).unwrap();
-        writeln!(key, "{}", hex::encode(rand::random::<[u8; 32]>())).unwrap();
-        let mut gateway = Self { folder, address, actors: Vec::new(), proof: String::new(), child: None };
+        master_key(folder.path());
+        let mut gateway = Self { folder, address, metrics, actors: Vec::new(), proof: String::new(), child: None };
         let proof = gateway.cli(&["actor", "proof", "nieuws"]).await.well();
         for entry in proof.json()["actors"].as_array().unwrap() {
             let text = |key: &str| entry[key].as_str().unwrap().to_owned();
@@ -76,6 +74,29 @@ impl Gateway {
         }
         gateway.restart().await;
         gateway
+    }
+
+    /// Another machine: the same configuration, but for the database, and a master key of its own. Nothing runs there yet.
+    pub fn elsewhere(&self, from: &Database, database: &Database) -> Self {
+        let folder = tempfile::Builder::new().prefix("heraut-it-").tempdir().unwrap();
+        let config = std::fs::read_to_string(self.folder.path().join("config.toml")).unwrap();
+        let quoted = |database: &Database| format!("url = \"{}\"\n", database.url);
+        assert!(config.contains(&quoted(from)));
+        std::fs::write(folder.path().join("config.toml"), config.replace(&quoted(from), &quoted(database))).unwrap();
+        master_key(folder.path());
+        Self {
+            folder,
+            address: self.address,
+            metrics: self.metrics,
+            actors: self.actors.clone(),
+            proof: self.proof.clone(),
+            child: None,
+        }
+    }
+
+    /// Where its configuration and its media are.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Waits until every source was polled once and, if it is to be there, the proof was seen.
@@ -101,6 +122,24 @@ impl Gateway {
     /// A URL of it.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// A URL of it on the listener for metrics and health.
+    pub fn metrics_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.metrics)
+    }
+
+    /// What a scrape sees.
+    pub async fn metrics(&self) -> String {
+        let reply = request("GET", &self.metrics_url("/metrics"), &[], b"").await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.text()
+    }
+
+    /// The value of a series in a scrape, written as there: `name{label="value"}`.
+    pub async fn metric(&self, series: &str) -> Option<f64> {
+        let page = self.metrics().await;
+        page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' ')?.parse().ok())
     }
 
     /// The id of the actor `nieuws`.
@@ -138,11 +177,22 @@ impl Gateway {
 
     /// Starts it without waiting for anything.
     pub fn spawn(&mut self) {
+        self.spawn_as(&["serve"]);
+    }
+
+    /// As [`Gateway::spawn`], with these arguments.
+    pub fn spawn_as(&mut self, arguments: &[&str]) {
+        self.spawn_with(arguments, &[]);
+    }
+
+    /// As [`Gateway::spawn_as`], with these variables in its environment.
+    pub fn spawn_with(&mut self, arguments: &[&str], environment: &[(&str, &str)]) {
         assert!(self.child.is_none(), "it runs already");
         let log = File::options().create(true).append(true).open(self.log_path()).unwrap();
         let child = self
-            .command(&["serve"])
+            .command(arguments)
             .env("HERAUT_LOG", "info,heraut=debug")
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -173,6 +223,12 @@ impl Gateway {
         tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap()
     }
 
+    /// Begins another subcommand, beside it; what it says is kept, and it is fed by a pipe.
+    pub fn begin(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
     /// Runs another subcommand, beside it.
     pub async fn cli(&self, arguments: &[&str]) -> Finished {
         let mut command = self.command(arguments);
@@ -189,6 +245,13 @@ impl Gateway {
         let pid = self.child.as_ref().map_or(0, Child::id);
         reaper::at_the_end(&format!("kill -9 {pid}; rm -rf '{}'", self.folder.path().display()));
     }
+}
+
+fn master_key(folder: &Path) {
+    let mut key = OpenOptions::new();
+    std::os::unix::fs::OpenOptionsExt::mode(key.write(true).create_new(true), 0o600);
+    let mut key = key.open(folder.join("master.key")).unwrap();
+    writeln!(key, "{}", hex::encode(rand::random::<[u8; 32]>())).unwrap();
 }
 
 impl Drop for Gateway {

@@ -23,14 +23,14 @@ use std::time::{Duration, Instant};
 pub use account::{Account, Letter};
 pub use database::{Database, Kind};
 pub use gateway::{Finished, Gateway};
-pub use http::{get, get_as, request};
+pub use http::{get, get_as, request, try_request};
 pub use key::Key;
 pub use peer::{Arrival, Behaviour, Peer};
-pub use server::Reply;
+pub use server::{Answer, Reply, serve};
 pub use setup::Setup;
 pub use site::{Article, Picture, Site};
 pub(crate) use world::looks;
-pub use world::{Shared, World, shared};
+pub use world::{Shared, World, says, shared};
 
 /// The media type of everything that peers exchange.
 pub const ACTIVITY: &str = "application/activity+json";

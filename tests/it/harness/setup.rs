@@ -81,14 +81,20 @@ impl Setup {
         self
     }
 
-    /// The text of the file.
+    /// The text of the file, without metrics.
     pub fn config(&self, database: &str, listen: &str, site: &Site) -> String {
+        self.config_with(database, listen, "off", site)
+    }
+
+    /// The text of the file, with metrics there.
+    pub fn config_with(&self, database: &str, listen: &str, metrics: &str, site: &Site) -> String {
         let Self { actor, every, merging, policy, delivery, verification, further, .. } = self;
         let (domain, feed) = (site.authority(), site.url(FEED));
         format!(
             r#"[server]
 public_url = "http://{listen}"
 listen = ["{listen}"]
+metrics_listen = "{metrics}"
 workers = 1
 [database]
 url = "{database}"

@@ -138,7 +138,7 @@ fn statements(sql: &str) -> Vec<String> {
         last.push_str(part);
         let whole = spaced(last);
         let in_trigger = whole.starts_with("CREATE TRIGGER") && whole.contains(" BEGIN ") && !whole.ends_with(" END");
-        if !in_trigger && whole.matches("$$").count() % 2 == 0 {
+        if !in_trigger && whole.matches("$$").count().is_multiple_of(2) {
             found.push(String::new());
         }
     }

@@ -1,0 +1,291 @@
+//! Looks over the whole installation for a scrape of `/metrics`: what is owed, how sources and proofs do, what is held. It reads
+//! the database, so it is done at most every few seconds, however often is scraped, and rarer when it takes long.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+
+use crate::actor::Actor;
+use crate::actor::verification::{Proof, VerifiedActor};
+use crate::flow::verify::with_causes;
+use crate::flow::{Gateway, Shared, now};
+use crate::metrics::{self, Family, pulse};
+use crate::post::HoldReason;
+use crate::store::survey::{self, Counted, Owed, Remote};
+use crate::store::{Db, StoreError, actors, proofs};
+use crate::time::Timestamp;
+
+/// Least time between two surveys.
+const SURVEY_EVERY: Duration = Duration::from_secs(5);
+/// A survey may take one part in so many of the time.
+const SURVEY_SHARE: u32 = 50;
+/// How long a scrape waits for a survey; Prometheus waits 10 s by default.
+const SURVEY_TIMEOUT: Duration = Duration::from_secs(6);
+/// How a delivery's inbox does, by its number in the database.
+const INBOX: [&str; 3] = ["healthy", "failing", "parked"];
+/// The states that a source can be in.
+const SOURCE_STATES: [&str; 4] = ["ok", "failing", "stale", "stopped"];
+
+/// Makes the pages that scrapes read; one per process.
+pub struct Surveyor {
+    gateway: Shared,
+    last: Mutex<Option<Taken>>,
+}
+
+struct Taken {
+    at: Instant,
+    took: Duration,
+    families: Arc<Vec<Family>>,
+}
+
+impl Surveyor {
+    /// For that gateway.
+    pub fn new(gateway: Shared) -> Self {
+        Self { gateway, last: Mutex::new(None) }
+    }
+
+    /// The page of now. Without a database it has only what the process knows of itself, and says so.
+    pub async fn page(&self) -> Result<String, String> {
+        let mut families = match tokio::time::timeout(SURVEY_TIMEOUT, self.families()).await {
+            Ok(Ok(families)) => families.to_vec(),
+            Ok(Err(error)) => {
+                tracing::warn!(error = with_causes(&error), "the database could not be surveyed for metrics");
+                vec![up(false)]
+            }
+            Err(_) => {
+                tracing::warn!(
+                    timeout_s = SURVEY_TIMEOUT.as_secs(),
+                    "the database could not be surveyed for metrics in time"
+                );
+                vec![up(false)]
+            }
+        };
+        let used = self.gateway.store.connections();
+        metrics::connections(used.open, used.idle, used.most);
+        let ages = pulse::here().ages(Instant::now());
+        families.push(Family {
+            name: "heraut_loop_age_seconds",
+            help: "How long ago each loop of this process turned.",
+            labels: &["loop"],
+            rows: ages.into_iter().map(|(which, age)| (vec![which.name().to_owned()], age.as_secs_f64())).collect(),
+        });
+        metrics::page(&families)
+    }
+
+    /// The last survey, or a new one when that is too old. Who asks while one is taken waits for it.
+    async fn families(&self) -> Result<Arc<Vec<Family>>, StoreError> {
+        let mut last = self.last.lock().await;
+        if let Some(taken) = last.as_ref().filter(|t| t.at.elapsed() < SURVEY_EVERY.max(t.took * SURVEY_SHARE)) {
+            return Ok(taken.families.clone());
+        }
+        let begun = Instant::now();
+        let mut families = take(&self.gateway).await?;
+        let took = begun.elapsed();
+        families.push(plain(
+            "heraut_survey_seconds",
+            "Time that the last survey of the database took.",
+            took.as_secs_f64(),
+        ));
+        let families = Arc::new(families);
+        *last = Some(Taken { at: Instant::now(), took, families: families.clone() });
+        Ok(families)
+    }
+}
+
+/// What the database says, as it was read.
+struct Seen {
+    owed: Vec<Owed>,
+    held: Vec<Counted>,
+    remote: Remote,
+    posts: Vec<Counted>,
+    changes: Vec<Counted>,
+    sources: Vec<Counted>,
+    polling: (Option<Timestamp>, Option<Timestamp>),
+    actors: Vec<(Actor, Proof)>,
+}
+
+async fn take(gateway: &Gateway) -> Result<Vec<Family>, StoreError> {
+    let at = now();
+    let look = move |db: &mut Db<'_>| {
+        let mut proven = Vec::new();
+        for actor in actors::list(db)? {
+            let proof = proofs::of_actor(db, actor.id)?;
+            proven.push((actor, proof));
+        }
+        Ok(Seen {
+            owed: survey::owed(db, at)?,
+            held: survey::held(db)?,
+            remote: survey::remote(db, at)?,
+            posts: survey::held_posts(db)?,
+            changes: survey::held_changes(db)?,
+            sources: survey::sources_by_state(db)?,
+            polling: survey::polling(db)?,
+            actors: proven,
+        })
+    };
+    let seen = gateway.store.read("be surveyed for metrics", look).await?;
+    let mut families = vec![up(true)];
+    families.extend(deliveries(&seen, at));
+    families.extend(waiting(&seen, at));
+    families.extend(sources(&seen, at));
+    families.extend(proven(gateway, seen.actors, at));
+    Ok(families)
+}
+
+fn up(up: bool) -> Family {
+    plain("heraut_database_up", "1 when the database answered this process, 0 when not.", if up { 1.0 } else { 0.0 })
+}
+
+fn plain(name: &'static str, help: &'static str, value: f64) -> Family {
+    Family { name, help, labels: &[], rows: vec![(Vec::new(), value)] }
+}
+
+/// Counts fit a float's 53 bits.
+#[allow(clippy::cast_precision_loss)]
+fn float(n: i64) -> f64 {
+    n as f64
+}
+
+fn age(since: Timestamp, at: Timestamp) -> f64 {
+    at.since(since).as_secs_f64()
+}
+
+/// The names of all agencies that have an actor.
+fn agencies(seen: &Seen) -> BTreeMap<String, f64> {
+    seen.actors.iter().map(|(actor, _)| (actor.agency.name.clone(), 0.0)).collect()
+}
+
+fn deliveries(seen: &Seen, at: Timestamp) -> Vec<Family> {
+    let healthy = || agencies(seen).into_iter().map(|(agency, zero)| ((agency, INBOX[0]), zero));
+    let (mut owed, mut oldest): (BTreeMap<_, f64>, BTreeMap<_, f64>) = (healthy().collect(), healthy().collect());
+    let mut held = agencies(seen);
+    for row in &seen.owed {
+        let inbox = usize::try_from(row.inbox).ok().and_then(|n| INBOX.get(n)).copied().unwrap_or("parked");
+        owed.insert((row.agency.clone(), inbox), float(row.n));
+        oldest.insert((row.agency.clone(), inbox), age(row.oldest, at));
+    }
+    held.extend(seen.held.iter().map(|row| (row.agency.clone(), float(row.n))));
+    let rows = |of: BTreeMap<(String, &'static str), f64>| {
+        of.into_iter().map(|((agency, inbox), value)| (vec![agency, inbox.to_owned()], value)).collect()
+    };
+    let remote = seen.remote;
+    vec![
+        Family {
+            name: "heraut_deliveries_owed",
+            help: "Deliveries that are owed, by agency and by how the inbox does.",
+            labels: &["agency", "inbox"],
+            rows: rows(owed),
+        },
+        Family {
+            name: "heraut_deliveries_oldest_age_seconds",
+            help: "Age of the oldest delivery that is owed, 0 when nothing is.",
+            labels: &["agency", "inbox"],
+            rows: rows(oldest),
+        },
+        Family {
+            name: "heraut_deliveries_held",
+            help: "Deliveries that are held because the actor has no proof that holds.",
+            labels: &["agency"],
+            rows: held.into_iter().map(|(agency, n)| (vec![agency], n)).collect(),
+        },
+        plain(
+            "heraut_hosts_open",
+            "Hosts whose breaker is open: they fail, and are left alone for now.",
+            float(remote.hosts_open),
+        ),
+        plain("heraut_inboxes_failing", "Inboxes that fail and are owed something.", float(remote.inboxes_failing)),
+        plain(
+            "heraut_inboxes_parked",
+            "Inboxes that failed for days and are only probed.",
+            float(remote.inboxes_parked),
+        ),
+    ]
+}
+
+fn waiting(seen: &Seen, at: Timestamp) -> Vec<Family> {
+    let rows = |of: &[Counted]| {
+        // One reason is there from the start, so that the series is not missed where nothing is held.
+        let none = agencies(seen).into_iter().map(|(agency, n)| ((agency, HoldReason::Approval.name().to_owned()), n));
+        let mut rows: BTreeMap<(String, String), f64> = none.collect();
+        rows.extend(of.iter().map(|c| ((c.agency.clone(), c.what.clone()), float(c.n))));
+        rows.into_iter().map(|((agency, reason), n)| (vec![agency, reason], n)).collect()
+    };
+    let mut oldest = agencies(seen);
+    for counted in seen.posts.iter().chain(&seen.changes) {
+        let age = counted.oldest.map_or(0.0, |since| age(since, at));
+        oldest.entry(counted.agency.clone()).and_modify(|known| *known = known.max(age)).or_insert(age);
+    }
+    vec![
+        Family {
+            name: "heraut_posts_held",
+            help: "Posts that wait for a person or a proof, by reason.",
+            labels: &["agency", "reason"],
+            rows: rows(&seen.posts),
+        },
+        Family {
+            name: "heraut_changes_held",
+            help: "Edits and withdrawals of published posts that wait for a person or a proof, by reason.",
+            labels: &["agency", "reason"],
+            rows: rows(&seen.changes),
+        },
+        Family {
+            name: "heraut_held_oldest_age_seconds",
+            help: "Age of the post or change that has been held longest, 0 when nothing is.",
+            labels: &["agency"],
+            rows: oldest.into_iter().map(|(agency, age)| (vec![agency], age)).collect(),
+        },
+    ]
+}
+
+fn sources(seen: &Seen, at: Timestamp) -> Vec<Family> {
+    let mut rows: BTreeMap<(&str, &str), f64> = BTreeMap::new();
+    for counted in &seen.sources {
+        // All states of an agency that has sources, so that an alert sees a state become 1 and 0 again.
+        for state in SOURCE_STATES {
+            rows.entry((&counted.agency, state)).or_insert(0.0);
+        }
+        rows.insert((&counted.agency, &counted.what), float(counted.n));
+    }
+    let (last, due) = seen.polling;
+    let mut families = vec![
+        Family {
+            name: "heraut_sources",
+            help: "Sources by agency and state.",
+            labels: &["agency", "state"],
+            rows: rows.into_iter().map(|((a, state), n)| (vec![a.to_owned(), state.to_owned()], n)).collect(),
+        },
+        plain(
+            "heraut_poll_overdue_seconds",
+            "How long the source has been due that waits longest for its poll; 0 when none is.",
+            due.map_or(0.0, |due| age(due, at)),
+        ),
+    ];
+    families.extend(last.map(|last| {
+        plain("heraut_last_poll_timestamp_seconds", "When any source was last polled.", float(last.0) / 1_000.0)
+    }));
+    families
+}
+
+fn proven(gateway: &Gateway, actors: Vec<(Actor, Proof)>, at: Timestamp) -> Vec<Family> {
+    let times = &gateway.settings.proof_times;
+    let (mut holds, mut failing, mut expires) = (Vec::new(), Vec::new(), Vec::new());
+    for (actor, proof) in actors {
+        let labels = vec![actor.agency.name.clone(), actor.handle.to_string()];
+        failing.push((labels.clone(), if proof.failure.is_some() { 1.0 } else { 0.0 }));
+        let verified = VerifiedActor::prove(actor, &proof, times, at).ok();
+        holds.push((labels.clone(), if verified.is_some() { 1.0 } else { 0.0 }));
+        expires.extend(verified.map(|verified| (labels, float(verified.until().0) / 1_000.0)));
+    }
+    let family = |name, help, rows| Family { name, help, labels: &["agency", "actor"], rows };
+    vec![
+        family("heraut_proof_holds", "1 when the actor's proof holds: it may publish.", holds),
+        family("heraut_proof_failing", "1 when the last check of the actor's proof failed.", failing),
+        family(
+            "heraut_proof_expires_timestamp_seconds",
+            "When a proof that holds lapses if it is not renewed.",
+            expires,
+        ),
+    ]
+}
