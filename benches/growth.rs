@@ -21,6 +21,7 @@ fn main() {
     harness::run(&[
         ("followers_sqlite", followers_sqlite),
         ("followers_postgres", followers_postgres),
+        ("hosts", hosts),
         ("actors", actors),
         ("receipts", receipts),
         ("cold_start", cold_start),
@@ -29,8 +30,12 @@ fn main() {
 }
 
 fn world(followers: usize, posts: usize, plan: Plan) -> World {
+    world_on(HOSTS_MAX, followers, posts, plan)
+}
+
+fn world_on(hosts_max: usize, followers: usize, posts: usize, plan: Plan) -> World {
     let inboxes = followers.div_ceil(FOLLOWERS_PER_INBOX);
-    let hosts = people::hosts(inboxes.min(HOSTS_MAX), Conduct::Take);
+    let hosts = people::hosts(inboxes.min(hosts_max), Conduct::Take);
     World::make(Plan { hosts, inboxes, followers, posts, ..plan })
 }
 
@@ -51,7 +56,7 @@ fn cost(world: &mut World, gateway: &Gateway, rounds: usize) -> f64 {
 }
 
 fn followers_sqlite(bench: &mut Bench) {
-    followers(bench, "sqlite", || Plan::default());
+    followers(bench, "sqlite", Plan::default);
 }
 
 fn followers_postgres(bench: &mut Bench) {
@@ -82,6 +87,21 @@ fn followers(bench: &mut Bench, kind: &str, plan: impl Fn() -> Plan) {
         let suffix = if kind == "sqlite" { String::new() } else { format!("_{kind}") };
         bench.figure(format!("cost_per_delivery_100k_over_1k{suffix}"), large.1 / small.1);
         bench.figure(format!("rss_100k_followers_mb{suffix}"), large.2);
+    }
+}
+
+/// The same on ten times as many hosts: each keeps a connection for a while, with its memory and its file.
+fn hosts(bench: &mut Bench) {
+    for (name, tls) in [("http", false), ("tls", true)] {
+        let followers = bench.size(10_000, 100_000);
+        let mut world = world_on(bench.size(1_000, 5_000), followers, 1, Plan { tls, ..Plan::default() });
+        let gateway = world.serve();
+        process::forget_peak(gateway.pid());
+        let cost = cost(&mut world, &gateway, 1);
+        let files = std::fs::read_dir(format!("/proc/{}/fd", gateway.pid())).map_or(0, Iterator::count);
+        bench.figure(format!("hosts_{name}_cpu_per_delivery_over_rsa"), cost);
+        bench.figure(format!("hosts_{name}_peak_rss_mb"), process::peak_rss_mb(gateway.pid()));
+        bench.figure(format!("hosts_{name}_open_files"), f64::from(u32::try_from(files).unwrap()));
     }
 }
 
@@ -172,7 +192,7 @@ fn start(world: &World) -> f64 {
 
 /// What a receipt and a post take in the database, with all indexes.
 fn size(bench: &mut Bench) {
-    bytes(bench, "sqlite", || Plan::default());
+    bytes(bench, "sqlite", Plan::default);
     if let Some(cluster) = Cluster::shared() {
         bytes(bench, "postgres", || Plan { cluster: Some(cluster.clone()), ..Plan::default() });
     }

@@ -64,7 +64,8 @@ fn threads_of(pid: u32) -> HashMap<u32, f64> {
     .collect()
 }
 
-/// The ids of the threads of a process with that name (the kernel keeps 15 characters), lowest first.
+/// The ids of the threads of a process whose name begins so (the kernel keeps 15 characters), oldest first. The numbers alone
+/// do not tell: they start anew when they have run out.
 pub fn threads_named(pid: u32, name: &str) -> Vec<u32> {
     let folder = format!("/proc/{pid}/task");
     let Ok(entries) = fs::read_dir(&folder) else { return Vec::new() };
@@ -72,7 +73,8 @@ pub fn threads_named(pid: u32, name: &str) -> Vec<u32> {
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
         .filter(|id| fs::read_to_string(format!("{folder}/{id}/comm")).is_ok_and(|comm| comm.trim().starts_with(name)))
         .collect();
-    ids.sort_unstable();
+    let began = |id: &u32| fs::read_to_string(format!("{folder}/{id}/stat")).map_or(0.0, |stat| ticks(&stat, &[21]));
+    ids.sort_by(|a, b| began(a).total_cmp(&began(b)).then(a.cmp(b)));
     ids
 }
 
