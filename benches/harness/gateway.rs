@@ -11,8 +11,8 @@ use super::{PATIENCE, Usage, process, reaper};
 
 /// The program that is measured.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_heraut");
-/// What tokio calls its threads, both those that run tasks and those that block.
-const TOKIO_THREADS: &str = "tokio-r";
+/// How the threads of the database are named (`src/store/hops.rs`).
+const DATABASE_THREADS: &str = "heraut-db";
 
 /// How a process of the gateway is started.
 #[derive(Debug, Clone, Default)]
@@ -84,14 +84,12 @@ impl Gateway {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Its threads that are not for calls that block, which are those of the database: the first one, those of the web
-    /// server, and tokio's workers, which are made before any other of tokio's threads.
+    /// Its threads that are not those of the database.
     pub fn working_threads(&self) -> Vec<u32> {
         let pid = self.pid();
-        let workers = std::thread::available_parallelism().map_or(1, usize::from);
+        let database = process::threads_named(pid, DATABASE_THREADS);
         let mut ids = process::threads_named(pid, "");
-        let tokio = process::threads_named(pid, TOKIO_THREADS);
-        ids.retain(|id| !tokio.iter().skip(workers).any(|other| other == id));
+        ids.retain(|id| !database.contains(id));
         ids
     }
 

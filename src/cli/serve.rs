@@ -42,8 +42,25 @@ impl std::fmt::Display for Role {
     }
 }
 
+/// Files and connections that the process asks to have open: those to 1,000 hosts, those that wait aside, and the crowd's.
+const OPEN_FILES: u64 = 65_536;
+/// With fewer a crowd, or many servers that hang, may find no place.
+const OPEN_FILES_MIN: u64 = 4_096;
+
+/// Raises the soft limit of open files, which is 1,024 in many places, as far as the hard limit allows.
+fn raise_open_files() {
+    match rlimit::increase_nofile_limit(OPEN_FILES) {
+        Ok(limit) if limit < OPEN_FILES_MIN => {
+            tracing::warn!(limit, "few open files are allowed; raise the hard limit (LimitNOFILE= of the service)");
+        }
+        Ok(_) => {}
+        Err(error) => tracing::warn!(%error, "the limit of open files cannot be raised"),
+    }
+}
+
 /// Runs the gateway until SIGTERM or Ctrl-C.
 pub async fn run(config: &Path, arguments: &Arguments) -> anyhow::Result<()> {
+    raise_open_files();
     let (gateway, config) = open_with(config).await?;
     let _alone = app::be_alone(&gateway, &config).await?;
     let (stopper, stop) = Stopper::new();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ipnet::IpNet;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use url::Url;
@@ -14,6 +14,7 @@ use url::Url;
 use crate::metrics;
 use crate::net::error::{FetchError, NetError, RedirectProblem, classify, shown, shown_all};
 use crate::net::guard::{Guard, GuardedResolver, Scheme};
+use crate::net::kept::Kept;
 use crate::urls::{URL_BYTES_MAX, authority};
 
 /// Most redirects that are followed unless told otherwise (`reference/connectors.md` A3).
@@ -25,9 +26,10 @@ pub const TOTAL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for name, connection and TLS handshake.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Tickets in the TLS session cache: eight for each of 8,192 hosts. With the library's default of 256 nothing resumed in a
-/// round over 200 hosts (`reference/stack.md` 4).
-const TLS_SESSIONS_MAX: usize = 8 * 8_192;
+/// Tickets in the TLS session cache: eight for each of 1,024 hosts. With the library's default of 256 nothing resumed in a
+/// round over 200 hosts (`reference/stack.md` 4); but a resumed handshake saves a tenth of a new one, and a ticket costs more
+/// than a kilobyte.
+const TLS_SESSIONS_MAX: usize = 8 * 1_024;
 /// How long an unused connection is kept: about as long as servers keep theirs.
 const POOL_IDLE: Duration = Duration::from_secs(60);
 /// Unused connections kept per host; deliveries to one inbox are in order, so few are needed.
@@ -134,6 +136,7 @@ pub struct Client {
     guard: Arc<Guard>,
     https: reqwest::Client,
     http: reqwest::Client,
+    kept: Arc<Kept>,
 }
 
 impl Client {
@@ -143,7 +146,8 @@ impl Client {
         let tls = tls_config(settings.extra_ca_file.as_deref())?;
         let make = |scheme| one_client(&guard, scheme, tls.clone(), &settings.user_agent).map_err(NetError::Client);
         let home = tokio::runtime::Handle::try_current().ok();
-        Ok(Self { home, https: make(Scheme::Https)?, http: make(Scheme::Http)?, guard })
+        let kept = Arc::new(Kept::new(POOL_IDLE));
+        Ok(Self { home, https: make(Scheme::Https)?, http: make(Scheme::Http)?, kept, guard })
     }
 
     /// Fetches, following redirects, each checked like the first URL. A status other than 2xx is not an error; its body is
@@ -184,7 +188,11 @@ impl Client {
         timeout: Duration,
     ) -> Result<Posted, FetchError> {
         let client = self.client_for(url, &[])?;
-        let headers = header_map(url, headers.iter().map(|(n, v)| (*n, v.as_str())))?;
+        let mut headers = header_map(url, headers.iter().map(|(n, v)| (*n, v.as_str())))?;
+        let host = &url[..url::Position::BeforePath];
+        if !self.kept.keeps(host, std::time::Instant::now()) {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         let sending = client.post(url.clone()).headers(headers).body(body).send();
         let response = match tokio::time::timeout(timeout, sending).await {
             Ok(result) => result.map_err(|e| classify(e, url, &[]))?,

@@ -10,6 +10,7 @@
 pub mod client;
 pub mod error;
 pub mod guard;
+mod kept;
 
 pub use client::{Client, Fetched, Get, NetSettings, Posted, SignHop};
 pub use error::{FetchError, NetError};

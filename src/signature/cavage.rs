@@ -50,15 +50,17 @@ pub fn sign(
         Some(query) => format!("{}?{query}", url.path()),
         None => url.path().to_owned(),
     };
-    let mut lines = vec![format!("{TARGET}: {} {target}", method.to_ascii_lowercase())];
-    lines.extend(headers.iter().map(|(name, value)| format!("{name}: {value}")));
-    let names: Vec<&str> = std::iter::once(TARGET).chain(headers.iter().map(|(name, _)| *name)).collect();
-    let signature = STANDARD.encode(identity.key.sign_sha256(lines.join("\n").as_bytes())?);
-    let value = format!(
-        "keyId=\"{}\",algorithm=\"rsa-sha256\",headers=\"{}\",signature=\"{signature}\"",
-        identity.key_id,
-        names.join(" ")
-    );
+    let (mut text, mut names) = (String::with_capacity(512), String::with_capacity(64));
+    text.extend([TARGET, ": ", &method.to_ascii_lowercase(), " ", &target]);
+    names.push_str(TARGET);
+    for (name, value) in &headers {
+        text.extend(["\n", name, ": ", value]);
+        names.extend([" ", name]);
+    }
+    let signature = STANDARD.encode(identity.key.sign_sha256(text.as_bytes())?);
+    let mut value = String::with_capacity(768);
+    value.extend(["keyId=\"", &identity.key_id, "\",algorithm=\"rsa-sha256\",headers=\"", &names]);
+    value.extend(["\",signature=\"", &signature, "\""]);
     headers.push(("signature", value));
     Ok(headers)
 }

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod catalogue;
 pub mod deliveries;
 pub mod followers;
+mod hops;
 pub mod inboxes;
 pub mod items;
 pub mod listen;
@@ -41,6 +42,7 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use thiserror::Error;
 
 use crate::metrics::{self, Hop};
+use crate::store::hops::Hops;
 
 /// The migrations for SQLite.
 pub const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -142,6 +144,7 @@ enum Pools {
 #[derive(Clone)]
 pub struct Store {
     pools: Arc<Pools>,
+    hops: Arc<Hops>,
     commits: Arc<AtomicU64>,
 }
 
@@ -168,7 +171,7 @@ impl Store {
         } else {
             return Err(StoreError::Url(redact(url)));
         };
-        Ok(Self { pools: Arc::new(pools), commits: Arc::default() })
+        Ok(Self { pools: Arc::new(pools), hops: Arc::new(Hops::new()?), commits: Arc::default() })
     }
 
     /// Reads: `f` sees the database and must not change it. `what` completes "the database failed to …".
@@ -179,18 +182,19 @@ impl Store {
     {
         let pools = self.pools.clone();
         let _timing = metrics::database(Hop::Read);
-        hop(what, move || match &*pools {
-            Pools::Lite { readers, .. } => {
-                let mut connection = readers.get().map_err(|e| busy(what, &e))?;
-                f(&mut Db::Lite(&mut connection)).map_err(|source| StoreError::Query { what, source })
-            }
-            Pools::Pg { pool, .. } => {
-                let mut connection = pool.get().map_err(|e| busy(what, &e))?;
-                f(&mut Db::Pg(&mut connection)).map_err(|source| StoreError::Query { what, source })
-            }
-        })
-        .await
-        .inspect_err(|_| metrics::database_failed(Hop::Read))
+        self.hops
+            .run(what, move || match &*pools {
+                Pools::Lite { readers, .. } => {
+                    let mut connection = readers.get().map_err(|e| busy(what, &e))?;
+                    f(&mut Db::Lite(&mut connection)).map_err(|source| StoreError::Query { what, source })
+                }
+                Pools::Pg { pool, .. } => {
+                    let mut connection = pool.get().map_err(|e| busy(what, &e))?;
+                    f(&mut Db::Pg(&mut connection)).map_err(|source| StoreError::Query { what, source })
+                }
+            })
+            .await
+            .inspect_err(|_| metrics::database_failed(Hop::Read))
     }
 
     /// Writes in one transaction: all of `f` or nothing. On PostgreSQL `f` runs again when it lost a race, so it must have no
@@ -202,14 +206,15 @@ impl Store {
     {
         let (pools, commits) = (self.pools.clone(), self.commits.clone());
         let _timing = metrics::database(Hop::Write);
-        hop(what, move || {
-            let written = write_now(&pools, what, &f);
-            // Whether it failed or not: a connection that breaks after COMMIT leaves open which.
-            commits.fetch_add(1, Ordering::Release);
-            written
-        })
-        .await
-        .inspect_err(|_| metrics::database_failed(Hop::Write))
+        self.hops
+            .run(what, move || {
+                let written = write_now(&pools, what, &f);
+                // Whether it failed or not: a connection that breaks after COMMIT leaves open which.
+                commits.fetch_add(1, Ordering::Release);
+                written
+            })
+            .await
+            .inspect_err(|_| metrics::database_failed(Hop::Write))
     }
 
     /// Counts the writes of this process. Who sees the same number twice knows that this process changed nothing in between.
@@ -263,16 +268,6 @@ fn lost_a_race(error: &DieselError) -> bool {
         DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true,
         DieselError::DatabaseError(_, info) => info.message().contains("deadlock detected"),
         _ => false,
-    }
-}
-
-async fn hop<T: Send + 'static>(
-    what: &'static str,
-    f: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, StoreError> {
-    match tokio::task::spawn_blocking(f).await {
-        Ok(result) => result,
-        Err(error) => Err(StoreError::Busy { what, problem: error.to_string() }),
     }
 }
 

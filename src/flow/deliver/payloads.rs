@@ -25,6 +25,8 @@ pub(super) struct Payload {
 #[derive(Default)]
 pub(super) struct Payloads {
     kept: Mutex<Kept>,
+    /// One reads while the others wait: a fan-out begins with a hundred that want the same activity.
+    reading: tokio::sync::Mutex<()>,
 }
 
 /// The first one in is the first one out.
@@ -37,8 +39,12 @@ struct Kept {
 impl Payloads {
     /// An activity; `None` when the database has none of that id.
     pub(super) async fn get(&self, gateway: &Gateway, id: ActivityId) -> Result<Option<Arc<Payload>>, StoreError> {
-        if let Some(known) = self.kept.lock().unwrap_or_else(PoisonError::into_inner).known.get(&id) {
-            return Ok(Some(known.clone()));
+        if let Some(known) = self.known(id) {
+            return Ok(Some(known));
+        }
+        let _reading = self.reading.lock().await;
+        if let Some(known) = self.known(id) {
+            return Ok(Some(known));
         }
         let found = gateway.store.read("read an activity", move |db| activities::bytes(db, id)).await?;
         let Some((actor, bytes)) = found else { return Ok(None) };
@@ -53,5 +59,9 @@ impl Payloads {
             kept.known.remove(&oldest);
         }
         Ok(Some(payload))
+    }
+
+    fn known(&self, id: ActivityId) -> Option<Arc<Payload>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).known.get(&id).cloned()
     }
 }

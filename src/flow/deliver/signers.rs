@@ -19,6 +19,8 @@ const PROOF_CACHE: Duration = Duration::from_secs(2);
 #[derive(Default)]
 pub(super) struct Signers {
     loaded: Mutex<HashMap<ActorId, Loaded>>,
+    /// One loads while the others wait.
+    loading: tokio::sync::Mutex<()>,
 }
 
 struct Loaded {
@@ -37,12 +39,12 @@ impl Signers {
         gateway: &Gateway,
         id: ActorId,
     ) -> Result<Signer, Box<dyn std::error::Error + Send + Sync>> {
-        {
-            let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-            let fresh = loaded.get(&id).filter(|l| l.at.elapsed() < PROOF_CACHE && now() < l.verified.until());
-            if let Some(fresh) = fresh {
-                return Ok(Ok(fresh.identity.clone()));
-            }
+        if let Some(known) = self.known(id) {
+            return Ok(Ok(known));
+        }
+        let _loading = self.loading.lock().await;
+        if let Some(known) = self.known(id) {
+            return Ok(Ok(known));
         }
         // Nothing is held on old news: the proof may have come back a moment ago.
         let read = move |db: &mut Db<'_>| Ok((actors::by_id(db, id)?, proofs::of_actor(db, id)?));
@@ -56,5 +58,11 @@ impl Signers {
         let entry = Loaded { at: Instant::now(), verified, identity: identity.clone() };
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(id, entry);
         Ok(Ok(identity))
+    }
+
+    fn known(&self, id: ActorId) -> Option<Arc<SigningIdentity>> {
+        let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = loaded.get(&id).filter(|l| l.at.elapsed() < PROOF_CACHE && now() < l.verified.until())?;
+        Some(fresh.identity.clone())
     }
 }
