@@ -28,7 +28,7 @@ ALTER TABLE posts ADD COLUMN spread BIGINT NOT NULL DEFAULT 0;
 
 -- A process of the version before owes without turns, that is with 0. What it owes must not go before what its agency owes that
 -- inbox already: its Update would overtake a Create of ours. Only on PostgreSQL are there two processes. To be dropped a release later.
-CREATE FUNCTION turn_of_older_process() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION turn_of_older_process() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   NEW.turn := COALESCE((
     SELECT MAX(d.turn) FROM deliveries d

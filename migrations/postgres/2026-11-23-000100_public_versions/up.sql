@@ -7,7 +7,7 @@ CREATE TABLE public_versions (
   version BIGINT NOT NULL
 );
 
-CREATE FUNCTION public_version_grows() RETURNS TRIGGER AS $$
+CREATE OR REPLACE FUNCTION public_version_grows() RETURNS TRIGGER AS $$
 DECLARE
   whose BIGINT;
 BEGIN

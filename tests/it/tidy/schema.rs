@@ -74,7 +74,7 @@ impl Schema {
                 self.triggers.remove(*name)?;
             }
             // What a trigger runs, on PostgreSQL.
-            ["CREATE" | "DROP", "FUNCTION", ..] => {}
+            ["CREATE" | "DROP", "FUNCTION", ..] | ["CREATE", "OR", "REPLACE", "FUNCTION", ..] => {}
             // Rows, not structure.
             ["INSERT" | "UPDATE" | "DELETE", ..] => {}
             _ => return None,
