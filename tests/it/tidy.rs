@@ -93,6 +93,12 @@ const IMPURE: &[&str] = &[
     "thread_local",
 ];
 
+/// Words that stand in the core for another reason, with their file.
+const HARMLESS: &[(&str, &str)] = &[
+    // To sign by PKCS#1 v1.5 AWS-LC is handed a source of randomness, which that padding does not use.
+    ("src/actor/key.rs", "rand"),
+];
+
 /// What reaches outside, and the modules that are its only home.
 const HOMES: &[(&str, &str)] = &[
     ("diesel", "store ids time"),
@@ -341,7 +347,8 @@ fn impure(source: &Source) -> Vec<String> {
     }
     let banned = IMPURE.iter().filter(|word| !(base && **word == "diesel" && module != "urls"));
     let hits = banned.flat_map(|word| places(&source.shipped, word).into_iter().map(move |at| (at, *word)));
-    hits.map(|(at, word)| found(source, at, word)).collect()
+    let harmless = |word: &str| HARMLESS.contains(&(source.path.as_str(), word));
+    hits.filter(|(_, word)| !harmless(word)).map(|(at, word)| found(source, at, word)).collect()
 }
 
 fn away_from_home(source: &Source) -> Vec<String> {

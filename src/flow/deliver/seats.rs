@@ -37,6 +37,12 @@ impl Seats {
         Self { front, retries, aside, sizes }
     }
 
+    /// How many seats there are in front.
+    pub(super) fn in_front(&self) -> usize {
+        let [front, ..] = self.sizes;
+        front
+    }
+
     /// How many inboxes that failed before may be leased now. None while too many already wait aside: those that never failed
     /// need that room more.
     pub(super) fn free_for_retries(&self) -> usize {
