@@ -17,6 +17,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const COMPARE_EVERY: Duration = Duration::from_secs(30);
 /// How long to wait before a lost connection is made anew.
 const RECONNECT_WAIT: Duration = Duration::from_secs(1);
+/// A connection that lasted for so long was a good one, and its loss is news.
+const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// A comparison that took longer says too little.
 const COMPARISON_MAX: Duration = Duration::from_secs(1);
 
@@ -90,11 +92,16 @@ impl Store {
         let (url, over) = (url.clone(), Arc::new(AtomicBool::new(false)));
         let listening = Listening { over: over.clone() };
         std::thread::spawn(move || {
+            let mut told = false;
             while !over.load(Ordering::Relaxed) {
-                if let Err(error) = listen(&url, &heard, &over) {
+                let began = Instant::now();
+                let Err(error) = listen(&url, &heard, &over) else { return };
+                // Once for each time that the server is away.
+                if !told || began.elapsed() > TOLD_AGAIN_AFTER {
                     tracing::warn!(error, "PostgreSQL cannot be listened to; work is found a little later meanwhile");
-                    std::thread::sleep(RECONNECT_WAIT);
+                    told = true;
                 }
+                std::thread::sleep(RECONNECT_WAIT);
             }
         });
         Some(listening)
