@@ -229,6 +229,19 @@ impl Keeper {
     }
 }
 
+/// Takes breaks and spaces from the end of a line.
+fn trim_end(line: &mut Vec<Piece>) {
+    while let Some(last) = line.last_mut() {
+        if let Piece::Text(text, _) = last {
+            text.truncate(text.trim_end().len());
+            if !text.is_empty() {
+                return;
+            }
+        }
+        line.pop();
+    }
+}
+
 fn trim(line: &mut Vec<Piece>, cut: Cut) {
     let mut room = cut.at;
     line.retain_mut(|piece| {
@@ -245,6 +258,7 @@ fn trim(line: &mut Vec<Piece>, cut: Cut) {
         }
         true
     });
+    trim_end(line);
     if let Some(Piece::Text(text, _)) = line.last_mut()
         && cut.ellipsis
     {

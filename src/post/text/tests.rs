@@ -84,6 +84,13 @@ proptest! {
 }
 
 #[test]
+fn a_cut_leaves_no_break_at_the_end_of_a_line() {
+    assert_eq!(shorten(&safe("\"<br>a."), 3).as_str(), "<p>\"…</p>");
+    let short = shorten(&safe("b<br><br>a a."), 4);
+    assert!(!short.as_str().contains("<br></p>"), "{short:?}");
+}
+
+#[test]
 fn cutting_hostile_text_costs_linear_time() {
     let units = [
         ".",
