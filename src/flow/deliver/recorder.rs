@@ -18,10 +18,8 @@ use crate::time::Timestamp;
 
 /// Most records in one transaction.
 const BATCH_MAX: usize = 512;
-/// How long the first record of a transaction waits for others, and how many are enough: by then the transaction costs little
-/// for each.
-const GATHER: Duration = Duration::from_millis(8);
-const ENOUGH: usize = 64;
+/// How long the first record of a transaction waits for others.
+const GATHER: Duration = Duration::from_millis(4);
 /// How long to wait before a failed transaction is tried anew.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
 
@@ -177,7 +175,7 @@ async fn run(gateway: Arc<Gateway>, mut receiver: mpsc::Receiver<Waiting>, stuck
 /// Waits a moment for more, because a transaction costs about as much for one record as for twenty.
 async fn gather(receiver: &mut mpsc::Receiver<Waiting>, batch: &mut Vec<Waiting>) {
     let until = tokio::time::Instant::now() + GATHER;
-    while batch.len() < ENOUGH {
+    while batch.len() < BATCH_MAX {
         let room = BATCH_MAX - batch.len();
         match tokio::time::timeout_at(until, receiver.recv_many(batch, room)).await {
             Ok(1..) => {}
