@@ -91,7 +91,8 @@ fn parse(bench: &mut Bench) {
     let connector = kind.configure(&json!({ "url": url.as_str() })).unwrap();
     let body = feed("voorbeeldstad.example", 0, 0..100, "").into_bytes();
     let content_type = Some("application/rss+xml; charset=utf-8".to_owned());
-    let response = Response { url, content_type, body, received_at: chrono::Utc::now().timestamp_millis() };
+    let response =
+        Response { url, content_type, body, received_at: chrono::Utc::now().timestamp_millis(), about: None };
     let times = bench.size(500, 3_000);
     let before = process::cpu_of(std::process::id());
     for _ in 0..times {

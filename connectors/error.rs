@@ -32,4 +32,7 @@ pub enum ConnectorError {
         /// The parser's words, with a position where it has one.
         problem: String,
     },
+    /// This kind takes nothing by webhook.
+    #[error("this kind of source is read, and takes nothing by webhook; choose the kind of the system that sends this")]
+    NotPushed,
 }

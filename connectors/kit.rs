@@ -1,7 +1,9 @@
 //! The contract suite: what every connector in [`CONNECTORS`] must hold, run over its own fixtures.
 //!
 //! A connector offers, in `connectors/<kind>/fixtures/`: `settings.json`, settings that it accepts; `good/`, answers that it
-//! reads; `bad/`, answers that it must refuse. Forgetting them fails this suite.
+//! reads; `bad/`, answers that it must refuse. Forgetting them fails this suite. A file that ends in `.delivery.json` is a
+//! captured request ([`crate::capture`]) and goes to `receive`, all others go to `read`. A kind that is pushed has both good and
+//! bad deliveries.
 
 use std::collections::HashSet;
 use std::fs;
@@ -10,10 +12,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::CONNECTORS;
-use crate::contract::{Connector, ITEMS_PER_PAGE_MAX, Kind, Page, Response};
+use crate::contract::{Connector, Delivery, ITEMS_PER_PAGE_MAX, Kind, Page, REQUESTS_PER_DELIVERY_MAX, Response, Told};
 use crate::error::ConnectorError;
-use crate::item::{MEDIA_PER_ITEM_MAX, SOURCE_ID_BYTES_MAX, TITLE_CHARS_MAX};
+use crate::item::{Item, MEDIA_PER_ITEM_MAX, SOURCE_ID_BYTES_MAX, TITLE_CHARS_MAX};
+use crate::{CONNECTORS, capture, profiles};
 
 fn fixtures(kind: &dyn Kind) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(kind.name()).join("fixtures")
@@ -23,12 +25,67 @@ fn settings(kind: &dyn Kind) -> Value {
     serde_json::from_slice(&fs::read(fixtures(kind).join("settings.json")).unwrap()).unwrap()
 }
 
-fn documents(kind: &dyn Kind, folder: &str) -> Vec<(PathBuf, Vec<u8>)> {
+/// What a fixture is.
+enum Fixture {
+    Document(Vec<u8>),
+    Delivery(Delivery),
+}
+
+/// What came of one.
+#[derive(Debug, PartialEq)]
+enum Read {
+    Page(Page),
+    Told(Told),
+}
+
+impl Read {
+    fn items(&self) -> &[Item] {
+        match self {
+            Self::Page(page) | Self::Told(Told::Page(page) | Told::Fetch { page, .. }) => &page.items,
+            Self::Told(Told::Ignored { .. }) => &[],
+        }
+    }
+}
+
+fn is_delivery(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| path.ends_with(".delivery.json"))
+}
+
+fn all(kind: &dyn Kind, folder: &str) -> Vec<(PathBuf, Fixture)> {
     let entries = fs::read_dir(fixtures(kind).join(folder)).unwrap();
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     assert!(!paths.is_empty(), "{} has no fixtures in {folder}/", kind.name());
-    paths.into_iter().map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+    let read = |path: PathBuf| {
+        let bytes = fs::read(&path).unwrap();
+        let fixture = if is_delivery(&path) {
+            Fixture::Delivery(capture::read(&bytes, 0).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
+        } else {
+            Fixture::Document(bytes)
+        };
+        (path, fixture)
+    };
+    paths.into_iter().map(read).collect()
+}
+
+fn take(connector: &dyn Connector, path: &Path, fixture: &Fixture, at: i64) -> Result<Read, ConnectorError> {
+    match fixture {
+        Fixture::Document(body) => read(connector, path, body, at).map(Read::Page),
+        Fixture::Delivery(delivery) => {
+            connector.receive(&Delivery { received_at: at, ..delivery.clone() }).map(Read::Told)
+        }
+    }
+}
+
+/// The same fixture with only a part of its body.
+fn cut(fixture: &Fixture, part: usize) -> Fixture {
+    let shorter = |body: &[u8]| body[..body.len() * part / 8].to_vec();
+    match fixture {
+        Fixture::Document(body) => Fixture::Document(shorter(body)),
+        Fixture::Delivery(delivery) => {
+            Fixture::Delivery(Delivery { body: shorter(&delivery.body), ..delivery.clone() })
+        }
+    }
 }
 
 fn read(connector: &dyn Connector, path: &Path, body: &[u8], received_at: i64) -> Result<Page, ConnectorError> {
@@ -39,7 +96,13 @@ fn read(connector: &dyn Connector, path: &Path, body: &[u8], received_at: i64) -
         _ => None,
     };
     let url = Url::parse("https://source.example/path/feed").unwrap();
-    connector.read(&Response { url, content_type: content_type.map(str::to_owned), body: body.to_vec(), received_at })
+    connector.read(&Response {
+        url,
+        content_type: content_type.map(str::to_owned),
+        body: body.to_vec(),
+        received_at,
+        about: None,
+    })
 }
 
 #[test]
@@ -67,13 +130,34 @@ fn unknown_settings_are_refused_by_name() {
 }
 
 #[test]
+fn a_kind_that_is_pushed_has_a_profile_and_deliveries() {
+    for kind in CONNECTORS {
+        let connector = kind.configure(&settings(*kind)).unwrap();
+        let pushed = |folder| all(*kind, folder).iter().any(|(path, _)| is_delivery(path));
+        match kind.profile() {
+            Some(profile) => {
+                assert!(profiles::names().any(|name| name == profile), "{}: {profile}", kind.name());
+                assert!(pushed("good") && pushed("bad"), "{}: a `.delivery.json` is missing", kind.name());
+                let empty = connector.receive(&Delivery::default());
+                assert!(empty.is_err(), "{}: an empty request is {empty:?}", kind.name());
+            }
+            None => {
+                assert!(!pushed("good") && !pushed("bad"), "{} has deliveries and no profile", kind.name());
+                assert_eq!(connector.receive(&Delivery::default()), Err(ConnectorError::NotPushed));
+            }
+        }
+    }
+}
+
+#[test]
 fn the_same_bytes_are_the_same_items_whenever_they_came() {
     for kind in CONNECTORS {
         let settings = settings(*kind);
         let (one, other) = (kind.configure(&settings).unwrap(), kind.configure(&settings).unwrap());
-        for (path, body) in documents(*kind, "good") {
-            let first = read(&*one, &path, &body, 0).unwrap_or_else(|problem| panic!("{}: {problem}", path.display()));
-            let second = read(&*other, &path, &body, 1_800_000_000_000).unwrap();
+        for (path, fixture) in all(*kind, "good") {
+            let first =
+                take(&*one, &path, &fixture, 0).unwrap_or_else(|problem| panic!("{}: {problem}", path.display()));
+            let second = take(&*other, &path, &fixture, 1_800_000_000_000).unwrap();
             assert_eq!(first, second, "{}", path.display());
         }
     }
@@ -83,24 +167,33 @@ fn the_same_bytes_are_the_same_items_whenever_they_came() {
 fn items_keep_what_their_types_promise() {
     for kind in CONNECTORS {
         let connector = kind.configure(&settings(*kind)).unwrap();
-        for (path, body) in documents(*kind, "good") {
-            let page = read(&*connector, &path, &body, 0).unwrap();
-            let ids: HashSet<&str> = page.items.iter().map(|item| item.source_id.as_str()).collect();
-            assert_eq!(ids.len(), page.items.len(), "{}: ids are not unique", path.display());
-            assert!(page.items.len() <= ITEMS_PER_PAGE_MAX);
-            for item in &page.items {
-                let id = item.source_id.len();
-                assert!(id > 0 && id <= SOURCE_ID_BYTES_MAX, "{}: {}", path.display(), item.source_id);
-                assert!(item.title.iter().all(|title| !title.is_empty() && title.chars().count() <= TITLE_CHARS_MAX));
-                assert!(item.media.len() <= MEDIA_PER_ITEM_MAX);
-                let addresses = item.media.iter().chain(&item.links).map(|file| &file.url).chain(&item.canonical_url);
-                for address in addresses {
-                    assert!(Url::parse(address).is_ok_and(|url| url.scheme().starts_with("http")), "{address}");
-                }
-                assert!(item.media.iter().all(|file| file.alt.as_deref() != Some("")));
+        for (path, fixture) in all(*kind, "good") {
+            let read = take(&*connector, &path, &fixture, 0).unwrap();
+            let items = read.items();
+            let ids: HashSet<&str> = items.iter().map(|item| item.source_id.as_str()).collect();
+            assert_eq!(ids.len(), items.len(), "{}: ids are not unique", path.display());
+            assert!(items.len() <= ITEMS_PER_PAGE_MAX);
+            for item in items {
+                holds(item, &path);
+            }
+            if let Read::Told(Told::Fetch { requests, .. }) = &read {
+                assert!(!requests.is_empty() && requests.len() <= REQUESTS_PER_DELIVERY_MAX, "{}", path.display());
+                assert!(requests.iter().all(|r| r.url.scheme().starts_with("http")), "{}", path.display());
             }
         }
     }
+}
+
+fn holds(item: &Item, path: &Path) {
+    let id = item.source_id.len();
+    assert!(id > 0 && id <= SOURCE_ID_BYTES_MAX, "{}: {}", path.display(), item.source_id);
+    assert!(item.title.iter().all(|title| !title.is_empty() && title.chars().count() <= TITLE_CHARS_MAX));
+    assert!(item.media.len() <= MEDIA_PER_ITEM_MAX);
+    let addresses = item.media.iter().chain(&item.links).map(|file| &file.url).chain(&item.canonical_url);
+    for address in addresses {
+        assert!(Url::parse(address).is_ok_and(|url| url.scheme().starts_with("http")), "{address}");
+    }
+    assert!(item.media.iter().all(|file| file.alt.as_deref() != Some("")));
 }
 
 #[test]
@@ -108,8 +201,8 @@ fn malformed_answers_are_errors_and_never_a_panic() {
     for kind in CONNECTORS {
         let connector = kind.configure(&settings(*kind)).unwrap();
         assert_eq!(read(&*connector, Path::new("empty"), b"", 0), Err(ConnectorError::Empty), "{}", kind.name());
-        for (path, body) in documents(*kind, "bad") {
-            let answer = read(&*connector, &path, &body, 0);
+        for (path, fixture) in all(*kind, "bad") {
+            let answer = take(&*connector, &path, &fixture, 0);
             let problem = answer.expect_err(&format!("{} is taken for a page", path.display()));
             assert!(!problem.to_string().is_empty());
         }
@@ -120,11 +213,11 @@ fn malformed_answers_are_errors_and_never_a_panic() {
 fn an_answer_cut_short_is_never_an_empty_page() {
     for kind in CONNECTORS {
         let connector = kind.configure(&settings(*kind)).unwrap();
-        for (path, body) in documents(*kind, "good") {
-            let whole = read(&*connector, &path, &body, 0).unwrap();
+        for (path, fixture) in all(*kind, "good") {
+            let whole = take(&*connector, &path, &fixture, 0).unwrap();
             for part in 1..8 {
-                let cut = read(&*connector, &path, &body[..body.len() * part / 8], 0);
-                assert!(cut.is_err() || whole.items.is_empty(), "{} cut at {part}/8", path.display());
+                let cut = take(&*connector, &path, &cut(&fixture, part), 0);
+                assert!(cut.is_err() || whole.items().is_empty(), "{} cut at {part}/8", path.display());
             }
         }
     }

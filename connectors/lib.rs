@@ -3,12 +3,21 @@
 //! Invariants: nothing here fetches, stores, sleeps or signs; same bytes, same items; malformed input is an error and never a
 //! panic. Adding a connector is one folder and one line in [`CONNECTORS`]; see `README.md` beside this file.
 
+pub mod capture;
+pub mod cloudevents;
 pub mod contract;
+mod draft;
 pub mod error;
 pub mod feed;
 pub mod item;
+pub mod json;
 #[cfg(test)]
 mod kit;
+pub mod profiles;
+pub mod settings;
 
 /// Every kind of connector there is.
-pub static CONNECTORS: &[&dyn contract::Kind] = &[&feed::Feed];
+pub static CONNECTORS: &[&dyn contract::Kind] = &[
+    &cloudevents::CloudEvents, // the contract that our own plugins and templates speak
+    &feed::Feed,               // RSS, Atom, JSON Feed
+];

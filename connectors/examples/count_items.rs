@@ -19,7 +19,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             Some((path, kind)) => (path, Some(kind.to_owned())),
             None => (line.as_str(), None),
         };
-        let response = Response { url: url.clone(), content_type, body: std::fs::read(path)?, received_at: 0 };
+        let response =
+            Response { url: url.clone(), content_type, body: std::fs::read(path)?, received_at: 0, about: None };
         match connector.read(&response) {
             Ok(page) => println!("{path}\t{}", page.items.len()),
             Err(problem) => println!("{path}\terror\t{problem}"),

@@ -4,13 +4,8 @@
 //! document that plainly has items never reads as empty; no DTD or external entity is read; every step is linear in its input.
 
 mod atom;
-mod dates;
 mod decode;
-mod draft;
-mod entities;
 mod fields;
-mod html;
-mod identity;
 mod json;
 mod media;
 mod namespaces;
@@ -20,8 +15,6 @@ mod rss;
 mod sniff;
 #[cfg(test)]
 mod tests;
-mod text;
-mod xml;
 
 use std::collections::HashMap;
 
@@ -29,6 +22,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::contract::{Connector, ITEMS_PER_PAGE_MAX, Kind, Page, Request, Response};
+use crate::draft::{self, dates, entities, identity, text, xml};
 use crate::error::ConnectorError;
 use crate::item::{Action, Item};
 use draft::Warnings;
@@ -78,7 +72,7 @@ struct Source {
 
 impl Connector for Source {
     fn request(&self) -> Option<Request> {
-        Some(Request { url: self.url.clone(), accept: ACCEPT })
+        Some(Request::get(self.url.clone(), ACCEPT))
     }
 
     fn read(&self, response: &Response) -> Result<Page, ConnectorError> {

@@ -17,6 +17,7 @@ use super::fields::{self, Field, Level};
 use super::namespaces::{self, ATOM, OTHER, RSS, Vocabulary};
 use super::xml::{Tag, Token, Tokens, Unfinished};
 use super::{entities, sniff};
+use crate::draft::text::escape;
 use crate::error::ConnectorError;
 
 /// Deepest nesting of feed elements that is followed: real feeds stay under 8; the parsers behind this one recurse.
@@ -443,26 +444,4 @@ fn markup(tag: &Tag<'_>, text: &mut String) {
 
 fn local(name: &str) -> &str {
     name.split_once(':').map_or(name, |(_, local)| local)
-}
-
-/// Writes `text` so that it reads back as itself, for XML and HTML, as text or in double quotes. Characters that XML 1.0 forbids
-/// are left out.
-pub(super) fn escape(text: &str, out: &mut String) {
-    let mut from = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let (written, length) = match byte {
-            b'&' => ("&amp;", 1),
-            b'<' => ("&lt;", 1),
-            b'>' => ("&gt;", 1),
-            b'"' => ("&quot;", 1),
-            0..b' ' if !entities::is_xml_char(char::from(byte)) => ("", 1),
-            // U+FFFE and U+FFFF are the only forbidden ones beyond ASCII that a `str` can hold.
-            0xEF if matches!(text.get(at..at + 3), Some("\u{FFFE}" | "\u{FFFF}")) => ("", 3),
-            _ => continue,
-        };
-        out.push_str(text.get(from..at).unwrap_or_default());
-        out.push_str(written);
-        from = at + length;
-    }
-    out.push_str(text.get(from..).unwrap_or_default());
 }

@@ -17,7 +17,7 @@ fn connector() -> Box<dyn Connector> {
 fn answer(body: &[u8], content_type: Option<&str>) -> Result<Page, ConnectorError> {
     let url = Url::parse("https://stad.example/nieuws.rss").unwrap();
     let content_type = content_type.map(str::to_owned);
-    connector().read(&Response { url, content_type, body: body.to_vec(), received_at: 0 })
+    connector().read(&Response { url, content_type, body: body.to_vec(), received_at: 0, about: None })
 }
 
 fn file(name: &str) -> Vec<u8> {

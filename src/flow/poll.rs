@@ -294,6 +294,7 @@ pub async fn read_page(connector: Arc<dyn Connector>, fetched: &Fetched) -> Resu
         content_type: fetched.header("content-type").map(ToOwned::to_owned),
         body: fetched.body.clone(),
         received_at: now().0,
+        about: None,
     };
     let url = fetched.url.to_string();
     match tokio::task::spawn_blocking(move || connector.read(&response)).await {

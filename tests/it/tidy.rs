@@ -174,13 +174,16 @@ fn the_vault_and_the_backup_know_no_configuration() {
     });
 }
 
+/// What is there for every connector.
+const COMMON: &[&str] = &["contract", "draft", "error", "item", "json", "settings"];
+
 #[test]
 fn a_connector_uses_the_contract_and_itself_and_no_other_connector() {
-    hold("a connector uses contract, error, item and its own folder", |source| {
+    hold("a connector uses what all connectors share, and its own folder", |source| {
         let Some((kind, _)) = source.path.strip_prefix("connectors/").and_then(|p| p.split_once('/')) else {
             return Vec::new();
         };
-        let allowed = |top: &str| matches!(top, "contract" | "error" | "item") || top == kind;
+        let allowed = |top: &str| COMMON.contains(&top) || top == kind;
         let uses = imports(source).into_iter().filter(|_| kind != "examples");
         uses.filter(|i| !allowed(&i.segments[0])).map(|i| found(source, i.at, &i.segments.join("::"))).collect()
     });

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 
 use super::*;
-use crate::feed::draft::{
+use crate::draft::xml::ATTRIBUTES_MAX;
+use crate::draft::{
     ALT_CHARS_MAX, AUTHORS_PER_ITEM_MAX, CATEGORIES_PER_ITEM_MAX, LINKS_PER_ITEM_MAX, NAME_CHARS_MAX, TEXT_BYTES_MAX,
 };
 use crate::feed::normalise::{NAMESPACES_MAX, XML_DEPTH_MAX};
-use crate::feed::xml::ATTRIBUTES_MAX;
 use crate::item::MEDIA_PER_ITEM_MAX;
 
 fn rss(items: &str) -> Vec<u8> {

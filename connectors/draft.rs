@@ -1,28 +1,35 @@
-//! One item on its way from a format to [`Item`]: what the three formats agree on, and the one place where it is finished.
+//! One item on its way from any format to [`Item`]: what the formats agree on, and the one place where it is finished. All
+//! connectors use it: addresses made absolute, limits kept, ids bounded, dates and texts read in the same way.
+
+pub(crate) mod dates;
+pub(crate) mod entities;
+pub(crate) mod html;
+pub(crate) mod identity;
+pub(crate) mod text;
+pub(crate) mod xml;
 
 use url::Url;
 
-use super::html::{self, Image};
-use super::identity;
-use super::text::{self, Text};
+use self::html::Image;
+use self::text::Text;
 use crate::item::{Action, Category, EpochMs, Item, MEDIA_PER_ITEM_MAX, Media, RawHtml};
 
 /// Longest body or summary that is kept, in bytes: a long report is a tenth of it; the post is cut far shorter anyway.
-pub(super) const TEXT_BYTES_MAX: usize = 512 * 1_024;
+pub(crate) const TEXT_BYTES_MAX: usize = 512 * 1_024;
 /// Longest alternative text, in characters: Mastodon's limit.
-pub(super) const ALT_CHARS_MAX: usize = 1_500;
+pub(crate) const ALT_CHARS_MAX: usize = 1_500;
 /// Most files that are kept as links of one item.
-pub(super) const LINKS_PER_ITEM_MAX: usize = 16;
+pub(crate) const LINKS_PER_ITEM_MAX: usize = 16;
 /// Most categories of one item, and longest one, in characters: a CMS that lists more is listing its whole tree.
-pub(super) const CATEGORIES_PER_ITEM_MAX: usize = 64;
+pub(crate) const CATEGORIES_PER_ITEM_MAX: usize = 64;
 /// Longest category or author name, in characters.
-pub(super) const NAME_CHARS_MAX: usize = 200;
+pub(crate) const NAME_CHARS_MAX: usize = 200;
 /// Most authors of one item.
-pub(super) const AUTHORS_PER_ITEM_MAX: usize = 16;
+pub(crate) const AUTHORS_PER_ITEM_MAX: usize = 16;
 
 /// What a format says about one item, not yet resolved, bounded or checked.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Draft {
+pub(crate) struct Draft {
     /// The source's own id.
     pub id: Option<String>,
     /// `xml:base`, absolute.
@@ -55,7 +62,7 @@ pub(super) struct Draft {
 
 impl Draft {
     /// Finishes the item. `feed_url` is the base of last resort.
-    pub(super) fn finish(mut self, feed_url: &Url, warnings: &mut Warnings) -> Item {
+    pub(crate) fn finish(mut self, feed_url: &Url, warnings: &mut Warnings) -> Item {
         let outer = self.base.as_ref().unwrap_or(feed_url);
         let address = self.link.as_deref().and_then(|link| identity::page_address(link, outer));
         let source_id = identity::source_id(&self, address.as_ref());
@@ -135,11 +142,11 @@ impl Draft {
 
 /// What was repaired or left out, each said once, with how often.
 #[derive(Debug, Default)]
-pub(super) struct Warnings(Vec<(String, usize)>);
+pub(crate) struct Warnings(Vec<(String, usize)>);
 
 impl Warnings {
     /// Adds one more of these.
-    pub(super) fn add(&mut self, warning: impl Into<String>) {
+    pub(crate) fn add(&mut self, warning: impl Into<String>) {
         let warning = warning.into();
         match self.0.iter_mut().find(|(known, _)| *known == warning) {
             Some((_, count)) => *count += 1,
@@ -148,7 +155,7 @@ impl Warnings {
     }
 
     /// As sentences.
-    pub(super) fn into_sentences(self) -> Vec<String> {
+    pub(crate) fn into_sentences(self) -> Vec<String> {
         let sentence =
             |(text, count): (String, usize)| if count > 1 { format!("{text} ({count} times)") } else { text };
         self.0.into_iter().map(sentence).collect()
@@ -156,7 +163,7 @@ impl Warnings {
 }
 
 /// A plain text of a file, as alternative text.
-pub(super) fn alt(text: &str) -> Option<String> {
+pub(crate) fn alt(text: &str) -> Option<String> {
     Some(text::cut(text::single_spaced(text), ALT_CHARS_MAX)).filter(|alt| !alt.is_empty())
 }
 
@@ -181,7 +188,7 @@ fn settled(mut file: Media, base: &Url) -> Option<Media> {
 }
 
 /// By its declared type, else by the ending of its name.
-pub(super) fn is_image(file: &Media) -> bool {
+pub(crate) fn is_image(file: &Media) -> bool {
     match file.media_type.as_deref() {
         Some(kind) if kind != "application/octet-stream" => kind.starts_with("image/"),
         _ => {

@@ -6,7 +6,7 @@
 use url::Url;
 
 use super::entities;
-use super::normalise::escape;
+use super::text::escape;
 use super::xml::{ATTRIBUTES_MAX, Attributes};
 
 /// How much longer than its input the output may be, besides twice it, in bytes. After that addresses are left as they are: a
@@ -18,7 +18,7 @@ const IMAGES_MAX: usize = 64;
 
 /// An `<img>`.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Image {
+pub(crate) struct Image {
     /// Absolute http(s) URL.
     pub url: String,
     /// Its alternative text, decoded; `None` when absent or blank.
@@ -31,7 +31,7 @@ pub(super) struct Image {
 
 /// What came out.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Resolved {
+pub(crate) struct Resolved {
     /// The HTML, without comments, counting pixels and a tag that never ends.
     pub html: String,
     /// Images in document order, at most [`IMAGES_MAX`].
@@ -39,7 +39,7 @@ pub(super) struct Resolved {
 }
 
 /// Makes the addresses in `html` absolute against `base`.
-pub(super) fn resolve(html: &str, base: &Url) -> Resolved {
+pub(crate) fn resolve(html: &str, base: &Url) -> Resolved {
     let mut found = Resolved { html: String::with_capacity(html.len()), images: Vec::new() };
     let longest = html.len().saturating_mul(2).saturating_add(GROWTH_BYTES_MAX);
     let mut rest = html;

@@ -11,7 +11,7 @@ const REFERENCE_BYTES_MAX: usize = 12;
 
 /// Decodes every character reference in `raw`. Numbers of characters that XML 1.0 forbids decode to nothing; 128 to 159 are read
 /// as windows-1252, as browsers do (HTML, "numeric character reference end state").
-pub(super) fn decode(raw: &str) -> Cow<'_, str> {
+pub(crate) fn decode(raw: &str) -> Cow<'_, str> {
     if !raw.contains('&') {
         return Cow::Borrowed(raw);
     }
@@ -50,7 +50,7 @@ fn reference(after: &str) -> Option<(Option<char>, usize)> {
 }
 
 /// Whether XML 1.0 §2.2 allows the character in a document.
-pub(super) fn is_xml_char(c: char) -> bool {
+pub(crate) fn is_xml_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{FFFD}' | '\u{10000}'..)
 }
 

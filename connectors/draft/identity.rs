@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use url::Url;
 
-use super::draft::Draft;
+use super::Draft;
 use super::text::Text;
 use crate::item::{Action, Item, SOURCE_ID_BYTES_MAX};
 
 /// Longest address that is kept, in bytes: longer ones are not links but data, and most servers refuse them.
-pub(super) const URL_BYTES_MAX: usize = 2_048;
+pub(crate) const URL_BYTES_MAX: usize = 2_048;
 
 /// Query parameters that only say how a reader came to a page. A name that ends in `*` is a beginning.
 static TRACKING: &[&str] = &[
@@ -49,7 +49,7 @@ static TRACKING: &[&str] = &[
 ];
 
 /// The address of a page: absolute, http(s), host in lower case, without tracking parameters; the fragment is kept.
-pub(super) fn page_address(link: &str, base: &Url) -> Option<Url> {
+pub(crate) fn page_address(link: &str, base: &Url) -> Option<Url> {
     let mut url = base.join(link.trim()).ok()?;
     if !matches!(url.scheme(), "http" | "https") || url.as_str().len() > URL_BYTES_MAX {
         return None;
@@ -65,7 +65,7 @@ pub(super) fn page_address(link: &str, base: &Url) -> Option<Url> {
 }
 
 /// The same without its fragment, as text.
-pub(super) fn canonical(address: &Url) -> String {
+pub(crate) fn canonical(address: &Url) -> String {
     let mut url = address.clone();
     url.set_fragment(None);
     url.into()
@@ -80,7 +80,7 @@ fn is_tracking(pair: &str) -> bool {
 }
 
 /// The id of an item: the source's own, else its link, else a hash of its title and body (`reference/connectors.md` A2).
-pub(super) fn source_id(draft: &Draft, address: Option<&Url>) -> String {
+pub(crate) fn source_id(draft: &Draft, address: Option<&Url>) -> String {
     let own = draft.id.as_deref().map(str::trim).filter(|id| !id.is_empty());
     match (own, address) {
         (Some(own), _) => bounded(own.to_owned()),
@@ -96,7 +96,7 @@ pub(super) fn source_id(draft: &Draft, address: Option<&Url>) -> String {
 
 /// Makes ids unique within one page. An id on several items is joined with their links, and with a hash of the title where links
 /// are equal too; what then is still the same is the same item twice, of which the newest is kept. Returns how many were dropped.
-pub(super) fn make_unique(items: &mut Vec<Item>) -> usize {
+pub(crate) fn make_unique(items: &mut Vec<Item>) -> usize {
     let before = items.len();
     settle_tombstones(items);
     join_where_equal(items, |item| item.canonical_url.clone());
@@ -159,7 +159,7 @@ fn join_where_equal(items: &mut [Item], with: impl Fn(&Item) -> Option<String>) 
     }
 }
 
-fn bounded(id: String) -> String {
+pub(crate) fn bounded(id: String) -> String {
     if id.len() <= SOURCE_ID_BYTES_MAX {
         return id;
     }

@@ -8,11 +8,11 @@ use std::borrow::Cow;
 use super::entities;
 
 /// Most attributes that are read of one element: real feeds stay under 40 (namespaces on the root).
-pub(super) const ATTRIBUTES_MAX: usize = 64;
+pub(crate) const ATTRIBUTES_MAX: usize = 64;
 
 /// One piece of markup or text.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Token<'a> {
+pub(crate) enum Token<'a> {
     /// `<name …>` or `<name …/>`.
     Start(Tag<'a>),
     /// `</name>`.
@@ -25,7 +25,7 @@ pub(super) enum Token<'a> {
 
 /// A start tag.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Tag<'a> {
+pub(crate) struct Tag<'a> {
     /// Name with its prefix.
     pub name: &'a str,
     /// All between the name and the end of the tag.
@@ -36,7 +36,7 @@ pub(super) struct Tag<'a> {
 
 /// Why the text ends too soon.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Unfinished {
+pub(crate) struct Unfinished {
     /// What was never closed.
     pub what: &'static str,
     /// Where it began, in bytes.
@@ -45,28 +45,28 @@ pub(super) struct Unfinished {
 
 /// A cursor over the text; copying it is a bookmark.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Tokens<'a> {
+pub(crate) struct Tokens<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Tokens<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(crate) fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
     }
 
     /// The line, from 1, of a place in the text.
-    pub(super) fn line(&self, at: usize) -> usize {
+    pub(crate) fn line(&self, at: usize) -> usize {
         self.text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
     }
 
     /// How far the text has been read, in bytes.
-    pub(super) fn at(&self) -> usize {
+    pub(crate) fn at(&self) -> usize {
         self.at
     }
 
     /// The next token; `None` at the end.
-    pub(super) fn next(&mut self) -> Result<Option<Token<'a>>, Unfinished> {
+    pub(crate) fn next(&mut self) -> Result<Option<Token<'a>>, Unfinished> {
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
             if rest.is_empty() {
@@ -179,20 +179,20 @@ impl<'a> Tokens<'a> {
 
 impl<'a> Tag<'a> {
     /// Its attributes, with their values decoded; at most [`ATTRIBUTES_MAX`].
-    pub(super) fn attributes(&self) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> + use<'a> {
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = (&'a str, Cow<'a, str>)> + use<'a> {
         Attributes { rest: self.attributes }.take(ATTRIBUTES_MAX).map(|(name, value)| (name, entities::decode(value)))
     }
 
     /// The value of an attribute, by its full name.
-    pub(super) fn attribute(&self, name: &str) -> Option<Cow<'a, str>> {
+    pub(crate) fn attribute(&self, name: &str) -> Option<Cow<'a, str>> {
         self.attributes().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 }
 
 /// `name="value"`, `name='value'`, `name=value` and `name`, as HTML writes them too; values still with their references.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Attributes<'a> {
-    pub(super) rest: &'a str,
+pub(crate) struct Attributes<'a> {
+    pub(crate) rest: &'a str,
 }
 
 impl<'a> Iterator for Attributes<'a> {

@@ -3,12 +3,11 @@
 use std::borrow::Cow;
 
 use super::entities;
-use super::normalise::escape;
 use crate::item::{RawHtml, TITLE_CHARS_MAX};
 
 /// A text and what it is written in.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Text {
+pub(crate) enum Text {
     /// Plain text.
     Plain(String),
     /// HTML.
@@ -17,18 +16,18 @@ pub(super) enum Text {
 
 impl Text {
     /// As it was written.
-    pub(super) fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         let (Text::Plain(text) | Text::Html(text)) = self;
         text
     }
 
     /// Whether there is nothing in it.
-    pub(super) fn is_blank(&self) -> bool {
+    pub(crate) fn is_blank(&self) -> bool {
         self.as_str().trim().is_empty()
     }
 
     /// As HTML: plain text is escaped, blank lines part paragraphs and other line ends become `<br>`.
-    pub(super) fn into_html(self) -> RawHtml {
+    pub(crate) fn into_html(self) -> RawHtml {
         let text = match self {
             Text::Html(html) => return RawHtml(html.trim().to_owned()),
             Text::Plain(text) => text.replace("\r\n", "\n").replace('\r', "\n"),
@@ -48,7 +47,7 @@ impl Text {
 
 /// What descriptions of one feed are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Writing {
+pub(crate) enum Writing {
     /// Plain text; also when nothing speaks for anything else.
     Plain,
     /// HTML, escaped once for XML as it should be.
@@ -60,7 +59,7 @@ pub(super) enum Writing {
 impl Writing {
     /// Decides by the majority of `texts`, because one item of a plain-text feed may well mention `<b>`. Texts that look the same
     /// either way have no vote.
-    pub(super) fn of<'t>(texts: impl Iterator<Item = &'t str>) -> Writing {
+    pub(crate) fn of<'t>(texts: impl Iterator<Item = &'t str>) -> Writing {
         let (mut plain, mut html, mut twice) = (0_usize, 0_usize, 0_usize);
         for text in texts {
             match evidence(text) {
@@ -80,7 +79,7 @@ impl Writing {
     }
 
     /// Reads a text that is written so.
-    pub(super) fn read(self, text: &str) -> Text {
+    pub(crate) fn read(self, text: &str) -> Text {
         match self {
             Writing::Plain => Text::Plain(text.to_owned()),
             Writing::Html => Text::Html(text.to_owned()),
@@ -183,7 +182,7 @@ fn has_tag(text: &str) -> bool {
 }
 
 /// A title, or any other single line: known tags taken out, references decoded, single-spaced.
-pub(super) fn line(text: &Text) -> String {
+pub(crate) fn line(text: &Text) -> String {
     match text {
         Text::Plain(text) => single_spaced(text),
         Text::Html(html) => single_spaced(&entities::decode(&without_tags(html))),
@@ -191,7 +190,7 @@ pub(super) fn line(text: &Text) -> String {
 }
 
 /// A title within [`TITLE_CHARS_MAX`]; `None` when nothing is left.
-pub(super) fn title(text: &Text) -> Option<String> {
+pub(crate) fn title(text: &Text) -> Option<String> {
     Some(cut(line(text), TITLE_CHARS_MAX)).filter(|title| !title.is_empty())
 }
 
@@ -223,7 +222,7 @@ fn without_tags(html: &str) -> String {
 }
 
 /// Runs of white space and of invisible control characters become one space.
-pub(super) fn single_spaced(text: &str) -> String {
+pub(crate) fn single_spaced(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
         out.push_str(if out.is_empty() { "" } else { " " });
@@ -233,7 +232,7 @@ pub(super) fn single_spaced(text: &str) -> String {
 }
 
 /// Cuts at a word to at most `chars` characters, the ellipsis included.
-pub(super) fn cut(text: String, chars: usize) -> String {
+pub(crate) fn cut(text: String, chars: usize) -> String {
     let Some((end, _)) = text.char_indices().nth(chars.saturating_sub(1)).filter(|_| text.chars().nth(chars).is_some())
     else {
         return text;
@@ -246,7 +245,7 @@ pub(super) fn cut(text: String, chars: usize) -> String {
 }
 
 /// Cuts to at most `bytes` bytes, at a character.
-pub(super) fn cut_bytes(text: &str, bytes: usize) -> &str {
+pub(crate) fn cut_bytes(text: &str, bytes: usize) -> &str {
     let mut end = bytes.min(text.len());
     while !text.is_char_boundary(end) {
         end -= 1;
@@ -255,7 +254,7 @@ pub(super) fn cut_bytes(text: &str, bytes: usize) -> &str {
 }
 
 /// A BCP 47 tag as it should be written (`nl_nl` becomes `nl-NL`); `None` when it is none (RFC 5646 §2.1).
-pub(super) fn language(tag: &str) -> Option<String> {
+pub(crate) fn language(tag: &str) -> Option<String> {
     let tag = tag.trim().replace('_', "-");
     let mut written = Vec::new();
     for (at, part) in tag.split('-').enumerate() {
@@ -267,6 +266,28 @@ pub(super) fn language(tag: &str) -> Option<String> {
         written.push(if is_region { part.to_ascii_uppercase() } else { part.to_ascii_lowercase() });
     }
     Some(written.join("-"))
+}
+
+/// Writes `text` so that it reads back as itself, for XML and HTML, as text or in double quotes. Characters that XML 1.0 forbids
+/// are left out.
+pub(crate) fn escape(text: &str, out: &mut String) {
+    let mut from = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        let (written, length) = match byte {
+            b'&' => ("&amp;", 1),
+            b'<' => ("&lt;", 1),
+            b'>' => ("&gt;", 1),
+            b'"' => ("&quot;", 1),
+            0..b' ' if !entities::is_xml_char(char::from(byte)) => ("", 1),
+            // U+FFFE and U+FFFF are the only forbidden ones beyond ASCII that a `str` can hold.
+            0xEF if matches!(text.get(at..at + 3), Some("\u{FFFE}" | "\u{FFFF}")) => ("", 3),
+            _ => continue,
+        };
+        out.push_str(text.get(from..at).unwrap_or_default());
+        out.push_str(written);
+        from = at + length;
+    }
+    out.push_str(text.get(from..).unwrap_or_default());
 }
 
 #[cfg(test)]

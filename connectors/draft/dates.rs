@@ -15,7 +15,7 @@ const DATE_BYTES_MAX: usize = 100;
 const YEARS: std::ops::RangeInclusive<i32> = 1970..=2200;
 
 /// Reads a date; a date without a time is that day's midnight in its zone.
-pub(super) fn parse(text: &str) -> Option<EpochMs> {
+pub(crate) fn parse(text: &str) -> Option<EpochMs> {
     let text = text.trim();
     if text.len() > DATE_BYTES_MAX {
         return None;
