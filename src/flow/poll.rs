@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use heraut_connectors::CONNECTORS;
 use heraut_connectors::contract::{Connector, Page, Politeness, Request, Response};
 use heraut_connectors::error::ConnectorError;
 use thiserror::Error;
 use tracing::Instrument;
 
 use crate::actor::Actor;
-use crate::flow::intake::{self, Tally};
+use crate::flow::hooks::keep;
+use crate::flow::intake::{self, Tally, Through};
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, gone, now};
 use crate::ids::SourceId;
@@ -160,17 +160,6 @@ async fn give_back(gateway: &Gateway, id: SourceId) {
     }
 }
 
-/// The connector of a source.
-pub fn connector(source: &Source) -> Result<Box<dyn Connector>, PollError> {
-    let kind = CONNECTORS.iter().find(|kind| kind.name() == source.kind).ok_or_else(|| PollError::Kind {
-        source_name: source.name.clone(),
-        kind: source.kind.clone(),
-        known: CONNECTORS.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", "),
-    })?;
-    kind.configure(&source.settings.connector)
-        .map_err(|error| PollError::Settings { source_name: source.name.clone(), source: error })
-}
-
 /// What a fetch came to, before anything is stored.
 struct Asked {
     outcome: PollOutcome,
@@ -182,7 +171,7 @@ struct Asked {
 /// Polls a source now, whether it is due or not, and records what came of it.
 pub async fn poll(gateway: &Gateway, source: &Source) -> Result<Tally, PollError> {
     let begun = Instant::now();
-    let asked = match connector(source) {
+    let asked = match keep::connector(gateway, source).await {
         Ok(connector) => ask(gateway, source, Arc::from(connector)).await,
         Err(error) => Asked { outcome: PollOutcome::Failed, page: None, fetched: None, error: Some(error) },
     };
@@ -192,7 +181,10 @@ pub async fn poll(gateway: &Gateway, source: &Source) -> Result<Tally, PollError
     let mut tally = match &asked.page {
         Some(page) => {
             let actor = load_actor(gateway, source).await?;
-            intake::take_in(gateway, source, &actor, page, progress, due_at).await?
+            {
+                let through = Through::Poll { progress: Box::new(progress), due_at };
+                intake::take_in(gateway, source, &actor, page, through).await?
+            }
         }
         None => {
             let id = source.id;
@@ -257,6 +249,9 @@ pub async fn fetch(
     conditional: bool,
 ) -> Result<Fetched, FetchError> {
     let mut get = Get::new(request.url.clone(), request.accept);
+    // What carries a token must not be led elsewhere with it.
+    get.same_host_redirects = !request.headers.is_empty();
+    get.headers.extend(request.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())));
     if conditional && source.progress.reader == READER {
         let validators =
             [("if-none-match", &source.progress.etag), ("if-modified-since", &source.progress.last_modified)];
@@ -273,7 +268,7 @@ async fn read(
     connector: Arc<dyn Connector>,
     fetched: &Fetched,
 ) -> Result<Page, PollError> {
-    let page = read_page(connector, fetched).await?;
+    let page = read_page(connector, fetched, None).await?;
     if page.items.is_empty() && !page.complete && !page.expired {
         let id = source.id;
         let before = gateway.store.read("look for earlier items", move |db| items::any_of_source(db, id)).await?;
@@ -288,13 +283,18 @@ async fn read(
 }
 
 /// Has an answer read, off the async threads; a panic of the reader is an error of this source alone.
-pub async fn read_page(connector: Arc<dyn Connector>, fetched: &Fetched) -> Result<Page, PollError> {
+/// `about` is the item that was asked for.
+pub async fn read_page(
+    connector: Arc<dyn Connector>,
+    fetched: &Fetched,
+    about: Option<String>,
+) -> Result<Page, PollError> {
     let response = Response {
         url: fetched.url.clone(),
         content_type: fetched.header("content-type").map(ToOwned::to_owned),
         body: fetched.body.clone(),
         received_at: now().0,
-        about: None,
+        about,
     };
     let url = fetched.url.to_string();
     match tokio::task::spawn_blocking(move || connector.read(&response)).await {

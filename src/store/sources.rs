@@ -27,6 +27,13 @@ pub struct Settings {
     pub language: Option<Language>,
     /// What the connector itself wants to know.
     pub connector: serde_json::Value,
+    /// How its system signs what it pushes, where it is not as usual for the kind. This and what follows is stored only where it
+    /// is used, for the sake of an older program beside this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<serde_json::Value>,
+    /// Whether it is neither polled nor takes anything.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
 }
 
 /// A source.
