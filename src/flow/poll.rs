@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use heraut_connectors::contract::{Connector, Page, Politeness, Request, Response};
+use heraut_connectors::contract::{Connector, PAGES_PER_POLL_MAX, Page, Politeness, Request, Response};
 use heraut_connectors::error::ConnectorError;
 use thiserror::Error;
 use tracing::Instrument;
@@ -209,8 +209,8 @@ pub async fn load_actor(gateway: &Gateway, source: &Source) -> Result<Actor, Pol
 }
 
 async fn ask(gateway: &Gateway, source: &Source, connector: Arc<dyn Connector>) -> Asked {
-    let Some(request) = connector.request() else {
-        // Items are pushed to us: there is nothing to fetch.
+    let Some(request) = connector.request().filter(|_| !source.settings.disabled) else {
+        // Items are only pushed to us, or the source is not in use: there is nothing to fetch.
         return Asked { outcome: PollOutcome::NotModified, page: None, fetched: None, error: None };
     };
     let fetched = match fetch(gateway, source, &request, true).await {
@@ -231,7 +231,7 @@ async fn ask(gateway: &Gateway, source: &Source, connector: Arc<dyn Connector>) 
         404 => refuse(PollOutcome::NotFound, "; is the address still right? It is tried daily for a week"),
         410 => refuse(PollOutcome::Gone, ": it is gone for good, and is polled no more; correct its url"),
         401 | 403 => refuse(PollOutcome::Failed, "; ask the site's operator to let Heraut read it"),
-        200 => match read(gateway, source, connector, &fetched).await {
+        200 => match read(gateway, source, connector, &request, &fetched).await {
             Ok(page) if page.expired => (PollOutcome::Expired, Some(page), None),
             Ok(page) => (PollOutcome::Changed, Some(page), None),
             Err(error) => (PollOutcome::Failed, None, Some(error)),
@@ -266,9 +266,11 @@ async fn read(
     gateway: &Gateway,
     source: &Source,
     connector: Arc<dyn Connector>,
+    request: &Request,
     fetched: &Fetched,
 ) -> Result<Page, PollError> {
-    let page = read_page(connector, fetched, None).await?;
+    let mut page = read_page(connector.clone(), fetched, request.about.clone()).await?;
+    read_on(gateway, source, connector, request, &mut page).await?;
     if page.items.is_empty() && !page.complete && !page.expired {
         let id = source.id;
         let before = gateway.store.read("look for earlier items", move |db| items::any_of_source(db, id)).await?;
@@ -280,6 +282,43 @@ async fn read(
         tracing::info!(source.name = source.name, reason = warning, "the document was repaired");
     }
     Ok(page)
+}
+
+/// Reads the further pages of a list into the first. A page that cannot be had fails the poll: what is missing would look as if it
+/// were not there.
+async fn read_on(
+    gateway: &Gateway,
+    source: &Source,
+    connector: Arc<dyn Connector>,
+    first: &Request,
+    page: &mut Page,
+) -> Result<(), PollError> {
+    let mut pages = 1;
+    while let Some(next) = page.next.take() {
+        if pages == PAGES_PER_POLL_MAX {
+            page.warnings.push(format!("the list goes on after {PAGES_PER_POLL_MAX} pages, which were read"));
+            page.complete = false;
+            return Ok(());
+        }
+        if next.url.host() != first.url.host() {
+            page.warnings.push("the next page of the list is on another host, and was not read".to_owned());
+            page.complete = false;
+            return Ok(());
+        }
+        let fetched = fetch(gateway, source, &next, false).await;
+        let fetched = fetched.map_err(|error| PollError::Fetch(with_causes(&error)))?;
+        if fetched.status != 200 {
+            let hint = ", which is no further page of the list";
+            return Err(PollError::Status { url: fetched.url.to_string(), status: fetched.status, hint });
+        }
+        let more = read_page(connector.clone(), &fetched, None).await?;
+        page.items.extend(more.items);
+        page.warnings.extend(more.warnings);
+        page.complete &= more.complete;
+        page.next = more.next;
+        pages += 1;
+    }
+    Ok(())
 }
 
 /// Has an answer read, off the async threads; a panic of the reader is an error of this source alone.

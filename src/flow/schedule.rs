@@ -118,6 +118,12 @@ async fn poll_loop(gateway: Shared, mut stop: Stop) {
 }
 
 async fn hook_loop(gateway: Shared, mut stop: Stop) {
+    if let Err(error) = work::look_again(&gateway).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "sources were not made due to look for what they missed"
+        );
+    }
     let mut works = JoinSet::new();
     while !stop.is_set() {
         pulse::beat(Loop::Hooks);

@@ -223,6 +223,12 @@ pub fn poll_now(db: &mut Db<'_>, name: &str, now: Timestamp) -> Queried<bool> {
     .map(|n| n > 0)
 }
 
+/// Makes the sources of these kinds due now, but those that stopped: what they should have pushed while we were away is looked for.
+pub fn look_again(db: &mut Db<'_>, kinds: &[&str], now: Timestamp) -> Queried<()> {
+    let pushed = sources::kind.eq_any(kinds.to_vec()).and(sources::stopped.is_null()).and(sources::due_at.gt(now));
+    on!(db, c => diesel::update(sources::table.filter(pushed)).set(sources::due_at.eq(now)).execute(c)).map(|_| ())
+}
+
 /// Ends every lease. Only for a process that is alone on its database.
 pub fn free_all(db: &mut Db<'_>) -> Queried<()> {
     on!(db, c => diesel::update(sources::table.filter(sources::lease_until.gt(0))).set(sources::lease_until.eq(0)).execute(c))

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use heraut_connectors::CONNECTORS;
 use heraut_connectors::contract::{Connector, Delivery, Page, REQUESTS_PER_DELIVERY_MAX, Request as Wanted, Told};
 use heraut_connectors::item::{Action, Item};
 
@@ -237,4 +238,14 @@ async fn lately(gateway: &Gateway, source: &Source) -> Result<u32, StoreError> {
 pub async fn clear(gateway: &Gateway) -> Result<usize, StoreError> {
     let before: Timestamp = now().before(KEPT);
     gateway.store.write("forget old requests", move |db| hooks::forget(db, before)).await
+}
+
+/// Has the lists of sources that are pushed read soon: what was sent while nobody was there to take it is found in them.
+pub async fn look_again(gateway: &Gateway) -> Result<(), StoreError> {
+    let pushed = CONNECTORS.iter().filter(|kind| kind.profile().is_some()).map(|kind| kind.name());
+    let (kinds, at): (Vec<&str>, _) = (pushed.collect(), now());
+    let look = move |db: &mut Db<'_>| sources::look_again(db, &kinds, at);
+    gateway.store.write("make pushed sources due", look).await?;
+    gateway.wake.schedule.notify_one();
+    Ok(())
 }
