@@ -260,6 +260,7 @@ both! {
         let receipt = cms.says("gepubliceerd", article("1", "Een")).await;
         settled(&world.gateway, &receipt, "done").await;
         world.db.execute("UPDATE hook_deliveries SET received_at = received_at - 7 * 86400000 - 1000");
+        world.gateway.kill9();
         world.gateway.restart().await;
         until("it is forgotten", || world.db.number("SELECT COUNT(*) FROM hook_deliveries") == 0).await;
     }

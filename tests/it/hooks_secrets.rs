@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::harness::{Cms, Database, Gateway, SECRET, World, both, eventually};
+use crate::harness::{Cms, Gateway, SECRET, World, both, eventually};
 
 const FIRST: &str = "whsec_Zmlyc3Qgc2VjcmV0IG9mIHRoZSBzb3VyY2UgaW4gdGVzdHM=";
 const SECOND: &str = "whsec_c2Vjb25kIHNlY3JldCBvZiB0aGUgc291cmNlIGluIHRlc3Rz";

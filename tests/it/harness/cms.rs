@@ -16,11 +16,13 @@ pub const SECRET: &str = "whsec_dGhlIHNlY3JldCBvZiB0aGUgY21zIGluIHRlc3Rz";
 /// Where events say that they come from.
 const SOURCE: &str = "urn:nld:oin:00000009999999999000:systeem:cms";
 
+/// Counts events of all systems, so that no two have one id.
+static SENT: AtomicU64 = AtomicU64::new(1);
+
 /// A system that pushes to the source `cms`.
 pub struct Cms {
     url: String,
     secret: String,
-    sent: AtomicU64,
 }
 
 impl Cms {
@@ -44,7 +46,7 @@ impl Cms {
     /// One that pushes to that source, with that secret.
     pub fn named(gateway: &Gateway, source: &str, secret: &str) -> Self {
         let url = gateway.url(&format!("/hooks/{source}"));
-        Self { url, secret: secret.to_owned(), sent: AtomicU64::new(1) }
+        Self { url, secret: secret.to_owned() }
     }
 
     /// The address that it posts to.
@@ -54,7 +56,7 @@ impl Cms {
 
     /// An event about an item, new each time; the type ends in `what`.
     pub fn event(&self, what: &str, data: Value) -> Value {
-        let n = self.sent.fetch_add(1, Ordering::Relaxed);
+        let n = SENT.fetch_add(1, Ordering::Relaxed);
         let time = chrono::Utc::now().to_rfc3339();
         json!({
             "specversion": "1.0", "id": format!("event-{n}"), "source": SOURCE, "type": format!("nl.voorbeeld.bericht-{what}"),
