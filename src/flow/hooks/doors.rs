@@ -67,10 +67,13 @@ impl Door {
     }
 }
 
+/// What was found under a name, and when.
+type Known = (Instant, Result<Arc<Door>, Refusal>);
+
 /// What is known of the sources by their names.
 #[derive(Default)]
 pub struct Doors {
-    known: Mutex<HashMap<String, (Instant, Result<Arc<Door>, Refusal>)>>,
+    known: Mutex<HashMap<String, Known>>,
     noted: Mutex<HashMap<SourceId, Instant>>,
 }
 

@@ -59,6 +59,7 @@ const ONE_OF_ALL: &str = "
     VALUES (1, 1, 'h', 'a.example', 'Organization', 'nl', '{}', 'https://a.example/1', FALSE, 1, 1);
     INSERT INTO sources (id, name, actor_id, kind, settings, provisioned, created_at, due_at)
     VALUES (1, 's', 1, 'feed', '{}', TRUE, 1, 1);
+    INSERT INTO hooks (source_id) VALUES (1);
     INSERT INTO proofs (actor_id, due_at) VALUES (1, 1);
     INSERT INTO inboxes (id, url, host, due_at, created_at) VALUES (1, 'https://b.example/inbox', 'b.example', 5, 1);
     INSERT INTO activities (id, actor_id, kind, bytes, created_at) VALUES (9223372036854775807, 1, 'Create', '', 1);
