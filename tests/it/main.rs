@@ -28,6 +28,7 @@ mod harness;
 mod health;
 mod installation;
 mod intake;
+mod locks;
 mod messages;
 mod metrics;
 mod migrations;

@@ -1,0 +1,113 @@
+//! Who waits for whom in PostgreSQL: transactions by hand, in an order that would make them wait for each other. SQLite has one
+//! writer.
+
+use std::sync::{Arc, Barrier};
+
+use diesel::connection::SimpleConnection;
+use diesel::pg::PgConnection;
+use diesel::{Connection, QueryResult};
+use heraut::ids::{ActivityId, ActorId};
+use heraut::post::lane::{Dispatch, Lane};
+use heraut::store::deliveries::FanOut;
+use heraut::store::{Db, Queried, deliveries, inboxes};
+use heraut::time::Timestamp;
+
+use crate::harness::{Database, Kind, run};
+
+const NOW: Timestamp = Timestamp(1_800_000_000_000);
+const LATER: Timestamp = Timestamp(1_800_000_090_000);
+
+/// Two agencies with an actor each, 1 and 2, and an activity of each, both followed from the inboxes 1 to 20.
+fn shared_inboxes(db: &Database) {
+    drop(db.store());
+    let mut sql = String::new();
+    for id in 1..=2 {
+        sql += &format!(
+            "INSERT INTO agencies (id, name, domain, provisioned, created_at) VALUES ({id}, 'a{id}', 'a{id}.example', TRUE, 1);
+             INSERT INTO actors (id, agency_id, handle, handle_domain, kind, language, profile, url, provisioned, created_at,
+             updated_at) VALUES ({id}, {id}, 'h{id}', 'a{id}.example', 'Organization', 'nl', '{{}}', 'https://a.example/{id}', TRUE, 1, 1);
+             INSERT INTO activities (id, actor_id, kind, bytes, created_at) VALUES ({id}, {id}, 'Create', '{{}}', 1);"
+        );
+    }
+    for inbox in 1..=20 {
+        sql += &format!(
+            "INSERT INTO inboxes (id, url, host, created_at) VALUES ({inbox}, 'https://h{inbox}.example/inbox', 'h{inbox}.example', 1);"
+        );
+        for actor in 1..=2 {
+            sql += &format!(
+                "INSERT INTO followers (id, actor_id, url, host, inbox_id, created_at)
+                 VALUES ({actor}00 + {inbox}, {actor}, 'https://h{inbox}.example/u', 'h{inbox}.example', {inbox}, 1);"
+            );
+        }
+    }
+    db.execute(&sql);
+}
+
+/// A connection on which nothing waits for long: who would wait for ever fails.
+fn connection(db: &Database) -> PgConnection {
+    let mut connection = PgConnection::establish(&db.url).unwrap();
+    connection.batch_execute("SET lock_timeout = '20s'").unwrap();
+    connection
+}
+
+/// What the first statement of a fan-out of `actor` does to inbox 7: it is owed something, and so cannot go away.
+fn owe_one(db: &mut PgConnection, actor: i64) -> QueryResult<()> {
+    db.batch_execute(&format!(
+        "INSERT INTO deliveries (activity_id, inbox_id, turn, created_at) VALUES ({actor}, 7, {}, 1)",
+        Lane::News.turn(1)
+    ))
+}
+
+fn fan_out(db: &mut PgConnection, actor: i64) -> Queried<usize> {
+    let what = FanOut {
+        activity: ActivityId(actor),
+        actor: ActorId(actor),
+        post: None,
+        dispatch: Dispatch::default(),
+        at: NOW,
+    };
+    deliveries::fan_out(&mut Db::Pg(db), &what)
+}
+
+async fn two_fan_outs(db: Database) {
+    shared_inboxes(&db);
+    let both_owe = Arc::new(Barrier::new(2));
+    let publish = |actor: i64| {
+        let (mut connection, both_owe) = (connection(&db), both_owe.clone());
+        std::thread::spawn(move || {
+            connection.transaction(|c| {
+                let owed = owe_one(c, actor);
+                both_owe.wait();
+                owed?;
+                fan_out(c, actor)
+            })
+        })
+    };
+    for publishing in [publish(1), publish(2)] {
+        assert_eq!(publishing.join().unwrap(), Ok(19), "and the one that it owed before");
+    }
+    assert_eq!(db.number("SELECT COUNT(*) FROM deliveries WHERE state = 0"), 40);
+    assert_eq!(db.number("SELECT COUNT(*) FROM inboxes WHERE turn IS NOT NULL"), 20);
+}
+
+#[test]
+fn two_agencies_that_publish_at_once_to_the_same_inboxes_do_not_wait_for_each_other() {
+    run(two_fan_outs, Kind::Postgres);
+}
+
+async fn a_large_fan_out(db: Database) {
+    shared_inboxes(&db);
+    db.execute("UPDATE inboxes SET due_at = 1, turn = id");
+    let (mut publishing, mut leasing) = (connection(&db), connection(&db));
+    publishing.batch_execute("BEGIN").unwrap();
+    owe_one(&mut publishing, 1).unwrap();
+    let leased = leasing.transaction(|c| inboxes::lease(&mut Db::Pg(c), NOW, LATER, 10, 0)).unwrap();
+    let ids: Vec<i64> = leased.into_iter().map(|inbox| inbox.id.0).collect();
+    assert_eq!(ids, (1..=10).collect::<Vec<i64>>(), "also the one that is just being owed something");
+    publishing.batch_execute("ROLLBACK").unwrap();
+}
+
+#[test]
+fn inboxes_that_are_just_being_owed_something_can_be_leased() {
+    run(a_large_fan_out, Kind::Postgres);
+}
