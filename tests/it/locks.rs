@@ -111,3 +111,25 @@ async fn a_large_fan_out(db: Database) {
 fn inboxes_that_are_just_being_owed_something_can_be_leased() {
     run(a_large_fan_out, Kind::Postgres);
 }
+
+async fn one_inbox_in_other_hands(db: Database) {
+    shared_inboxes(&db);
+    // Their time has come, and they have no place in line yet.
+    db.execute("UPDATE inboxes SET due_at = 1 WHERE id <= 3");
+    let (mut holding, mut leasing) = (connection(&db), connection(&db));
+    leasing.batch_execute("SET lock_timeout = '3s'").unwrap();
+    holding.batch_execute("BEGIN; UPDATE inboxes SET last_status = 202 WHERE id = 2").unwrap();
+    let lease = |c: &mut PgConnection| inboxes::lease(&mut Db::Pg(c), NOW, LATER, 10, 0);
+    let leased = leasing.transaction(lease).unwrap();
+    let mut ids: Vec<i64> = leased.into_iter().map(|inbox| inbox.id.0).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, [1, 3], "the one in other hands is passed over");
+    holding.batch_execute("COMMIT").unwrap();
+    let rest = leasing.transaction(lease).unwrap();
+    assert_eq!(rest.into_iter().map(|inbox| inbox.id.0).collect::<Vec<_>>(), [2], "until it is let go");
+}
+
+#[test]
+fn a_lease_waits_for_no_inbox_that_another_process_has_in_its_hands() {
+    run(one_inbox_in_other_hands, Kind::Postgres);
+}
