@@ -1,18 +1,19 @@
 //! Who waits for whom in PostgreSQL: transactions by hand, in an order that would make them wait for each other. SQLite has one
 //! writer.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Barrier};
 
 use diesel::connection::SimpleConnection;
 use diesel::pg::PgConnection;
 use diesel::{Connection, QueryResult};
-use heraut::ids::{ActivityId, ActorId};
+use heraut::ids::{ActivityId, ActorId, InboxId};
 use heraut::post::lane::{Dispatch, Lane};
 use heraut::store::deliveries::FanOut;
-use heraut::store::{Db, Queried, deliveries, inboxes};
+use heraut::store::{Db, Queried, deliveries, inboxes, turns};
 use heraut::time::Timestamp;
 
-use crate::harness::{Database, Kind, run};
+use crate::harness::{Database, Kind, run, until};
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 const LATER: Timestamp = Timestamp(1_800_000_090_000);
@@ -132,4 +133,40 @@ async fn one_inbox_in_other_hands(db: Database) {
 #[test]
 fn a_lease_waits_for_no_inbox_that_another_process_has_in_its_hands() {
     run(one_inbox_in_other_hands, Kind::Postgres);
+}
+
+/// The answers of a transaction, as what arrived together gives them.
+fn answer(db: &mut PgConnection, answers: &[(ActorId, ActivityId, InboxId)]) -> Queried<()> {
+    for actor in answers.iter().map(|(actor, ..)| *actor).collect::<BTreeSet<ActorId>>() {
+        let of_actor = answers.iter().filter(|answer| answer.0 == actor);
+        let of_actor: Vec<_> = of_actor.map(|(_, activity, inbox)| (*activity, *inbox)).collect();
+        deliveries::owe_answers(&mut Db::Pg(db), actor, &of_actor, NOW)?;
+    }
+    Ok(())
+}
+
+async fn answers_for_two_actors(db: Database) {
+    shared_inboxes(&db);
+    // The second agency is about to owe something to inbox 7: it has its places, and the inbox comes next.
+    let (mut second, mut both) = (connection(&db), connection(&db));
+    second.batch_execute("BEGIN").unwrap();
+    let joined = turns::join(&mut Db::Pg(&mut second), ActorId(2), Lane::Answer).unwrap();
+    turns::take(&mut Db::Pg(&mut second), joined, 1).unwrap();
+    let answering = std::thread::spawn(move || {
+        let answers = [(ActorId(1), ActivityId(1), InboxId(7)), (ActorId(2), ActivityId(2), InboxId(8))];
+        both.transaction(|c| answer(c, &answers))
+    });
+    let waiting =
+        "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    until("the answers of both wait for the second agency's places", || db.number(waiting) == 1).await;
+    inboxes::line_up_with(&mut Db::Pg(&mut second), &[(InboxId(7), joined.turn(1))], NOW).unwrap();
+    second.batch_execute("COMMIT").unwrap();
+    assert_eq!(answering.join().unwrap(), Ok(()));
+    assert_eq!(db.number("SELECT COUNT(*) FROM deliveries WHERE state = 0"), 2);
+    assert_eq!(db.number("SELECT COUNT(*) FROM inboxes WHERE turn IS NOT NULL"), 2);
+}
+
+#[test]
+fn answers_for_several_actors_wait_for_places_before_they_hold_an_inbox() {
+    run(answers_for_two_actors, Kind::Postgres);
 }
