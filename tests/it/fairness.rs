@@ -122,4 +122,24 @@ both! {
         until("all is recorded", || world.deliveries(0) == 0).await;
         assert_eq!(told(&world.peer.arrivals()).len(), READERS, "each came once");
     }
+
+    async fn a_warning_does_not_wait_for_what_was_due_when_it_came(db: Database) {
+        let world = World::new(db).await;
+        let soon = chrono::Utc::now().timestamp_millis() + 1_500;
+        let due: Vec<String> = (1..=6).map(|n| World::post_by_hand(n, 2, "scheduled", soon)).collect();
+        let public = World::post_by_hand(80, 2, "published", 1) + &World::post_by_hand(91, 0, "published", 1);
+        world.db.execute(&(due.concat() + &public));
+        let holding = world.db.hold_publishing();
+        // By then the first of them waits to be stored. Were it not so, the warning would be the first of all.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        holding.release(&format!(
+            "{} INSERT INTO post_changes (post_id, kind, due_at, created_at) VALUES (80, 'withdraw', 1, 1), (91, 'withdraw', 1, 1)",
+            World::post_by_hand(90, 0, "scheduled", 1)
+        ));
+        until("all is published", || world.said().len() == 9).await;
+        let posts = "SELECT CAST(post_id AS TEXT) AS t FROM activities WHERE post_id IS NOT NULL ORDER BY id";
+        let order = world.db.lines(posts);
+        let place = |post: &str| order.iter().position(|other| other == post).unwrap();
+        assert!(place("90") <= 2 && place("91") <= 2, "the warning, and a warning's withdrawal: {order:?}");
+    }
 }

@@ -32,6 +32,23 @@ enum Place {
     Server { name: String, cluster: String },
 }
 
+/// A transaction that others wait for.
+pub enum Holding {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Holding {
+    /// Runs these statements in it, and ends it.
+    pub fn release(self, sql: &str) {
+        let last = format!("{sql}; COMMIT");
+        match self {
+            Self::Sqlite(mut connection) => connection.batch_execute(&last).unwrap(),
+            Self::Postgres(mut connection) => connection.batch_execute(&last).unwrap(),
+        }
+    }
+}
+
 #[derive(QueryableByName)]
 struct Number {
     #[diesel(sql_type = BigInt)]
@@ -83,6 +100,22 @@ impl Database {
         match &self.place {
             Place::File { .. } => self.sqlite().batch_execute(sql).unwrap(),
             Place::Server { .. } => self.postgres().batch_execute(sql).unwrap(),
+        }
+    }
+
+    /// Begins a transaction in which nobody else can add an activity: who publishes waits for its end.
+    pub fn hold_publishing(&self) -> Holding {
+        match &self.place {
+            Place::File { .. } => {
+                let mut connection = self.sqlite();
+                connection.batch_execute("BEGIN IMMEDIATE").unwrap();
+                Holding::Sqlite(connection)
+            }
+            Place::Server { .. } => {
+                let mut connection = self.postgres();
+                connection.batch_execute("BEGIN; LOCK TABLE activities IN SHARE MODE").unwrap();
+                Holding::Postgres(connection)
+            }
         }
     }
 

@@ -93,6 +93,18 @@ impl World {
         ))
     }
 
+    /// A statement that makes a post of `nieuws`, in that lane and state, which are its last columns.
+    pub fn post_by_hand(id: i64, lane: i64, state: &str, at: i64) -> String {
+        let content = format!(
+            r#"{{"title":null,"html":"<p>Bericht {id}</p>","language":"nl","link":null,"hashtags":[],"images":[],"warning":null,"flags":[]}}"#
+        );
+        let time = if state == "scheduled" { "due_at" } else { "published_at" };
+        format!(
+            "INSERT INTO posts (id, actor_id, content, revision, created_at, lane, state, {time}) \
+             SELECT {id}, id, '{content}', 1, 1, {lane}, '{state}', {at} FROM actors WHERE handle = 'nieuws';"
+        )
+    }
+
     /// Makes somebody follow who has never spoken to the gateway: a row, and the inbox that it names.
     pub fn follows_by_hand(&self, account: &str, inbox: &str) {
         let host = url::Url::parse(inbox).unwrap();
