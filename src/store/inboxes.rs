@@ -128,7 +128,7 @@ fn claim(db: &mut Db<'_>, pick: &str, limit: i64, now: Timestamp, until: Timesta
             Ok(picked)
         }
         Db::Pg(c) => diesel::sql_query(format!(
-            "WITH picked AS MATERIALIZED ({SELECT} {pick} FOR UPDATE SKIP LOCKED) \
+            "WITH picked AS MATERIALIZED ({SELECT} {pick} FOR NO KEY UPDATE SKIP LOCKED) \
              UPDATE inboxes SET lease_until = $3, due_at = $3, turn = NULL FROM picked \
              WHERE inboxes.id = picked.id AND inboxes.lease_until <= $1 AND inboxes.due_at <= $1 RETURNING picked.*"
         ))
@@ -220,6 +220,9 @@ pub fn line_up_with(db: &mut Db<'_>, turns: &[(InboxId, i64)], now: Timestamp) -
 /// Locks inboxes until the transaction ends, in the order of their ids, so that two who lock several do not wait for each other.
 /// Who owes something to an inbox, and who lets go of it, must see what the other did: on PostgreSQL a statement that waited for
 /// a row still looks at other tables as they were before. SQLite has one writer anyhow.
+///
+/// `FOR NO KEY UPDATE`, here and everywhere: a delivery that was just inserted keeps its inbox `FOR KEY SHARE` until the
+/// transaction ends. A stronger lock would wait for that: two fan-outs to the same inboxes for each other.
 pub fn lock(db: &mut Db<'_>, ids: &[InboxId]) -> Queried<()> {
     let Db::Pg(c) = db else { return Ok(()) };
     let mut ids = ids.to_vec();
@@ -227,7 +230,7 @@ pub fn lock(db: &mut Db<'_>, ids: &[InboxId]) -> Queried<()> {
     ids.dedup();
     for chunk in ids.chunks(BINDS_MAX) {
         let rows = inboxes::table.filter(inboxes::id.eq_any(chunk)).order(inboxes::id).select(inboxes::id);
-        rows.for_update().load::<InboxId>(&mut **c)?;
+        rows.for_no_key_update().load::<InboxId>(&mut **c)?;
     }
     Ok(())
 }
@@ -235,7 +238,7 @@ pub fn lock(db: &mut Db<'_>, ids: &[InboxId]) -> Queried<()> {
 /// As [`lock`], for all inboxes that an activity is owed to.
 pub fn lock_owed(db: &mut Db<'_>, activity: ActivityId) -> Queried<()> {
     const LOCK: &str = "SELECT id FROM inboxes WHERE id IN (SELECT inbox_id FROM deliveries WHERE activity_id = $1) \
-                        ORDER BY id FOR UPDATE";
+                        ORDER BY id FOR NO KEY UPDATE";
     let Db::Pg(c) = db else { return Ok(()) };
     diesel::sql_query(LOCK).bind::<BigInt, _>(activity).execute(&mut **c).map(|_| ())
 }
@@ -243,7 +246,7 @@ pub fn lock_owed(db: &mut Db<'_>, activity: ActivityId) -> Queried<()> {
 /// As [`lock`], for all inboxes that something of an actor is held for.
 pub fn lock_held(db: &mut Db<'_>, actor: ActorId) -> Queried<()> {
     const LOCK: &str = "SELECT id FROM inboxes WHERE id IN (SELECT d.inbox_id FROM deliveries d JOIN activities a \
-                        ON a.id = d.activity_id WHERE a.actor_id = $1 AND d.state = 4) ORDER BY id FOR UPDATE";
+                        ON a.id = d.activity_id WHERE a.actor_id = $1 AND d.state = 4) ORDER BY id FOR NO KEY UPDATE";
     let Db::Pg(c) = db else { return Ok(()) };
     diesel::sql_query(LOCK).bind::<BigInt, _>(actor).execute(&mut **c).map(|_| ())
 }
@@ -299,7 +302,7 @@ fn defer_host(db: &mut Db<'_>, host: &str, until: Timestamp) -> Queried<()> {
         Db::Lite(c) => diesel::update(in_line).set(rest).execute(&mut **c)?,
         Db::Pg(c) => {
             // Those that another process has in its hands are left to it: it will find the same.
-            let free = in_line.select(inboxes::id).order(inboxes::id).for_update().skip_locked();
+            let free = in_line.select(inboxes::id).order(inboxes::id).for_no_key_update().skip_locked();
             let free: Vec<InboxId> = free.load(&mut **c)?;
             diesel::update(inboxes::table.filter(inboxes::id.eq_any(free))).set(rest).execute(&mut **c)?
         }
