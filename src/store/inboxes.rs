@@ -92,14 +92,11 @@ pub fn ensure(db: &mut Db<'_>, url: &InboxUrl, new_id: InboxId, now: Timestamp) 
 /// be tried again has come. What waited for its time without failing joins the line first. The lease and due conditions stand in
 /// the outer `WHERE` too: on PostgreSQL two workers may pick the same rows.
 pub fn lease(db: &mut Db<'_>, now: Timestamp, until: Timestamp, healthy: i64, failing: i64) -> Queried<Vec<Leased>> {
-    const JOIN: &str = "UPDATE inboxes SET turn = COALESCE((SELECT MIN(d.turn) FROM deliveries d \
-        WHERE d.inbox_id = inboxes.id AND d.state = 0), 0) \
-        WHERE turn IS NULL AND due_at IS NOT NULL AND due_at <= $1 AND lease_until <= $1 AND failures = 0";
     const LINE: &str = "turn IS NOT NULL AND due_at <= $1 AND lease_until <= $1 ORDER BY turn LIMIT $2";
     const RETRIES: &str = "turn IS NULL AND due_at IS NOT NULL AND due_at <= $1 AND lease_until <= $1 AND failures > 0 \
         ORDER BY due_at LIMIT $2";
     if healthy > 0 {
-        on!(db, c => diesel::sql_query(JOIN).bind::<BigInt, _>(now).execute(c))?;
+        join_line(db, now)?;
     }
     let mut leased = Vec::new();
     for (pick, limit) in [(LINE, healthy), (RETRIES, failing)] {
@@ -110,6 +107,23 @@ pub fn lease(db: &mut Db<'_>, now: Timestamp, until: Timestamp, healthy: i64, fa
     leased.sort_unstable_by_key(|inbox| inbox.turn);
     turns::serve(db, leased.iter().filter_map(|inbox| inbox.turn))?;
     Ok(leased)
+}
+
+/// Lets what waited for its time without failing join the line. On PostgreSQL those that another process has in its hands are
+/// left to it, or every lease would wait there, and two that lock several would wait for each other.
+fn join_line(db: &mut Db<'_>, now: Timestamp) -> Queried<()> {
+    const SET: &str = "UPDATE inboxes SET turn = COALESCE((SELECT MIN(d.turn) FROM deliveries d \
+        WHERE d.inbox_id = inboxes.id AND d.state = 0), 0)";
+    const TIME_HAS_COME: &str =
+        "turn IS NULL AND due_at IS NOT NULL AND due_at <= $1 AND lease_until <= $1 AND failures = 0";
+    let free = format!("SELECT id FROM inboxes WHERE {TIME_HAS_COME} ORDER BY id FOR NO KEY UPDATE SKIP LOCKED");
+    let join = match db {
+        Db::Lite(_) => format!("{SET} WHERE {TIME_HAS_COME}"),
+        Db::Pg(_) => format!(
+            "WITH free AS MATERIALIZED ({free}) {SET} WHERE inboxes.id IN (SELECT id FROM free) AND {TIME_HAS_COME}"
+        ),
+    };
+    on!(db, c => diesel::sql_query(join).bind::<BigInt, _>(now).execute(c)).map(|_| ())
 }
 
 /// Claims the inboxes that `pick` describes.
