@@ -117,8 +117,8 @@ async fn publish_loop(gateway: Shared, mut stop: Stop) {
     while !stop.is_set() {
         pulse::beat(Loop::Publish);
         match publish::run_due(&gateway).await {
-            Ok(0) => {}
-            Ok(_) => continue,
+            Ok(true) => continue,
+            Ok(false) => {}
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "posts that are due were not published")
             }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use heraut::ids::{ActivityId, ActorId, InboxId, PostId};
+use heraut::store::posts::Due;
 use heraut::store::{Db, Store, deliveries, inboxes, posts, proofs, sources};
 use heraut::time::Timestamp;
 use heraut::urls::InboxUrl;
@@ -219,6 +220,40 @@ both! {
             assert_eq!(store.write("hold", hold).await.unwrap(), held, "with the check of {known:?}");
             assert_eq!(db.number("SELECT COUNT(*) FROM posts WHERE state = 'held'"), i64::from(held));
         }
+    }
+
+    async fn what_has_waited_longest_is_published_next_and_a_warning_before_it(db: Database) {
+        let store = db.store();
+        db.execute(&actors(1));
+        let content = r#"{"title":null,"html":"<p>Nieuws</p>","language":"nl","link":null,"hashtags":[],"images":[],"warning":null,"flags":[]}"#;
+        // By id: state, lane, when it was made, and when it is or was due.
+        let later = NOW.0 + 1;
+        for (id, state, lane, made, due) in [
+            (1, "scheduled", 2, 1, later), (2, "ready", 2, 30, 0), (3, "scheduled", 2, 1, 20), (4, "published", 2, 1, 0),
+            (5, "published", 0, 1, 0), (6, "scheduled", 0, 1, 60), (7, "scheduled", 0, 1, later), (8, "published", 2, 1, 0),
+        ] {
+            let due = if due == 0 { "NULL".to_owned() } else { due.to_string() };
+            db.execute(&format!(
+                "INSERT INTO posts (id, actor_id, state, lane, content, revision, created_at, due_at)
+                 VALUES ({id}, 1, '{state}', {lane}, '{content}', 1, {made}, {due})"
+            ));
+        }
+        db.execute(&format!(
+            "INSERT INTO post_changes (post_id, kind, due_at, created_at) VALUES (4, 'withdraw', 40, 1), (5, 'withdraw', 50, 1),
+             (8, 'withdraw', 10, 1);
+             INSERT INTO post_changes (post_id, kind, due_at, created_at, reason) VALUES (3, 'withdraw', 1, 1, 'unverified');
+             INSERT INTO post_changes (post_id, kind, due_at, created_at) VALUES (7, 'withdraw', {later}, 1);"
+        ));
+        let mut order = Vec::new();
+        while let Some(due) = store.read("look", |db| posts::next_due(db, NOW)).await.unwrap() {
+            let (id, rest) = match due {
+                Due::Post(post) => (post.id, "UPDATE posts SET state = 'published' WHERE id ="),
+                Due::Change(change) => (change.post_id, "DELETE FROM post_changes WHERE post_id ="),
+            };
+            db.execute(&format!("{rest} {id}"));
+            order.push(id.0);
+        }
+        assert_eq!(order, [5, 6, 8, 2, 3, 4], "warnings, then news as they became due; of posts the older one first");
     }
 
     async fn a_write_that_fails_or_panics_leaves_nothing_and_the_next_one_works(db: Database) {

@@ -25,6 +25,8 @@ CREATE TABLE turns (
 
 ALTER TABLE posts ADD COLUMN lane SMALLINT NOT NULL DEFAULT 2;
 ALTER TABLE posts ADD COLUMN spread BIGINT NOT NULL DEFAULT 0;
+-- Who publishes asks for the first one after each.
+CREATE INDEX posts_line ON posts (state, lane, id);
 
 -- A process of the version before owes without turns, that is with 0. What it owes must not go before what its agency owes that
 -- inbox already: its Update would overtake a Create of ours. Only on PostgreSQL are there two processes. To be dropped a release later.

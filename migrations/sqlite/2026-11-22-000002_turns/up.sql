@@ -36,3 +36,5 @@ CREATE TABLE turns (
 
 ALTER TABLE posts ADD COLUMN lane SMALLINT NOT NULL DEFAULT 2;
 ALTER TABLE posts ADD COLUMN spread BIGINT NOT NULL DEFAULT 0;
+-- Who publishes asks for the first one after each.
+CREATE INDEX posts_line ON posts (state, lane, id);
