@@ -1,11 +1,12 @@
 //! Deliveries: one activity owed to one inbox, and its outcome, kept as a receipt.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use diesel::prelude::*;
+use diesel::result::Error as DieselError;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
 
-use crate::ids::{ActivityId, ActorId, InboxId, PostId};
+use crate::ids::{ActivityId, ActorId, AgencyId, InboxId, PostId};
 use crate::on;
 use crate::post::lane::{Dispatch, Lane};
 use crate::store::listen::{self, Topic};
@@ -138,18 +139,36 @@ pub fn fan_out(db: &mut Db<'_>, what: &FanOut) -> Queried<usize> {
     Ok(owed)
 }
 
-/// Owes answers of `actor`, not news: each activity to the inbox that waits for it.
-pub fn owe_answers(db: &mut Db<'_>, actor: ActorId, answers: &[(ActivityId, InboxId)], now: Timestamp) -> Queried<()> {
-    let joined = turns::join(db, actor, Lane::Answer)?;
-    let (mut places, mut turns) = (0, Vec::with_capacity(answers.len()));
-    for (activity, inbox) in answers {
-        places += 1;
-        turns.push((*inbox, joined.turn(places)));
+/// An answer, not news, that an actor owes to the one inbox that waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer {
+    /// Who answers.
+    pub actor: ActorId,
+    /// The activity.
+    pub activity: ActivityId,
+    /// The inbox.
+    pub inbox: InboxId,
+}
+
+/// Owes answers, of one agency in this order. To be called once in a transaction: it takes the places in line of all agencies, and
+/// then the inboxes, as everybody does who takes both.
+pub fn owe_answers(db: &mut Db<'_>, answers: &[Answer], now: Timestamp) -> Queried<()> {
+    let actors: BTreeSet<ActorId> = answers.iter().map(|answer| answer.actor).collect();
+    let (agencies, joined) = turns::join_all(db, &actors.into_iter().collect::<Vec<_>>(), Lane::Answer)?;
+    let mut places: HashMap<AgencyId, i64> = HashMap::new();
+    let mut turns = Vec::with_capacity(answers.len());
+    for Answer { actor, activity, inbox } in answers {
+        let agency = agencies.get(actor).ok_or(DieselError::NotFound)?;
+        let joined = joined.get(agency).ok_or(DieselError::NotFound)?;
+        let place = places.entry(*agency).or_default();
+        *place += 1;
+        let turn = joined.turn(*place);
+        turns.push((*inbox, turn));
         on!(db, c => diesel::insert_into(deliveries::table)
             .values((
                 deliveries::activity_id.eq(activity),
                 deliveries::inbox_id.eq(inbox),
-                deliveries::turn.eq(joined.turn(places)),
+                deliveries::turn.eq(turn),
                 deliveries::state.eq(DeliveryState::Owed.code()),
                 deliveries::attempts.eq(0),
                 deliveries::created_at.eq(now),
@@ -157,7 +176,9 @@ pub fn owe_answers(db: &mut Db<'_>, actor: ActorId, answers: &[(ActivityId, Inbo
             .on_conflict_do_nothing()
             .execute(c))?;
     }
-    turns::take(db, joined, places)?;
+    for (agency, joined) in joined {
+        turns::take(db, joined, places.get(&agency).copied().unwrap_or_default())?;
+    }
     inboxes::line_up_with(db, &turns, now)?;
     listen::tell(db, Topic::Deliver)
 }

@@ -1,7 +1,6 @@
 //! Who waits for whom in PostgreSQL: transactions by hand, in an order that would make them wait for each other. SQLite has one
 //! writer.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Barrier};
 
 use diesel::connection::SimpleConnection;
@@ -9,7 +8,7 @@ use diesel::pg::PgConnection;
 use diesel::{Connection, QueryResult};
 use heraut::ids::{ActivityId, ActorId, InboxId};
 use heraut::post::lane::{Dispatch, Lane};
-use heraut::store::deliveries::FanOut;
+use heraut::store::deliveries::{Answer, FanOut};
 use heraut::store::{Db, Queried, deliveries, inboxes, turns};
 use heraut::time::Timestamp;
 
@@ -135,16 +134,6 @@ fn a_lease_waits_for_no_inbox_that_another_process_has_in_its_hands() {
     run(one_inbox_in_other_hands, Kind::Postgres);
 }
 
-/// The answers of a transaction, as what arrived together gives them.
-fn answer(db: &mut PgConnection, answers: &[(ActorId, ActivityId, InboxId)]) -> Queried<()> {
-    for actor in answers.iter().map(|(actor, ..)| *actor).collect::<BTreeSet<ActorId>>() {
-        let of_actor = answers.iter().filter(|answer| answer.0 == actor);
-        let of_actor: Vec<_> = of_actor.map(|(_, activity, inbox)| (*activity, *inbox)).collect();
-        deliveries::owe_answers(&mut Db::Pg(db), actor, &of_actor, NOW)?;
-    }
-    Ok(())
-}
-
 async fn answers_for_two_actors(db: Database) {
     shared_inboxes(&db);
     // The second agency is about to owe something to inbox 7: it has its places, and the inbox comes next.
@@ -153,8 +142,8 @@ async fn answers_for_two_actors(db: Database) {
     let joined = turns::join(&mut Db::Pg(&mut second), ActorId(2), Lane::Answer).unwrap();
     turns::take(&mut Db::Pg(&mut second), joined, 1).unwrap();
     let answering = std::thread::spawn(move || {
-        let answers = [(ActorId(1), ActivityId(1), InboxId(7)), (ActorId(2), ActivityId(2), InboxId(8))];
-        both.transaction(|c| answer(c, &answers))
+        let answer = |n: i64, inbox: i64| Answer { actor: ActorId(n), activity: ActivityId(n), inbox: InboxId(inbox) };
+        both.transaction(|c| deliveries::owe_answers(&mut Db::Pg(c), &[answer(1, 7), answer(2, 8)], NOW))
     });
     let waiting =
         "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use heraut::ids::{ActivityId, ActorId, InboxId, PostId};
+use heraut::store::deliveries::Answer;
 use heraut::store::posts::Due;
 use heraut::store::{Db, Store, deliveries, inboxes, posts, proofs, sources};
 use heraut::time::Timestamp;
@@ -194,7 +195,7 @@ both! {
             db.execute("UPDATE inboxes SET due_at = 1, turn = 1");
             let lease = |db: &mut Db<'_>| Ok(inboxes::lease(db, NOW, LATER, 1, 0)?.len());
             assert_eq!(one.write("lease the inbox", lease).await.unwrap(), 1);
-            let owe = |db: &mut Db<'_>| deliveries::owe_answers(db, ActorId(1), &[(ActivityId(1), InboxId(1))], NOW);
+            let owe = |db: &mut Db<'_>| deliveries::owe_answers(db, &[Answer { actor: ActorId(1), activity: ActivityId(1), inbox: InboxId(1) }], NOW);
             let release = |db: &mut Db<'_>| inboxes::release(db, &[InboxId(1)], NOW);
             if owes_first { overlap(one, owe, other, release) } else { overlap(one, release, other, owe) }
             let due = db.number("SELECT COUNT(*) FROM inboxes WHERE due_at IS NOT NULL AND turn IS NOT NULL AND lease_until <= due_at");
