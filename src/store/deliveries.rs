@@ -74,7 +74,9 @@ pub struct Receipt {
     pub created_at: Timestamp,
     /// When it was settled.
     pub settled_at: Option<Timestamp>,
-    /// When the inbox is tried next.
+    /// A worker has the inbox in hand: it is being sent what it is owed, in order.
+    pub sending: bool,
+    /// When the inbox is tried next; `None` while a worker has it in hand.
     pub next_at: Option<Timestamp>,
 }
 
@@ -320,15 +322,15 @@ pub fn give_up(db: &mut Db<'_>, inbox: InboxId, since: Timestamp, now: Timestamp
         .execute(c))
 }
 
-/// Receipts, newest activity first.
-pub fn receipts(db: &mut Db<'_>, which: &Which) -> Queried<Vec<Receipt>> {
+/// Receipts, newest activity first, as they are now.
+pub fn receipts(db: &mut Db<'_>, which: &Which, now: Timestamp) -> Queried<Vec<Receipt>> {
     let rows: Vec<ReceiptRow> = on!(db, c => {
         let mut query = deliveries::table
             .inner_join(activities::table.on(activities::id.eq(deliveries::activity_id)))
             .inner_join(inboxes_table::table.on(inboxes_table::id.eq(deliveries::inbox_id)))
             .select((
                 (activities::id, activities::post_id, activities::kind),
-                (inboxes_table::url, inboxes_table::host, inboxes_table::due_at),
+                (inboxes_table::url, inboxes_table::host, inboxes_table::due_at, inboxes_table::lease_until),
                 (
                     deliveries::state, deliveries::attempts, deliveries::status, deliveries::error,
                     deliveries::created_at, deliveries::settled_at,
@@ -343,20 +345,38 @@ pub fn receipts(db: &mut Db<'_>, which: &Which) -> Queried<Vec<Receipt>> {
         }
         query.order((activities::id.desc(), inboxes_table::url)).limit(which.limit).load(c)
     })?;
-    Ok(rows.into_iter().map(receipt).collect())
+    Ok(rows.into_iter().map(|row| receipt(row, now)).collect())
 }
 
 type ReceiptRow = (
     (ActivityId, Option<PostId>, String),
-    (String, String, Option<Timestamp>),
+    (String, String, Option<Timestamp>, Timestamp),
     (i16, i32, Option<i32>, Option<String>, Timestamp, Option<Timestamp>),
 );
 
-fn receipt(((activity_id, post_id, kind), (inbox, host, due_at), rest): ReceiptRow) -> Receipt {
+fn receipt(row: ReceiptRow, now: Timestamp) -> Receipt {
+    let ((activity_id, post_id, kind), (inbox, host, due_at, lease_until), rest) = row;
     let (code, attempts, status, error, created_at, settled_at) = rest;
     let state = DeliveryState::from_code(code);
-    let next_at = if state == DeliveryState::Owed { due_at } else { None };
-    Receipt { post_id, activity_id, kind, inbox, host, state, attempts, status, error, created_at, settled_at, next_at }
+    let owed = state == DeliveryState::Owed;
+    // While it is leased, `due_at` is only the end of the lease.
+    let sending = owed && lease_until > now;
+    let next_at = if owed && !sending { due_at } else { None };
+    Receipt {
+        post_id,
+        activity_id,
+        kind,
+        inbox,
+        host,
+        state,
+        attempts,
+        status,
+        error,
+        created_at,
+        settled_at,
+        sending,
+        next_at,
+    }
 }
 
 /// How many deliveries are in each state, for `heraut deliveries` and health.
