@@ -1,7 +1,7 @@
 //! Who goes first when more is owed than can be sent: agencies take turns, a crisis goes before everything, and a post that is
 //! to be spread out is. Told by what came before what, not by how long it took.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::harness::{Database, FEED, Gateway, Launch, Peer, Setup, Site, World, both, says, told, until};
 
@@ -113,12 +113,14 @@ both! {
         let came = |title: &str| world.peer.number(|a| says(a, title));
         world.site.publish("rustig", "Op zijn gemak", "<p>Rustig aan.</p>");
         until("the first comes", || came("Op zijn gemak") > 0).await;
-        let began = Instant::now();
+        // Since it was published, and not since it was seen here that the first came: a busy machine sees that late.
+        let published = world.db.number("SELECT created_at FROM activities WHERE kind = 'Create'");
+        let since = || Duration::from_millis(u64::try_from(chrono::Utc::now().timestamp_millis() - published).unwrap());
         until("half has come", || came("Op zijn gemak") >= READERS / 2).await;
-        assert!(began.elapsed() > SPREAD / 4, "half came within {:?}", began.elapsed());
+        assert!(since() > SPREAD / 4, "half came within {:?}", since());
         assert!(came("Op zijn gemak") < READERS, "and the other half did not come with it");
         until("all has come", || came("Op zijn gemak") == READERS).await;
-        assert!(began.elapsed() > SPREAD * 3 / 4, "all came within {:?}", began.elapsed());
+        assert!(since() > SPREAD * 3 / 4, "all came within {:?}", since());
         until("all is recorded", || world.deliveries(0) == 0).await;
         assert_eq!(told(&world.peer.arrivals()).len(), READERS, "each came once");
     }
