@@ -160,6 +160,27 @@ async fn followers_are_counted_afresh_and_other_hosts_get_nothing_that_is_kept()
 }
 
 #[actix_web::test]
+async fn a_query_that_is_read_is_not_taken_for_one_that_is_not_however_it_is_written() {
+    let world = World::new().await;
+    let key = |path: &str| Key::of(&world.request(path).to_srv_request(), "social.example");
+    for query in ["before=7", "b%65fore=7", "utm_source=x&%62efore=7", "before", "%62efore", "before=1&before=2"] {
+        assert_ne!(key(&format!("/@nieuws?{query}")), key("/@nieuws"), "{query}");
+    }
+    for query in ["page=first", "p%61ge=first", "page", "a=b&page=first"] {
+        assert_ne!(key(&format!("/ap/a/1/outbox?{query}")), key("/ap/a/1/outbox"), "{query}");
+    }
+    for query in ["utm_source=a%20b", "beforehand=1", "be+fore=1", "nobefore=1", "x=before=7", "Before=7"] {
+        assert_eq!(key(&format!("/@nieuws?{query}")), key("/@nieuws"), "{query}");
+    }
+    assert_eq!(key("/ap/a/1/%66ollowers"), None, "nor is a path");
+    let older = world.published("Dijk").await;
+    world.published("Brug").await;
+    let page = world.get(&format!("/@nieuws?b%65fore={older}"), BROWSER).await;
+    assert!(page.status == 200 && !page.body.contains("Brug"), "{}", page.body);
+    assert!(world.get("/@nieuws", BROWSER).await.body.contains("Brug"), "what another one asked for stands there");
+}
+
+#[actix_web::test]
 async fn a_crowd_before_a_cold_page_has_it_made_once() {
     let world = World::new().await;
     let kept = Kept::new(world.gateway.clone());
