@@ -147,6 +147,13 @@ pub async fn key_owner(gateway: &Gateway, key: &KeyUrl, fresh: bool) -> Result<A
     Ok(keys.put(key, signer, asked_at.after(FRESH_FOR)))
 }
 
+/// The owner of a key as it was last fetched, however long ago. Only for what may be believed with an old key.
+pub async fn last_known(gateway: &Gateway, key: &KeyUrl) -> Result<Option<Arc<Signer>>, StoreError> {
+    let id = key.to_string();
+    let known = gateway.store.read("read an old remote key", move |db| remote::by_key(db, &id)).await?;
+    Ok(known.map(|known| Arc::new(Signer::known(known.actor))))
+}
+
 /// The owner of a key that we have known for long: asked again, so that a key that was replaced is believed no more. While its
 /// server cannot be asked, what we know goes on.
 async fn renewed(gateway: &Gateway, key: &KeyUrl, known: RemoteActor) -> Result<Arc<Signer>, RemoteFetchError> {
