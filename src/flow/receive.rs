@@ -105,12 +105,12 @@ enum NoSender {
 /// The actor whose key made the signature. A key that we know and that does not fit is fetched anew, once: it may have been
 /// rotated.
 async fn sender(gateway: &Gateway, signature: &ParsedSignature) -> Result<Arc<Signer>, NoSender> {
-    let known = remote::key_owner(gateway, signature.key_id(), false).await.map_err(NoSender::Fetch)?;
+    let known = remote::key_owner(gateway, signature.key_id()).await.map_err(NoSender::Fetch)?;
     match fits(&known, signature) {
         Ok(()) => Ok(known),
         Err(first) => {
             let fresh =
-                remote::key_owner(gateway, signature.key_id(), true).await.map_err(|_| NoSender::Signature(first))?;
+                remote::key_owner_anew(gateway, signature.key_id()).await.map_err(|_| NoSender::Signature(first))?;
             fits(&fresh, signature).map_err(NoSender::Signature)?;
             Ok(fresh)
         }
