@@ -20,6 +20,7 @@ use crate::inbox::remote::{KeyDocument, RemoteActor, RemoteError, read_actor, re
 use crate::net::{Get, SignHop};
 use crate::signature::cavage;
 use crate::store::{Db, StoreError, remote};
+use crate::time::Timestamp;
 use crate::urls::{ActorUrl, KeyUrl, ObjectUrl};
 
 pub use crate::flow::remote::keys::{Keys, Signer};
@@ -205,9 +206,10 @@ pub async fn actor(gateway: &Gateway, url: &ActorUrl, fresh: bool) -> Result<Rem
             return Ok(known.actor);
         }
     }
+    let asked_at = now();
     let (bytes, final_url) = fetch(gateway, url.as_str()).await?;
     let actor = read_actor(&bytes, &final_url, None)?;
-    keep(gateway, &actor).await?;
+    keep(gateway, &actor, asked_at).await?;
     Ok(actor)
 }
 
@@ -217,9 +219,9 @@ pub async fn note(gateway: &Gateway, url: &ObjectUrl) -> Result<NoteIn, RemoteFe
     Ok(read_note(&bytes, &final_url)?)
 }
 
-async fn keep(gateway: &Gateway, actor: &RemoteActor) -> Result<(), RemoteFetchError> {
-    let (kept, at) = (actor.clone(), now());
-    gateway.store.write("keep a remote actor", move |db: &mut Db<'_>| remote::upsert(db, &kept, at)).await?;
+async fn keep(gateway: &Gateway, actor: &RemoteActor, asked_at: Timestamp) -> Result<(), RemoteFetchError> {
+    let kept = actor.clone();
+    gateway.store.write("keep a remote actor", move |db: &mut Db<'_>| remote::upsert(db, &kept, asked_at)).await?;
     gateway.remote.forget_key(actor);
     Ok(())
 }
