@@ -164,7 +164,7 @@ fn deliveries(seen: &Seen, at: Timestamp) -> Vec<Family> {
     for row in &seen.owed {
         let inbox = usize::try_from(row.inbox).ok().and_then(|n| INBOX.get(n)).copied().unwrap_or("parked");
         owed.insert((row.agency.clone(), inbox), float(row.n));
-        oldest.insert((row.agency.clone(), inbox), age(row.oldest, at));
+        oldest.insert((row.agency.clone(), inbox), row.oldest.map_or(0.0, |since| age(since, at)));
     }
     held.extend(seen.held.iter().map(|row| (row.agency.clone(), float(row.n))));
     let rows = |of: BTreeMap<(String, &'static str), f64>| {
@@ -180,7 +180,7 @@ fn deliveries(seen: &Seen, at: Timestamp) -> Vec<Family> {
         },
         Family {
             name: "heraut_deliveries_oldest_age_seconds",
-            help: "Age of the oldest delivery that is owed, 0 when nothing is.",
+            help: "Age of the oldest delivery that is owed, to a healthy inbox since it could be made; 0 when there is none.",
             labels: &["agency", "inbox"],
             rows: rows(oldest),
         },

@@ -294,7 +294,7 @@ both! {
             db.execute(&format!("UPDATE inboxes SET {set}"));
             let owed = store.read("survey", |db| survey::owed(db, NOW)).await.unwrap();
             let age = |since: Option<Timestamp>| since.map(|since| NOW.0 - since.0);
-            let seen: Vec<_> = owed.iter().map(|row| (row.inbox, row.n, age(row.oldest.into()))).collect();
+            let seen: Vec<_> = owed.iter().map(|row| (row.inbox, row.n, age(row.oldest))).collect();
             assert_eq!(seen, [(inbox, 1, aged)], "{why}");
         }
     }
