@@ -299,9 +299,9 @@ pub struct Running {
 pub fn start(gateway: &Shared, config: &Config, work: Work, stop: &Stop) -> Result<Running, AppError> {
     let (mut addresses, mut servers) = (Vec::new(), Vec::new());
     if work.web {
-        let per_host_s = config.inbox.per_host;
+        let (server, per_host_s) = (&config.server, config.inbox.per_host);
         let (started, bound) =
-            crate::web::serve(gateway.clone(), &config.server.listen, config.server.workers, per_host_s)
+            crate::web::serve(gateway.clone(), &server.listen, server.workers, per_host_s, FINISH_WITHIN)
                 .map_err(|problem| AppError::Listen { listen: format!("{:?}", config.server.listen), problem })?;
         addresses = bound;
         servers.push(started);
