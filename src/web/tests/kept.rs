@@ -1,6 +1,9 @@
 //! What is kept is never wrong: what a crowd reads is what an agency says now.
 
+use std::time::Instant;
+
 use actix_web::http::Method;
+use diesel::RunQueryDsl;
 
 use super::*;
 use crate::web::kept::{Answer, Kept, Key, Look};
@@ -205,6 +208,28 @@ async fn a_page_that_cannot_be_made_holds_nobody_up() {
     let fail = async { drop(seat) };
     let (found, ()) = futures::future::join(futures::future::join_all(others), fail).await;
     assert!(found.iter().all(|look| matches!(look, Look::Missing(_))), "each makes its own");
+}
+
+#[actix_web::test]
+async fn readers_do_not_ask_a_database_that_fails_one_after_the_other() {
+    let world = World::new().await;
+    let kept = Kept::new(world.gateway.clone());
+    let key = Key::of(&world.request("/@nieuws").to_srv_request(), kept.ours()).unwrap();
+    let rename = async |from: &'static str, to: &'static str| {
+        let rename = move |db: &mut crate::store::Db<'_>| {
+            crate::on!(db, c => diesel::sql_query(format!("ALTER TABLE {from} RENAME TO {to}")).execute(c)).map(|_| ())
+        };
+        world.gateway.store.write("rename a table", rename).await.unwrap();
+    };
+    rename("public_versions", "nowhere").await;
+    assert!(matches!(kept.look(&key).await, Look::Unknown));
+    assert!(kept.failed_at().await.is_some(), "that it failed is remembered");
+    rename("nowhere", "public_versions").await;
+    *kept.failed_at().await = Some(Instant::now() + Duration::from_secs(3_600));
+    assert!(matches!(kept.look(&key).await, Look::Unknown), "nobody asks a moment later");
+    *kept.failed_at().await = Instant::now().checked_sub(Duration::from_secs(1));
+    assert!(matches!(kept.look(&key).await, Look::Missing(_)), "it is asked again after a while");
+    assert!(kept.failed_at().await.is_none());
 }
 
 #[actix_web::test]
