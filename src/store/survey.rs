@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use diesel::migration::MigrationSource;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, SmallInt, Text};
+use diesel::sql_types::{BigInt, Integer, Nullable, SmallInt, Text};
 use diesel::{pg::Pg, sqlite::Sqlite};
 
 use crate::on;
@@ -156,6 +156,11 @@ pub fn pending_migrations(db: &mut Db<'_>) -> Queried<Vec<String>> {
 fn versions<B: diesel::backend::Backend>(source: &impl MigrationSource<B>) -> Queried<BTreeSet<String>> {
     let migrations = source.migrations().map_err(diesel::result::Error::QueryBuilderError)?;
     Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
+}
+
+/// Whether the database answers at all.
+pub fn answers(db: &mut Db<'_>) -> Queried<()> {
+    on!(db, c => diesel::select(1.into_sql::<Integer>()).get_result::<i32>(c)).map(|_| ())
 }
 
 /// How the connections of this process are used.
