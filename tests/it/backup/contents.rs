@@ -233,6 +233,17 @@ both! {
         }
     }
 
+    async fn a_backup_is_one_instant_whatever_is_written_meanwhile(db: Database) {
+        drop(db.store());
+        let entry = |id: u32| format!("INSERT INTO audit (id, at, who, act, subject, detail) VALUES ({id}, 2, 'cli', 'a', 'b', 'c')");
+        db.execute(&entry(1));
+        let mut snapshot = Snapshot::open(&db.url).unwrap();
+        db.execute(&entry(2));
+        let ids = |rows: BTreeSet<Row>| rows.into_iter().filter_map(|mut row| row.remove("id")?).collect::<Vec<_>>();
+        assert_eq!(ids(rows(&db, "audit")), ["1", "2"]);
+        assert_eq!(ids(rows_at(&mut snapshot, "audit")), ["1"]);
+    }
+
     async fn a_picture_that_is_missing_does_not_stop_a_backup_and_is_told(db: Database) {
         drop(db.store());
         let media = tempfile::tempdir().unwrap();
