@@ -13,6 +13,7 @@ use heraut::backup::sealed::{PLAIN, SEALED};
 use heraut::backup::{BackupError, Progress, Watch};
 use heraut::config::Secret;
 use heraut::ids::AuditId;
+use heraut::post::picture::PICTURE_BYTES_MAX;
 use heraut::store::audit::Entry;
 use heraut::store::catalogue::{self, Kind as Holds, Table};
 use heraut::store::snapshot::Snapshot;
@@ -91,6 +92,14 @@ const REST_OF_ALL: &str = "
     INSERT INTO deleted_objects (url, deleted_at) VALUES ('https://b.example/d', 1);
     INSERT INTO audit (id, at, who, act, subject, detail) VALUES (1, 2, 'cli', 'a', 'b', 'c');
     INSERT INTO turns (agency_id, lane, next) VALUES (1, 2, 6);";
+
+/// A row that names a picture.
+fn picture(id: u32, digest: &str) -> String {
+    format!(
+        "INSERT INTO media (id, source_url, sha256, media_type, extension, width, height, blurhash, created_at) \
+         VALUES ({id}, 'https://a.example/{id}', '{digest}', 'image/png', 'png', 1, 1, '', 1)"
+    )
+}
 
 /// A row as it is: a backup gives its members in the order of the database, which differs between engines.
 type Row = BTreeMap<String, Option<String>>;
@@ -249,10 +258,7 @@ both! {
         let media = tempfile::tempdir().unwrap();
         let digest = hex::encode(openssl::sha::sha256(b"beeld"));
         for id in [1, 2] {
-            db.execute(&format!(
-                "INSERT INTO media (id, source_url, sha256, media_type, extension, width, height, blurhash, created_at) \
-                 VALUES ({id}, 'https://a.example/{id}', '{digest}', 'image/png', 'png', 1, 1, '', 1)"
-            ));
+            db.execute(&picture(id, &digest));
         }
         std::fs::write(media.path().join("1.png"), b"beeld").unwrap();
         std::fs::write(media.path().join("9.png"), b"of no row").unwrap();
@@ -263,6 +269,22 @@ both! {
         let files: Vec<_> = std::fs::read_dir(place.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(files, ["1.png"]);
         assert_eq!(std::fs::read(place.path().join("1.png")).unwrap(), b"beeld");
+    }
+
+    async fn a_picture_that_cannot_be_read_or_is_too_large_does_not_stop_a_backup_either(db: Database) {
+        drop(db.store());
+        let media = tempfile::tempdir().unwrap();
+        std::fs::create_dir(media.path().join("1.png")).unwrap();
+        for (id, bytes) in [(2, PICTURE_BYTES_MAX), (3, PICTURE_BYTES_MAX + 1)] {
+            let file = std::fs::File::create(media.path().join(format!("{id}.png"))).unwrap();
+            file.set_len(bytes as u64).unwrap();
+        }
+        (1..=3).for_each(|id| db.execute(&picture(id, &hex::encode(openssl::sha::sha256(&vec![0; PICTURE_BYTES_MAX])))));
+        let bytes = backup(&db, media.path(), &MasterKey::generate().unwrap());
+        let (target, place) = (Database::new(db.kind), tempfile::tempdir().unwrap());
+        let (_, summary) = restore_into(&target, &bytes, place.path()).unwrap();
+        assert_eq!((summary.media.files, summary.media.problems), (1, 2));
+        assert_eq!(std::fs::metadata(place.path().join("2.png")).unwrap().len(), PICTURE_BYTES_MAX as u64);
     }
 }
 
