@@ -271,6 +271,24 @@ both! {
         assert_eq!(std::fs::read(place.path().join("1.png")).unwrap(), b"beeld");
     }
 
+    async fn a_damaged_picture_takes_the_place_of_no_other_and_a_good_one_that_of_a_damaged_one(db: Database) {
+        drop(db.store());
+        let (media, place) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for (id, stored, there) in [(1, "beeld", "bedorven"), (2, "bedorven", "beeld")] {
+            db.execute(&picture(id, &hex::encode(openssl::sha::sha256(b"beeld"))));
+            std::fs::write(media.path().join(format!("{id}.png")), stored).unwrap();
+            std::fs::write(place.path().join(format!("{id}.png")), there).unwrap();
+        }
+        let bytes = backup(&db, media.path(), &MasterKey::generate().unwrap());
+        restore_into(&Database::new(db.kind), &bytes, place.path()).unwrap();
+        for name in ["1.png", "2.png"] {
+            assert_eq!(std::fs::read_to_string(place.path().join(name)).unwrap(), "beeld", "{name}");
+        }
+        let fresh = tempfile::tempdir().unwrap();
+        restore_into(&Database::new(db.kind), &bytes, fresh.path()).unwrap();
+        assert_eq!(std::fs::read_to_string(fresh.path().join("2.png")).unwrap(), "bedorven", "better than none");
+    }
+
     async fn a_picture_that_cannot_be_read_or_is_too_large_does_not_stop_a_backup_either(db: Database) {
         drop(db.store());
         let media = tempfile::tempdir().unwrap();
