@@ -15,6 +15,9 @@ use crate::backup::manifest::Media;
 /// The table that names the pictures.
 pub const TABLE: &str = "media";
 
+/// Largest file that is taken for a picture, in bytes: what the gateway stores at most. It is in memory while it is read.
+pub const PICTURE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
 /// What a row of that table says of its file.
 #[derive(Debug, Deserialize)]
 pub struct Named {
@@ -33,6 +36,16 @@ impl Named {
     /// The name of the file in the folder for media.
     pub fn name(&self) -> String {
         format!("{}.{}", self.id, self.extension)
+    }
+}
+
+/// The bytes of a picture file.
+pub fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(PICTURE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 {
+        0..=PICTURE_BYTES_MAX => Ok(bytes),
+        _ => Err(io::Error::other(format!("it has more than {PICTURE_BYTES_MAX} bytes, and none that was stored has"))),
     }
 }
 
@@ -112,7 +125,7 @@ pub struct Placed(Vec<PathBuf>);
 impl Waiting {
     /// Makes the folder for media, and one in it for those that wait.
     pub fn new(folder: &Path) -> Result<Self, BackupError> {
-        let failed = |source| BackupError::Picture { path: folder.to_owned(), attempt: "written", source };
+        let failed = |source| BackupError::Picture { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(failed)?;
         let waiting = tempfile::Builder::new().prefix(".restore-").tempdir_in(folder).map_err(failed)?;
         Ok(Self { folder: folder.to_owned(), waiting, names: Vec::new() })
@@ -121,7 +134,7 @@ impl Waiting {
     /// Takes one in.
     pub fn add(&mut self, name: &str, bytes: &mut dyn Read) -> Result<(), BackupError> {
         let path = self.waiting.path().join(name);
-        let failed = |source| BackupError::Picture { path: path.clone(), attempt: "written", source };
+        let failed = |source| BackupError::Picture { path: path.clone(), source };
         let mut file = File::create_new(&path).map_err(failed)?;
         let mut buffer = vec![0; 64 * 1024];
         loop {
@@ -144,20 +157,13 @@ impl Waiting {
         for name in &self.names {
             let path = self.folder.join(name);
             let new = !path.exists();
-            std::fs::rename(self.waiting.path().join(name), &path).map_err(|source| BackupError::Picture {
-                path: path.clone(),
-                attempt: "written",
-                source,
-            })?;
+            std::fs::rename(self.waiting.path().join(name), &path)
+                .map_err(|source| BackupError::Picture { path: path.clone(), source })?;
             if new {
                 placed.0.push(path);
             }
         }
-        sync_folder(&self.folder).map_err(|source| BackupError::Picture {
-            path: self.folder.clone(),
-            attempt: "written",
-            source,
-        })?;
+        sync_folder(&self.folder).map_err(|source| BackupError::Picture { path: self.folder.clone(), source })?;
         Ok(placed)
     }
 }
