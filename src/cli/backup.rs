@@ -15,7 +15,7 @@ use crate::backup::create::{self, Installation};
 use crate::backup::file::NewFile;
 use crate::backup::manifest::{Manifest, Summary};
 use crate::backup::read::{self, Check};
-use crate::backup::{self, Progress, Watch};
+use crate::backup::{self, BackupError, Progress, Watch};
 use crate::cli::output;
 use crate::config::{Config, Secret, environment};
 use crate::flow::now;
@@ -145,6 +145,7 @@ pub async fn watched<T: Send + 'static>(
             _ = tokio::signal::ctrl_c() => {}
         }
         stopping.store(true, Ordering::Relaxed);
+        output::note("heraut: stopping; ask once more to end at once");
         // The work looks now and then; who asks again does not want to wait for that.
         tokio::select! {
             _ = terminate.recv() => {}
@@ -157,7 +158,8 @@ pub async fn watched<T: Send + 'static>(
         let tell = |progress: Progress<'_>| teller.borrow_mut().tell(progress);
         let done = work(&Watch { stop: &stop, tell: &tell });
         teller.borrow().end();
-        done
+        // What failed then is mostly a pipe whose other end was asked to stop as well.
+        done.map_err(|error| if stop.load(Ordering::Relaxed) { BackupError::Stopped.into() } else { error })
     });
     let done = done.await.context("the work ended by a defect")?;
     listener.abort();
