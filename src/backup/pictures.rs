@@ -1,5 +1,6 @@
 //! The picture files: which ones a backup takes along, and how a restore puts them back.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -116,7 +117,10 @@ impl Tally {
 pub struct Waiting {
     folder: PathBuf,
     waiting: TempDir,
-    names: Vec<String>,
+    /// SHA-256 by name, of those that wait.
+    found: BTreeMap<String, String>,
+    /// The same as the rows say it.
+    stored: BTreeMap<String, String>,
 }
 
 /// Pictures that stand in their place. Unless they are kept, they go away again.
@@ -128,7 +132,16 @@ impl Waiting {
         let failed = |source| BackupError::Picture { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(failed)?;
         let waiting = tempfile::Builder::new().prefix(".restore-").tempdir_in(folder).map_err(failed)?;
-        Ok(Self { folder: folder.to_owned(), waiting, names: Vec::new() })
+        Ok(Self { folder: folder.to_owned(), waiting, found: BTreeMap::new(), stored: BTreeMap::new() })
+    }
+
+    /// Takes note of what rows of [`TABLE`] say.
+    pub fn note(&mut self, lines: &str) -> Result<(), BackupError> {
+        for line in lines.lines() {
+            let named = Named::read(line)?;
+            self.stored.insert(named.name(), named.sha256);
+        }
+        Ok(())
     }
 
     /// Takes one in.
@@ -136,6 +149,7 @@ impl Waiting {
         let path = self.waiting.path().join(name);
         let failed = |source| BackupError::Picture { path: path.clone(), source };
         let mut file = File::create_new(&path).map_err(failed)?;
+        let mut bytes = Counted::new(bytes);
         let mut buffer = vec![0; 64 * 1024];
         loop {
             // What fails here is the backup.
@@ -146,17 +160,20 @@ impl Waiting {
             file.write_all(buffer.get(..read).unwrap_or_default()).map_err(failed)?;
         }
         file.sync_all().map_err(failed)?;
-        self.names.push(name.to_owned());
+        self.found.insert(name.to_owned(), bytes.count().1);
         Ok(())
     }
 
-    /// Puts them in their place. One of the same name there is replaced: a picture never changes under its name, so that one
-    /// is the same or damaged.
+    /// Puts them in their place. One of the same name there is replaced only by one that is what was stored: a picture never
+    /// changes under its name, so the one there is the same or damaged, and one that was damaged in the backup is no better.
     pub fn place(self) -> Result<Placed, BackupError> {
         let mut placed = Placed(Vec::new());
-        for name in &self.names {
+        for (name, found) in &self.found {
             let path = self.folder.join(name);
             let new = !path.exists();
+            if !new && self.stored.get(name) != Some(found) {
+                continue;
+            }
             std::fs::rename(self.waiting.path().join(name), &path)
                 .map_err(|source| BackupError::Picture { path: path.clone(), source })?;
             if new {
