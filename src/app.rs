@@ -307,9 +307,6 @@ pub fn start(gateway: &Shared, config: &Config, work: Work, stop: &Stop) -> Resu
         servers.push(started);
     }
     let metrics = start_metrics(gateway, work.metrics, &mut servers)?;
-    if work.roles.deliver {
-        crate::metrics::slots(gateway.settings.concurrency);
-    }
     let tasks = schedule::start(gateway, work.roles, stop);
     let hearing = gateway.clone();
     let listening = gateway.store.listen(move |heard| match heard {

@@ -5,9 +5,11 @@
 //! | Closed | Closed, one more failure | a failure below [`FAILURES_MAX`] |
 //! | Closed | Open | the failure that reaches it |
 //! | Open | HalfOpen | [`Breaker::ask`] after its time: the one who asked is the probe |
+//! | HalfOpen | HalfOpen | [`Breaker::ask`] after [`PAUSE`]: nothing became of that probe, who asks now is the next one |
 //! | HalfOpen | Closed | success |
 //! | HalfOpen | Open | failure |
-//! | any | Closed | success, or a valid signed request from that host |
+//!
+//! A valid signed request from that host closes it too, in the database: see `store::inboxes::revive_host`.
 
 use std::time::Duration;
 
@@ -31,8 +33,11 @@ pub enum Breaker {
         /// When one may be tried.
         until: Timestamp,
     },
-    /// One request is on its way; the others wait for what becomes of it.
-    HalfOpen,
+    /// One request is on its way; the others wait for what becomes of it, until then.
+    HalfOpen {
+        /// When another one may be tried, if nothing became of it: not each that may be sent is.
+        until: Timestamp,
+    },
 }
 
 /// Whether a request may be sent.
@@ -60,15 +65,11 @@ impl Breaker {
     pub fn ask(self, now: Timestamp) -> (Self, Admission) {
         match self {
             Self::Closed { .. } => (self, Admission::Send),
-            Self::Open { until } if now >= until => (Self::HalfOpen, Admission::Probe),
-            Self::Open { until } => (self, Admission::Wait { until }),
-            Self::HalfOpen => (self, Admission::Wait { until: now.after(PAUSE) }),
+            Self::Open { until } | Self::HalfOpen { until } if now >= until => {
+                (Self::HalfOpen { until: now.after(PAUSE) }, Admission::Probe)
+            }
+            Self::Open { until } | Self::HalfOpen { until } => (self, Admission::Wait { until }),
         }
-    }
-
-    /// After an answer that shows that the host works, or a signed request from it.
-    pub fn succeeded(self) -> Self {
-        Self::default()
     }
 
     /// After a failure of the host.
@@ -76,7 +77,7 @@ impl Breaker {
         match self {
             Self::Closed { failures } if failures + 1 < FAILURES_MAX => Self::Closed { failures: failures + 1 },
             Self::Open { until } => Self::Open { until: until.max(now) },
-            Self::Closed { .. } | Self::HalfOpen => Self::Open { until: now.after(PAUSE) },
+            Self::Closed { .. } | Self::HalfOpen { .. } => Self::Open { until: now.after(PAUSE) },
         }
     }
 }

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use tracing::Instrument;
 
 use crate::flow::deliver::courier::Courier;
+use crate::flow::deliver::hosts::{Place, Rest};
 use crate::flow::deliver::recorder::Recorder;
 use crate::flow::deliver::seats::{Seat, Seats};
 use crate::flow::schedule::Stop;
@@ -34,7 +35,7 @@ const TURN_MAX: i64 = 16;
 /// Longest sleep while nothing is due.
 const IDLE_WAIT: Duration = Duration::from_millis(1_000);
 /// How often the breakers that other processes opened or closed are read.
-const BREAKERS_EVERY: Duration = Duration::from_secs(2);
+pub(super) const BREAKERS_EVERY: Duration = Duration::from_secs(2);
 
 /// A leased inbox and what it is owed.
 pub(crate) struct Turn {
@@ -50,6 +51,7 @@ pub(crate) struct Turn {
 pub async fn run(gateway: Shared, mut stop: Stop) {
     let (recorder, recording) = Recorder::start(gateway.clone());
     let seats = Seats::new(gateway.settings.concurrency);
+    metrics::slots(seats.count());
     let courier = Arc::new(Courier::new(gateway.clone(), recorder));
     let mut waiting: VecDeque<Turn> = VecDeque::new();
     let mut breakers_at = None::<Instant>;
@@ -74,23 +76,46 @@ pub async fn run(gateway: Shared, mut stop: Stop) {
             }
             continue;
         };
-        let Some(seat) = seats.take(turn.inbox.turn.is_none(), &mut stop).await else {
-            waiting.push_front(turn);
-            break;
-        };
-        tokio::spawn(serve(courier.clone(), turn, seat, stop.clone()));
+        match seat(&courier, &seats, &turn, &mut stop).await {
+            Given::Seat(seat) => drop(tokio::spawn(serve(courier.clone(), turn, seat, stop.clone()))),
+            Given::Rest(rest) => {
+                let courier = courier.clone();
+                tokio::spawn(async move { courier.defer(turn.inbox, rest).await });
+            }
+            Given::Nothing => waiting.push_front(turn), // the loop shows that it is alive, and looks whether it is to stop
+        }
     }
-    for turn in waiting {
-        courier.release(turn.inbox.id).await;
-    }
-    // Every delivery that is on its way has the courier until it is recorded.
+    futures::future::join_all(waiting.iter().map(|turn| courier.release(turn))).await;
+    // Who is on its way has a clone of the courier until all is recorded.
     seats.all_left().await;
     drop(courier);
     let _ = recording.await;
 }
 
+/// Where a turn is served.
+enum Given {
+    /// In this seat.
+    Seat(Seat),
+    /// Not now: its host keeps others waiting.
+    Rest(Rest),
+    /// All seats were taken all the time.
+    Nothing,
+}
+
+/// Waits a moment for a seat for a turn.
+async fn seat(courier: &Courier, seats: &Seats, turn: &Turn, stop: &mut Stop) -> Given {
+    let at = now();
+    match courier.hosts.place(&turn.inbox.host, at) {
+        Place::Front => match tokio::time::timeout(IDLE_WAIT, seats.take(turn.inbox.turn.is_none(), stop)).await {
+            Ok(Some(seat)) => Given::Seat(seat),
+            Ok(None) | Err(_) => Given::Nothing,
+        },
+        Place::Aside => seats.take_aside().map_or(Given::Rest(Rest::Inbox(at.after(IDLE_WAIT))), Given::Seat),
+        Place::Nowhere(rest) => Given::Rest(rest),
+    }
+}
+
 async fn serve(courier: Arc<Courier>, turn: Turn, mut seat: Seat, stop: Stop) {
-    let _counted = metrics::slot();
     let span = metrics::trace::deliver(&turn.inbox.host);
     courier.serve(turn, &mut seat, &stop).instrument(span).await;
     courier.gateway.wake.deliver.notify_one();

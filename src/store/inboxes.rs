@@ -38,6 +38,9 @@ pub struct Leased {
     /// Its turn in line; `None` when it is tried again after a failure.
     #[diesel(sql_type = Nullable<BigInt>)]
     pub turn: Option<i64>,
+    /// The end of the lease, which is also how it is told from a later one.
+    #[diesel(sql_type = BigInt)]
+    pub lease_until: Timestamp,
 }
 
 /// An inbox as operators see it.
@@ -107,6 +110,7 @@ pub fn lease(db: &mut Db<'_>, now: Timestamp, until: Timestamp, healthy: i64, fa
             leased.append(&mut claim(db, pick, limit, now, until)?);
         }
     }
+    leased.iter_mut().for_each(|inbox| inbox.lease_until = until);
     leased.sort_unstable_by_key(|inbox| inbox.turn);
     turns::serve(db, leased.iter().filter_map(|inbox| inbox.turn))?;
     Ok(leased)
@@ -114,7 +118,8 @@ pub fn lease(db: &mut Db<'_>, now: Timestamp, until: Timestamp, healthy: i64, fa
 
 /// Claims the inboxes that `pick` describes.
 fn claim(db: &mut Db<'_>, pick: &str, limit: i64, now: Timestamp, until: Timestamp) -> Queried<Vec<Leased>> {
-    const SELECT: &str = "SELECT id, url, host, failures, failing_since, parked_at, turn FROM inboxes WHERE";
+    const SELECT: &str =
+        "SELECT id, url, host, failures, failing_since, parked_at, turn, lease_until FROM inboxes WHERE";
     match db {
         Db::Lite(c) => {
             let picked: Vec<Leased> = diesel::sql_query(format!("{SELECT} {pick}"))
@@ -248,51 +253,75 @@ pub fn lock_held(db: &mut Db<'_>, actor: ActorId) -> Queried<()> {
     diesel::sql_query(LOCK).bind::<BigInt, _>(actor).execute(&mut **c).map(|_| ())
 }
 
-/// Ends leases: an inbox that is still owed something joins the line, or, if it fails, is due at once.
-pub fn release(db: &mut Db<'_>, ids: &[InboxId], now: Timestamp) -> Queried<()> {
+/// Ends leases that are until then, and no other: an inbox that is still owed something joins the line, or, if it fails, is due
+/// at once.
+pub fn release(db: &mut Db<'_>, ids: &[InboxId], lease: Timestamp, now: Timestamp) -> Queried<()> {
     lock(db, ids)?;
-    release_as(db, ids, "turn = CASE WHEN failures > 0 THEN NULL ELSE {owed} END", now)
+    release_as(db, ids, lease, "turn = CASE WHEN failures > 0 THEN NULL ELSE {owed} END", now)
 }
 
 /// As [`release`], of inboxes that answered with that status: they are healthy, whatever they said.
-pub fn release_answered(db: &mut Db<'_>, ids: &[InboxId], status: i32, now: Timestamp) -> Queried<()> {
+pub fn release_answered(
+    db: &mut Db<'_>,
+    ids: &[InboxId],
+    lease: Timestamp,
+    status: i32,
+    now: Timestamp,
+) -> Queried<()> {
     lock(db, ids)?;
     let healthy = format!(
         "turn = {{owed}}, failures = 0, failing_since = NULL, parked_at = NULL, last_error = NULL, last_status = {status}, \
          last_ok_at = $1"
     );
-    release_as(db, ids, &healthy, now)
+    release_as(db, ids, lease, &healthy, now)
 }
 
-fn release_as(db: &mut Db<'_>, ids: &[InboxId], set: &str, now: Timestamp) -> Queried<()> {
+/// An inbox that failed before answered; its lease goes on.
+pub fn recovered(db: &mut Db<'_>, id: InboxId, now: Timestamp) -> Queried<()> {
+    on!(db, c => diesel::update(inboxes::table.find(id))
+        .set((
+            inboxes::failures.eq(0),
+            inboxes::failing_since.eq(None::<Timestamp>),
+            inboxes::parked_at.eq(None::<Timestamp>),
+            inboxes::last_error.eq(None::<String>),
+            inboxes::last_ok_at.eq(Some(now)),
+        ))
+        .execute(c))
+    .map(|_| ())
+}
+
+fn release_as(db: &mut Db<'_>, ids: &[InboxId], lease: Timestamp, set: &str, now: Timestamp) -> Queried<()> {
     const OWED: &str = "(SELECT MIN(d.turn) FROM deliveries d WHERE d.inbox_id = inboxes.id AND d.state = 0)";
     let update = format!(
-        "UPDATE inboxes SET lease_until = 0, due_at = CASE WHEN {OWED} IS NULL THEN NULL ELSE CAST($1 AS BIGINT) END, {} WHERE id",
+        "UPDATE inboxes SET lease_until = 0, due_at = CASE WHEN {OWED} IS NULL THEN NULL ELSE CAST($1 AS BIGINT) END, {} \
+         WHERE lease_until = $2 AND id",
         set.replace("{owed}", OWED)
     );
     match db {
-        Db::Lite(c) => diesel::sql_query(format!("{update} IN (SELECT value FROM json_each($2))"))
+        Db::Lite(c) => diesel::sql_query(format!("{update} IN (SELECT value FROM json_each($3))"))
             .bind::<BigInt, _>(now)
+            .bind::<BigInt, _>(lease)
             .bind::<Text, _>(json_ids(ids)?)
             .execute(&mut **c),
-        Db::Pg(c) => diesel::sql_query(format!("{update} = ANY($2)"))
+        Db::Pg(c) => diesel::sql_query(format!("{update} = ANY($3)"))
             .bind::<BigInt, _>(now)
+            .bind::<BigInt, _>(lease)
             .bind::<Array<BigInt>, _>(ids)
             .execute(&mut **c),
     }
     .map(|_| ())
 }
 
-/// Ends the lease of an inbox whose host is given a rest until then; those of that host that wait in line rest too.
-pub fn defer(db: &mut Db<'_>, id: InboxId, host: &str, until: Timestamp) -> Queried<()> {
-    on!(db, c => diesel::update(inboxes::table.find(id))
+/// Ends the lease of an inbox that is sent nothing; it waits until then.
+pub fn defer(db: &mut Db<'_>, id: InboxId, lease: Timestamp, until: Timestamp) -> Queried<()> {
+    on!(db, c => diesel::update(inboxes::table.find(id).filter(inboxes::lease_until.eq(lease)))
         .set((inboxes::lease_until.eq(0), inboxes::due_at.eq(Some(until)), inboxes::turn.eq(None::<i64>)))
-        .execute(c))?;
-    defer_host(db, host, until)
+        .execute(c))
+    .map(|_| ())
 }
 
 /// The inboxes of a host that wait in line wait until then.
-fn defer_host(db: &mut Db<'_>, host: &str, until: Timestamp) -> Queried<()> {
+pub fn defer_host(db: &mut Db<'_>, host: &str, until: Timestamp) -> Queried<()> {
     let in_line = inboxes::table.filter(inboxes::host.eq(host).and(inboxes::turn.is_not_null()));
     let rest = (inboxes::due_at.eq(Some(until)), inboxes::turn.eq(None::<i64>));
     match db {
@@ -324,9 +353,9 @@ pub struct Failure {
     pub error: String,
 }
 
-/// Ends a lease after a failure that may pass.
-pub fn release_failed(db: &mut Db<'_>, id: InboxId, failure: &Failure) -> Queried<()> {
-    on!(db, c => diesel::update(inboxes::table.find(id))
+/// Ends a lease that is until then, after a failure that may pass.
+pub fn release_failed(db: &mut Db<'_>, id: InboxId, lease: Timestamp, failure: &Failure) -> Queried<()> {
+    on!(db, c => diesel::update(inboxes::table.find(id).filter(inboxes::lease_until.eq(lease)))
         .set((
             inboxes::lease_until.eq(0),
             inboxes::turn.eq(None::<i64>),
@@ -372,6 +401,11 @@ pub fn open_breaker(db: &mut Db<'_>, host: &str, failures: i32, until: Timestamp
         .set((hosts::failures.eq(failures), hosts::open_until.eq(until)))
         .execute(c))?;
     defer_host(db, host, until)
+}
+
+/// Whether a host's breaker is open in the database.
+pub fn is_breaker_open(db: &mut Db<'_>, host: &str) -> Queried<bool> {
+    on!(db, c => hosts::table.find(host).count().get_result::<i64>(c)).map(|n| n > 0)
 }
 
 /// The breakers that are open, of whichever process: each host, and until when.

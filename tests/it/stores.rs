@@ -195,7 +195,7 @@ both! {
             let lease = |db: &mut Db<'_>| Ok(inboxes::lease(db, NOW, LATER, 1, 0)?.len());
             assert_eq!(one.write("lease the inbox", lease).await.unwrap(), 1);
             let owe = |db: &mut Db<'_>| deliveries::owe_answers(db, ActorId(1), &[(ActivityId(1), InboxId(1))], NOW);
-            let release = |db: &mut Db<'_>| inboxes::release(db, &[InboxId(1)], NOW);
+            let release = |db: &mut Db<'_>| inboxes::release(db, &[InboxId(1)], LATER, NOW);
             if owes_first { overlap(one, owe, other, release) } else { overlap(one, release, other, owe) }
             let due = db.number("SELECT COUNT(*) FROM inboxes WHERE due_at IS NOT NULL AND turn IS NOT NULL AND lease_until <= due_at");
             let owed = db.number("SELECT COUNT(*) FROM deliveries WHERE state = 0");

@@ -5,6 +5,7 @@ use std::time::Duration;
 use heraut::ids::{ActivityId, ActorId, InboxId, PostId};
 use heraut::post::lane::{Dispatch, Lane};
 use heraut::store::deliveries::FanOut;
+use heraut::store::inboxes::Failure;
 use heraut::store::{Db, Store, deliveries, inboxes};
 use heraut::time::Timestamp;
 
@@ -158,6 +159,32 @@ both! {
         assert_eq!(lease(&store, NOW.after(LEASE), 2).await, [0, 1], "the one who held them is gone");
     }
 
+    async fn who_comes_late_does_not_end_the_lease_of_another(db: Database) {
+        let store = agencies(&db);
+        follow(&db, 1, 0..1);
+        owe(&db, &store, 1, 1, Dispatch::default()).await;
+        let (first, second) = (NOW.after(LEASE), NOW.after(LEASE).after(LEASE));
+        assert_eq!(lease(&store, NOW, 1).await, [0]);
+        assert_eq!(lease(&store, first, 1).await, [0]);
+        let failure = Failure {
+            failures: 1,
+            failing_since: NOW,
+            due_at: first,
+            parked_at: None,
+            status: None,
+            error: "late".to_owned(),
+        };
+        let late = move |db: &mut Db<'_>| {
+            inboxes::release(db, &[InboxId(0)], first, first)?;
+            inboxes::release_answered(db, &[InboxId(0)], first, 202, first)?;
+            inboxes::release_failed(db, InboxId(0), first, &failure)?;
+            inboxes::defer(db, InboxId(0), first, first)
+        };
+        store.write("let go, late", late).await.unwrap();
+        assert_eq!(lease(&store, first, 1).await, Vec::<i64>::new(), "the other one still sends");
+        assert_eq!(lease(&store, second, 1).await, [0]);
+    }
+
     async fn an_inbox_that_is_still_owed_something_stands_in_line_again_when_it_is_let_go(db: Database) {
         let store = agencies(&db);
         follow(&db, 1, 0..1);
@@ -167,7 +194,7 @@ both! {
         assert_eq!(lease(&store, NOW, 1).await, Vec::<i64>::new(), "one worker at a time");
         let settle = |db: &mut Db<'_>| {
             deliveries::delivered(db, &[(ActivityId(1), InboxId(0))], 202, NOW)?;
-            inboxes::release_answered(db, &[InboxId(0)], 202, NOW)
+            inboxes::release_answered(db, &[InboxId(0)], NOW.after(LEASE), 202, NOW)
         };
         store.write("settle", settle).await.unwrap();
         assert_eq!((lease(&store, NOW, 1).await, owed_to(&store, 0).await), (vec![0], vec![2]));

@@ -9,14 +9,14 @@ use crate::delivery::breaker::Admission;
 use crate::delivery::retry::{self, GIVE_UP_AFTER, Next};
 use crate::delivery::{Outcome, classify, unreachable};
 use crate::flow::deliver::Turn;
-use crate::flow::deliver::hosts::Hosts;
+use crate::flow::deliver::hosts::{Hosts, Rest};
 use crate::flow::deliver::payloads::{Payload, Payloads};
-use crate::flow::deliver::recorder::{Record, Recorder};
+use crate::flow::deliver::recorder::{Lease, Record, Recorder};
 use crate::flow::deliver::seats::Seat;
 use crate::flow::deliver::signers::Signers;
 use crate::flow::schedule::Stop;
 use crate::flow::{Shared, now};
-use crate::ids::{self, ActivityId, InboxId};
+use crate::ids::{self, ActivityId};
 use crate::metrics;
 use crate::net::{FetchError, Posted};
 use crate::signature::{SigningIdentity, cavage, rfc9421};
@@ -24,19 +24,20 @@ use crate::store::deliveries::DeliveryState;
 use crate::store::inboxes::{self, Failure, Leased};
 use crate::time::Timestamp;
 
-/// After so long without an answer a delivery gives its seat to others and waits aside. That costs next to nothing, and most
-/// servers of this continent answer sooner.
-const ASIDE_AFTER: Duration = Duration::from_millis(100);
+/// After so long without an answer a delivery gives its seat to others and waits aside. That costs next to nothing, and servers
+/// that are near answer sooner.
+const ASIDE_AFTER: Duration = Duration::from_millis(50);
 /// After so much longer the other inboxes of that host wait for its answer. A server at the other end of the world takes a
 /// third of a second for a new TLS connection.
-const SLOW_AFTER: Duration = Duration::from_millis(650);
+const SLOW_AFTER: Duration = Duration::from_millis(700);
 
 /// What all deliveries of the process share.
 pub(super) struct Courier {
     /// The gateway.
     pub(super) gateway: Shared,
+    /// What is known of hosts.
+    pub(super) hosts: Hosts,
     recorder: Recorder,
-    hosts: Hosts,
     signers: Signers,
     payloads: Payloads,
 }
@@ -78,8 +79,17 @@ impl Courier {
     }
 
     /// Ends the lease of an inbox that is not served.
-    pub(super) async fn release(&self, inbox: InboxId) {
-        self.recorder.record(Record::Done { inbox, at: now() }).await;
+    pub(super) async fn release(&self, turn: &Turn) {
+        self.let_go(&turn.inbox).await;
+    }
+
+    /// Ends the lease of an inbox that nothing is sent to now.
+    pub(super) async fn defer(&self, inbox: Leased, rest: Rest) {
+        self.recorder.record(Record::Deferred { lease: lease(&inbox), host: inbox.host, rest, at: now() }).await;
+    }
+
+    async fn let_go(&self, inbox: &Leased) {
+        self.recorder.record(Record::Done { lease: lease(inbox), at: now() }).await;
     }
 
     /// Sends an inbox what it is owed this turn, until it fails, or the lease is nearly over.
@@ -89,24 +99,23 @@ impl Courier {
             tracing::error!(delivery.inbox = inbox.url, "an inbox in the database is not a URL; it is left alone");
             return;
         };
-        if let Admission::Wait { until } = self.hosts.admit(&inbox.host, now()) {
-            self.recorder.record(Record::Deferred { inbox: inbox.id, host: inbox.host, until }).await;
-            return;
-        }
         let most = owed.len();
+        if most == 0 {
+            return self.let_go(&inbox).await;
+        }
+        if let Admission::Wait { until } = self.hosts.admit(&inbox.host, now()) {
+            return self.defer(inbox, Rest::Breaker(until)).await;
+        }
         for (n, activity) in owed.into_iter().enumerate() {
             let time_left = self.gateway.settings.lease.saturating_sub(began.elapsed());
             if stop.is_set() || time_left < self.gateway.settings.delivery_timeout {
-                return self.release(inbox.id).await;
+                return self.let_go(&inbox).await;
             }
             let step = Step { inbox: &inbox, url: &url, activity, last: n + 1 == most };
             match self.deliver(&step, seat).await {
                 After::GoOn => (inbox.failures, inbox.failing_since, inbox.parked_at) = (0, None, None),
                 After::LeaveInbox => return,
             }
-        }
-        if most == 0 {
-            self.release(inbox.id).await;
         }
     }
 
@@ -172,17 +181,17 @@ impl Courier {
             return answer;
         }
         seat.step_aside();
+        let mut waiting = self.hosts.wait(&step.inbox.host);
         if let Ok(answer) = tokio::time::timeout(SLOW_AFTER, &mut posting).await {
             return answer;
         }
-        let _slow = self.hosts.slow(&step.inbox.host);
+        waiting.is_long();
         posting.await
     }
 
     async fn settle(&self, step: &Step<'_>, payload: &Payload, outcome: Outcome) -> After {
         let at = now();
         metrics::attempted(&outcome, Timestamp(ids::composed_ms(step.activity.0)), at);
-        let inbox = step.inbox.id;
         let record = match outcome {
             Outcome::Delivered { status } => self.settled(step, DeliveryState::Delivered, status, None, at),
             Outcome::Refused { status } => {
@@ -196,7 +205,11 @@ impl Courier {
                 return After::LeaveInbox;
             }
             Outcome::Held { why, checked_at } => {
-                Record::Held { inbox, actor: payload.actor, why, checked_at, release: step.last, at }
+                // What follows may be the same actor's, and the proof may hold again before it is sent: a Delete before its Create.
+                self.recorder
+                    .record(Record::Held { lease: lease(step.inbox), actor: payload.actor, why, checked_at, at })
+                    .await;
+                return After::LeaveInbox;
             }
         };
         if self.recorder.record(record).await && !step.last { After::GoOn } else { After::LeaveInbox }
@@ -212,8 +225,18 @@ impl Courier {
     ) -> Record {
         let host = &step.inbox.host;
         let revived = self.hosts.succeeded(host).then(|| host.clone());
-        let (inbox, activity, status) = (step.inbox.id, step.activity, i32::from(status));
-        Record::Settled { inbox, activity, state, status, error, revived, release: step.last, at }
+        let (activity, status, recovered) = (step.activity, i32::from(status), step.inbox.failures > 0);
+        Record::Settled {
+            lease: lease(step.inbox),
+            activity,
+            state,
+            status,
+            error,
+            revived,
+            recovered,
+            release: step.last,
+            at,
+        }
     }
 
     fn failed(
@@ -236,7 +259,7 @@ impl Courier {
         let breaker = self.hosts.failed(&inbox.host, at);
         tracing::info!(delivery.inbox_host = inbox.host, failures, status, why, "a delivery failed and is tried again");
         Record::Failed {
-            inbox: inbox.id,
+            lease: lease(inbox),
             host: inbox.host.clone(),
             activity: step.activity,
             failure: Failure { failures, failing_since, due_at, parked_at, status: status.map(i32::from), error: why },
@@ -245,6 +268,10 @@ impl Courier {
             at,
         }
     }
+}
+
+fn lease(inbox: &Leased) -> Lease {
+    Lease { inbox: inbox.id, until: inbox.lease_until }
 }
 
 fn said(why: &str, body_start: &str) -> String {

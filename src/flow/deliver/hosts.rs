@@ -1,4 +1,4 @@
-//! What is known of hosts while delivering: which fail, which are given a rest, which keep somebody waiting.
+//! What is known of hosts while delivering: which answer, which fail, which are given a rest, which keep somebody waiting.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,41 +9,86 @@ use crate::time::Timestamp;
 
 /// Most hosts that are remembered; beyond it the memory starts anew, which costs each dead host a few attempts.
 const HOSTS_MAX: usize = 50_000;
+/// So many answers of a host may be awaited aside that has not answered yet, or failed when it was last sent something. A host
+/// that hangs takes no more places than that.
+const WAITING_MAX: usize = 3;
+/// How long another inbox of that host waits then.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How long the other inboxes of a host wait while one of its answers is awaited for long.
 const REST: Duration = Duration::from_secs(5);
 
-/// The hosts that are in some trouble. An open breaker is also in the database, for other processes and for the time after a
+/// The hosts that were sent something. An open breaker is also in the database, for other processes and for the time after a
 /// restart.
 #[derive(Clone, Default)]
 pub(super) struct Hosts {
-    troubled: Arc<Mutex<HashMap<String, Host>>>,
+    known: Arc<Mutex<HashMap<String, Host>>>,
 }
 
 #[derive(Clone, Copy, Default)]
 struct Host {
     breaker: Breaker,
-    /// Deliveries that wait for an answer for long.
+    /// Deliveries that wait aside for an answer.
+    waiting: usize,
+    /// Those of them that have waited for long.
     slow: usize,
+    /// It answered when it was last sent something.
+    answers: bool,
 }
 
-impl Host {
-    fn is_well(&self) -> bool {
-        self.slow == 0 && self.breaker == Breaker::default()
-    }
+/// Where a delivery may wait for its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In front.
+    Front,
+    /// Aside from the start: another one already waits for that host.
+    Aside,
+    /// Nowhere.
+    Nowhere(Rest),
+}
+
+/// Who waits, until when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// This inbox: several wait for its host already.
+    Inbox(Timestamp),
+    /// All inboxes of the host: it keeps somebody waiting for long.
+    Host(Timestamp),
+    /// All inboxes of the host: its breaker is open, as far as this process knows.
+    Breaker(Timestamp),
 }
 
 impl Hosts {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Host>> {
-        self.troubled.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether something may be sent to a host now.
-    pub(super) fn admit(&self, name: &str, now: Timestamp) -> Admission {
-        let mut troubled = self.lock();
-        let Some(host) = troubled.get_mut(name) else { return Admission::Send };
-        if host.slow > 0 {
-            return Admission::Wait { until: now.after(REST) };
+    /// Changes what is known of a host.
+    fn change<T>(&self, name: &str, change: impl FnOnce(&mut Host) -> T) -> T {
+        let mut known = self.lock();
+        if let Some(host) = known.get_mut(name) {
+            return change(host);
         }
+        if known.len() >= HOSTS_MAX {
+            known.clear();
+        }
+        change(known.entry(name.to_owned()).or_default())
+    }
+
+    /// Where what is sent to a host now waits for its answer.
+    pub(super) fn place(&self, name: &str, now: Timestamp) -> Place {
+        let host = self.lock().get(name).copied().unwrap_or_default();
+        match host {
+            Host { slow: 1.., .. } => Place::Nowhere(Rest::Host(now.after(REST))),
+            Host { answers: true, .. } | Host { waiting: 0, .. } => Place::Front,
+            Host { waiting: ..WAITING_MAX, .. } => Place::Aside,
+            Host { .. } => Place::Nowhere(Rest::Inbox(now.after(PATIENCE))),
+        }
+    }
+
+    /// Whether something may be sent to a host now, as far as its breaker goes.
+    pub(super) fn admit(&self, name: &str, now: Timestamp) -> Admission {
+        let mut known = self.lock();
+        let Some(host) = known.get_mut(name) else { return Admission::Send };
         let (breaker, admission) = host.breaker.ask(now);
         host.breaker = breaker;
         admission
@@ -51,73 +96,72 @@ impl Hosts {
 
     /// A host took something. Returns whether its breaker was not closed until now.
     pub(super) fn succeeded(&self, name: &str) -> bool {
-        let mut troubled = self.lock();
-        let Some(host) = troubled.get_mut(name) else { return false };
-        let was_open = !matches!(host.breaker, Breaker::Closed { .. });
-        host.breaker = Breaker::default();
-        if host.is_well() {
-            troubled.remove(name);
-        }
-        was_open
+        self.change(name, |host| {
+            let was_open = !matches!(host.breaker, Breaker::Closed { .. });
+            (host.breaker, host.answers) = (Breaker::default(), true);
+            was_open
+        })
     }
 
     /// A host failed. Gives its failures in a row, and until when its breaker is open, when it is.
     pub(super) fn failed(&self, name: &str, at: Timestamp) -> Option<(i32, Timestamp)> {
-        let mut troubled = self.lock();
-        if troubled.len() >= HOSTS_MAX {
-            troubled.clear();
-        }
-        let host = troubled.entry(name.to_owned()).or_default();
-        host.breaker = host.breaker.failed(at);
-        match host.breaker {
+        let breaker = self.change(name, |host| {
+            (host.breaker, host.answers) = (host.breaker.failed(at), false);
+            host.breaker
+        });
+        match breaker {
             Breaker::Open { until } => Some((i32::try_from(FAILURES_MAX).unwrap_or(1), until)),
-            Breaker::Closed { .. } | Breaker::HalfOpen => None,
+            Breaker::Closed { .. } | Breaker::HalfOpen { .. } => None,
         }
     }
 
-    /// Notes that an answer of a host is awaited for long, until the guard is dropped.
-    pub(super) fn slow(&self, name: &str) -> Slow {
-        let mut troubled = self.lock();
-        if troubled.len() < HOSTS_MAX {
-            troubled.entry(name.to_owned()).or_default().slow += 1;
-        }
-        Slow { hosts: self.clone(), name: name.to_owned() }
+    /// Notes that an answer of a host is awaited aside, until the guard is dropped.
+    pub(super) fn wait(&self, name: &str) -> Waiting {
+        self.change(name, |host| host.waiting += 1);
+        Waiting { hosts: self.clone(), name: name.to_owned(), is_slow: false }
     }
 
     /// Takes over which breakers are open in the database: another process may have opened or closed some, and a host that
     /// spoke to us closes its own.
     pub(super) fn take_over(&self, open: &[(String, Timestamp)], now: Timestamp) {
-        let mut troubled = self.lock();
-        for (name, host) in troubled.iter_mut() {
+        let mut known = self.lock();
+        for (name, host) in known.iter_mut() {
             let rests = matches!(host.breaker, Breaker::Open { until } if until > now);
             if rests && !open.iter().any(|(other, _)| other == name) {
                 host.breaker = Breaker::default();
             }
         }
-        troubled.retain(|_, host| !host.is_well());
         for (name, until) in open {
-            let host = troubled.entry(name.clone()).or_default();
-            if host.breaker != Breaker::HalfOpen {
+            let host = known.entry(name.clone()).or_default();
+            if !matches!(host.breaker, Breaker::HalfOpen { .. }) {
                 host.breaker = Breaker::Open { until: *until };
             }
         }
     }
 }
 
-/// A delivery waits for an answer for long while this lives.
-pub(super) struct Slow {
+/// A delivery waits aside for an answer while this lives.
+pub(super) struct Waiting {
     hosts: Hosts,
     name: String,
+    is_slow: bool,
 }
 
-impl Drop for Slow {
+impl Waiting {
+    /// It has waited for long: nothing else is sent to that host until it is over.
+    pub(super) fn is_long(&mut self) {
+        if let Some(host) = self.hosts.lock().get_mut(&self.name) {
+            host.slow += 1;
+            self.is_slow = true;
+        }
+    }
+}
+
+impl Drop for Waiting {
     fn drop(&mut self) {
-        let mut troubled = self.hosts.lock();
-        if let Some(host) = troubled.get_mut(&self.name) {
-            host.slow = host.slow.saturating_sub(1);
-            if host.is_well() {
-                troubled.remove(&self.name);
-            }
+        if let Some(host) = self.hosts.lock().get_mut(&self.name) {
+            host.waiting = host.waiting.saturating_sub(1);
+            host.slow = host.slow.saturating_sub(usize::from(self.is_slow));
         }
     }
 }
@@ -125,18 +169,61 @@ impl Drop for Slow {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::breaker::PAUSE;
 
     const NOW: Timestamp = Timestamp(1_000_000);
 
     #[test]
-    fn a_host_that_keeps_somebody_waiting_gets_nothing_else() {
+    fn a_host_that_keeps_somebody_waiting_gets_no_seat_in_front_then_nothing_at_all() {
         let hosts = Hosts::default();
-        let waits = hosts.slow("a.example");
-        assert!(matches!(hosts.admit("a.example", NOW), Admission::Wait { .. }));
-        assert_eq!(hosts.admit("b.example", NOW), Admission::Send);
-        drop(waits);
-        assert_eq!(hosts.admit("a.example", NOW), Admission::Send);
-        assert!(hosts.lock().is_empty(), "what is well is forgotten");
+        let place = || hosts.place("a.example", NOW);
+        assert_eq!(place(), Place::Front);
+        let mut waiting: Vec<Waiting> = vec![hosts.wait("a.example")];
+        assert_eq!((place(), hosts.place("b.example", NOW)), (Place::Aside, Place::Front));
+        waiting.resize_with(WAITING_MAX, || hosts.wait("a.example"));
+        assert_eq!(place(), Place::Nowhere(Rest::Inbox(NOW.after(PATIENCE))));
+        waiting.truncate(1);
+        assert_eq!(place(), Place::Aside);
+        waiting[0].is_long();
+        assert_eq!(place(), Place::Nowhere(Rest::Host(NOW.after(REST))));
+        drop(waiting);
+        assert_eq!(place(), Place::Front);
+    }
+
+    #[test]
+    fn a_host_that_answered_last_time_may_be_far_away_and_have_many_inboxes() {
+        let hosts = Hosts::default();
+        let place = || hosts.place("a.example", NOW);
+        hosts.succeeded("a.example");
+        let mut waiting: Vec<Waiting> = (0..WAITING_MAX).map(|_| hosts.wait("a.example")).collect();
+        assert_eq!(place(), Place::Front);
+        let _ = hosts.failed("a.example", NOW);
+        assert_eq!(place(), Place::Nowhere(Rest::Inbox(NOW.after(PATIENCE))), "it is not what it was");
+        hosts.succeeded("a.example");
+        waiting[0].is_long();
+        assert_eq!(place(), Place::Nowhere(Rest::Host(NOW.after(REST))));
+    }
+
+    #[test]
+    fn no_more_hosts_are_remembered_than_there_is_room_for() {
+        let hosts = Hosts::default();
+        let waiting = hosts.wait("first.example");
+        (0..HOSTS_MAX).for_each(|n| assert!(!hosts.succeeded(&format!("h{n}.example"))));
+        drop(waiting);
+        assert!(hosts.lock().len() <= HOSTS_MAX);
+    }
+
+    #[test]
+    fn a_probe_that_was_not_sent_does_not_close_a_host_for_good() {
+        let hosts = Hosts::default();
+        for _ in 0..FAILURES_MAX {
+            let _ = hosts.failed("a.example", NOW);
+        }
+        let first = NOW.after(PAUSE);
+        assert_eq!(hosts.admit("a.example", first), Admission::Probe);
+        hosts.take_over(&[], first);
+        assert_eq!(hosts.admit("a.example", first), Admission::Wait { until: first.after(PAUSE) });
+        assert_eq!(hosts.admit("a.example", first.after(PAUSE)), Admission::Probe);
     }
 
     #[test]

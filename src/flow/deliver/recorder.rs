@@ -9,6 +9,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::flow::Gateway;
+use crate::flow::deliver::BREAKERS_EVERY;
+use crate::flow::deliver::hosts::Rest;
 use crate::ids::{ActivityId, ActorId, InboxId};
 use crate::metrics;
 use crate::store::deliveries::{self, DeliveryState};
@@ -19,9 +21,20 @@ use crate::time::Timestamp;
 /// Most records in one transaction.
 const BATCH_MAX: usize = 512;
 /// How long the first record of a transaction waits for others.
-const GATHER: Duration = Duration::from_millis(4);
+const GATHER: Duration = Duration::from_millis(8);
+/// With so many it waits for no more.
+const ENOUGH: usize = 64;
 /// How long to wait before a failed transaction is tried anew.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
+
+/// The lease of an inbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lease {
+    /// The inbox.
+    pub inbox: InboxId,
+    /// Its end. Who records something after it lets go of nothing: another may have leased the inbox since.
+    pub until: Timestamp,
+}
 
 /// Something to record.
 #[derive(Debug, Clone)]
@@ -29,7 +42,7 @@ pub enum Record {
     /// An inbox answered; the delivery is settled and the inbox is healthy.
     Settled {
         /// The inbox.
-        inbox: InboxId,
+        lease: Lease,
         /// The activity.
         activity: ActivityId,
         /// Delivered or refused.
@@ -40,6 +53,8 @@ pub enum Record {
         error: Option<String>,
         /// The host whose breaker this answer closes.
         revived: Option<String>,
+        /// The inbox failed before.
+        recovered: bool,
         /// The turn is over: the lease ends.
         release: bool,
         /// When.
@@ -48,7 +63,7 @@ pub enum Record {
     /// The attempt failed and may pass: the lease ends, the inbox waits.
     Failed {
         /// The inbox.
-        inbox: InboxId,
+        lease: Lease,
         /// Its host.
         host: String,
         /// The activity.
@@ -62,34 +77,35 @@ pub enum Record {
         /// When.
         at: Timestamp,
     },
-    /// The actor has no proof that holds: what it owes this inbox is held.
+    /// The actor has no proof that holds: what it owes this inbox is held. The turn is over, because of what follows some may be
+    /// the actor's too: the lease ends.
     Held {
         /// The inbox.
-        inbox: InboxId,
+        lease: Lease,
         /// The actor.
         actor: ActorId,
         /// Why, as a sentence.
         why: String,
         /// The check of the proof that this rests on: after a later one nothing is held, but tried again.
         checked_at: Option<Timestamp>,
-        /// The turn is over: the lease ends.
-        release: bool,
         /// When.
         at: Timestamp,
     },
-    /// The host is given a rest: nothing was sent, the lease ends, the inbox waits until then.
+    /// Nothing was sent, the lease ends, the inbox waits.
     Deferred {
         /// The inbox.
-        inbox: InboxId,
+        lease: Lease,
         /// Its host.
         host: String,
-        /// Until when.
-        until: Timestamp,
+        /// Who waits, until when.
+        rest: Rest,
+        /// When.
+        at: Timestamp,
     },
     /// The worker is done with the inbox: the lease ends.
     Done {
         /// The inbox.
-        inbox: InboxId,
+        lease: Lease,
         /// When.
         at: Timestamp,
     },
@@ -98,11 +114,11 @@ pub enum Record {
 impl Record {
     fn inbox(&self) -> InboxId {
         match self {
-            Self::Settled { inbox, .. }
-            | Self::Failed { inbox, .. }
-            | Self::Held { inbox, .. }
-            | Self::Deferred { inbox, .. }
-            | Self::Done { inbox, .. } => *inbox,
+            Self::Settled { lease, .. }
+            | Self::Failed { lease, .. }
+            | Self::Held { lease, .. }
+            | Self::Deferred { lease, .. }
+            | Self::Done { lease, .. } => lease.inbox,
         }
     }
 }
@@ -145,13 +161,12 @@ async fn run(gateway: Arc<Gateway>, mut receiver: mpsc::Receiver<Waiting>, stuck
         let records = Arc::new(records);
         loop {
             let these = records.clone();
-            let write = move |db: &mut Db<'_>| {
-                let ids: Vec<InboxId> = these.iter().map(Record::inbox).collect();
-                inboxes::lock(db, &ids)?;
-                apply_all(db, &these)
-            };
+            let write = move |db: &mut Db<'_>| apply_all(db, &these);
             match gateway.store.write("record deliveries", write).await {
-                Ok(()) => break,
+                Ok(given_up) => {
+                    metrics::gave_up(given_up);
+                    break;
+                }
                 Err(error) => {
                     stuck.store(true, Ordering::Relaxed);
                     tracing::error!(
@@ -175,7 +190,7 @@ async fn run(gateway: Arc<Gateway>, mut receiver: mpsc::Receiver<Waiting>, stuck
 /// Waits a moment for more, because a transaction costs about as much for one record as for twenty.
 async fn gather(receiver: &mut mpsc::Receiver<Waiting>, batch: &mut Vec<Waiting>) {
     let until = tokio::time::Instant::now() + GATHER;
-    while batch.len() < BATCH_MAX {
+    while batch.len() < ENOUGH {
         let room = BATCH_MAX - batch.len();
         match tokio::time::timeout_at(until, receiver.recv_many(batch, room)).await {
             Ok(1..) => {}
@@ -184,76 +199,118 @@ async fn gather(receiver: &mut mpsc::Receiver<Waiting>, batch: &mut Vec<Waiting>
     }
 }
 
-/// What most records are: taken, with that status. They are recorded in a statement for all.
+/// What most records are: taken, with that status, under a lease until then. They are recorded in a statement for all.
 #[derive(Default)]
 struct Taken {
     which: Vec<(ActivityId, InboxId)>,
     released: Vec<InboxId>,
 }
 
-fn apply_all(db: &mut Db<'_>, records: &[Record]) -> Queried<()> {
-    let mut taken: BTreeMap<i32, Taken> = BTreeMap::new();
+/// What some records mean depends on what is read under a lock.
+struct Known {
+    /// Of each actor that something is to be held of: when its proof was last checked.
+    checked_at: BTreeMap<ActorId, Option<Timestamp>>,
+}
+
+/// Locks what the records touch, in the order in which everybody locks: proofs, then inboxes.
+fn lock(db: &mut Db<'_>, records: &[Record]) -> Queried<Known> {
+    let mut checked_at = BTreeMap::new();
+    for record in records {
+        if let Record::Held { actor, .. } = record {
+            checked_at.insert(*actor, None);
+        }
+    }
+    for (actor, checked_at) in &mut checked_at {
+        *checked_at = proofs::lock_checked_at(db, *actor)?;
+    }
+    let ids: Vec<InboxId> = records.iter().map(Record::inbox).collect();
+    inboxes::lock(db, &ids)?;
+    Ok(Known { checked_at })
+}
+
+/// Returns how many deliveries were given up.
+fn apply_all(db: &mut Db<'_>, records: &[Record]) -> Queried<usize> {
+    let known = lock(db, records)?;
+    let mut taken: BTreeMap<(i32, Timestamp), Taken> = BTreeMap::new();
     let mut latest = Timestamp(0);
+    let mut given_up = 0;
     for record in records {
         match record {
             Record::Settled {
-                inbox,
+                lease,
                 activity,
                 state: DeliveryState::Delivered,
                 status,
                 revived: None,
+                recovered: false,
                 release,
                 at,
                 ..
             } => {
-                let taken = taken.entry(*status).or_default();
-                taken.which.push((*activity, *inbox));
-                taken.released.extend(release.then_some(*inbox));
+                let taken = taken.entry((*status, lease.until)).or_default();
+                taken.which.push((*activity, lease.inbox));
+                taken.released.extend(release.then_some(lease.inbox));
                 latest = latest.max(*at);
             }
-            other => apply(db, other)?,
+            other => given_up += apply(db, other, &known)?,
         }
     }
-    for (status, Taken { which, released }) in taken {
+    for ((status, until), Taken { which, released }) in taken {
         deliveries::delivered(db, &which, status, latest)?;
         if !released.is_empty() {
-            inboxes::release_answered(db, &released, status, latest)?;
+            inboxes::release_answered(db, &released, until, status, latest)?;
         }
     }
-    Ok(())
+    Ok(given_up)
 }
 
-fn apply(db: &mut Db<'_>, record: &Record) -> Queried<()> {
+/// Returns how many deliveries were given up.
+fn apply(db: &mut Db<'_>, record: &Record, known: &Known) -> Queried<usize> {
     match record {
-        Record::Settled { inbox, activity, state, status, error, revived, release, at } => {
-            deliveries::record(db, *inbox, *activity, *state, Some(*status), error.as_deref(), *at)?;
-            if *release {
-                inboxes::release_answered(db, &[*inbox], *status, *at)?;
+        Record::Settled { lease, activity, state, status, error, revived, recovered, release, at } => {
+            deliveries::record(db, lease.inbox, *activity, *state, Some(*status), error.as_deref(), *at)?;
+            if *recovered {
+                inboxes::recovered(db, lease.inbox, *at)?;
             }
-            match revived {
-                Some(host) => inboxes::revive_host(db, host, *at).map(|_| ()),
-                None => Ok(()),
+            if *release {
+                inboxes::release_answered(db, &[lease.inbox], lease.until, *status, *at)?;
+            }
+            if let Some(host) = revived {
+                inboxes::revive_host(db, host, *at)?;
             }
         }
-        Record::Failed { inbox, host, activity, failure, breaker, give_up_before, at } => {
+        Record::Failed { lease, host, activity, failure, breaker, give_up_before, at } => {
             let error = Some(failure.error.as_str());
-            deliveries::record(db, *inbox, *activity, DeliveryState::Owed, failure.status, error, *at)?;
-            inboxes::release_failed(db, *inbox, failure)?;
+            deliveries::record(db, lease.inbox, *activity, DeliveryState::Owed, failure.status, error, *at)?;
+            inboxes::release_failed(db, lease.inbox, lease.until, failure)?;
             if let Some((failures, until)) = breaker {
                 inboxes::open_breaker(db, host, *failures, *until)?;
             }
-            match give_up_before {
-                Some(before) => deliveries::give_up(db, *inbox, *before, *at).map(metrics::gave_up),
-                None => Ok(()),
+            if let Some(before) = give_up_before {
+                return deliveries::give_up(db, lease.inbox, *before, *at);
             }
         }
-        Record::Held { inbox, actor, why, checked_at, release, at } => {
-            if proofs::lock_checked_at(db, *actor)? == *checked_at {
-                deliveries::hold(db, *inbox, *actor, why)?;
+        Record::Held { lease, actor, why, checked_at, at } => {
+            if known.checked_at.get(actor) == Some(checked_at) {
+                deliveries::hold(db, lease.inbox, *actor, why)?;
             }
-            if *release { inboxes::release(db, &[*inbox], *at) } else { Ok(()) }
+            inboxes::release(db, &[lease.inbox], lease.until, *at)?;
         }
-        Record::Deferred { inbox, host, until } => inboxes::defer(db, *inbox, host, *until),
-        Record::Done { inbox, at } => inboxes::release(db, &[*inbox], *at),
+        Record::Deferred { lease, host, rest, at } => defer(db, *lease, host, *rest, *at)?,
+        Record::Done { lease, at } => inboxes::release(db, &[lease.inbox], lease.until, *at)?,
+    }
+    Ok(0)
+}
+
+fn defer(db: &mut Db<'_>, lease: Lease, host: &str, rest: Rest, at: Timestamp) -> Queried<()> {
+    match rest {
+        Rest::Inbox(until) => inboxes::defer(db, lease.inbox, lease.until, until),
+        Rest::Host(until) => {
+            inboxes::defer(db, lease.inbox, lease.until, until)?;
+            inboxes::defer_host(db, host, until)
+        }
+        Rest::Breaker(until) if inboxes::is_breaker_open(db, host)? => defer(db, lease, host, Rest::Host(until), at),
+        // Another process, or the host itself, closed its breaker: this process will soon know.
+        Rest::Breaker(until) => inboxes::defer(db, lease.inbox, lease.until, at.after(BREAKERS_EVERY).min(until)),
     }
 }

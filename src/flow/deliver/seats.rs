@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::flow::schedule::Stop;
+use crate::metrics;
 
 /// Seats aside, for each seat in front. A delivery that waits costs memory, mostly that of its connection, and little else.
 const ASIDE_PER_SEAT: usize = 8;
@@ -24,8 +25,9 @@ pub(super) struct Seats {
 pub(super) struct Seat {
     /// `None` once it was left.
     permit: Option<OwnedSemaphorePermit>,
+    /// Counts it among those in use, unless it is aside.
+    counted: Option<metrics::Slot>,
     aside: Arc<Semaphore>,
-    is_aside: bool,
 }
 
 impl Seats {
@@ -35,6 +37,12 @@ impl Seats {
         let sizes = [front, (front / RETRIES_SHARE).max(1), front * ASIDE_PER_SEAT];
         let [front, retries, aside] = sizes.map(|size| Arc::new(Semaphore::new(size)));
         Self { front, retries, aside, sizes }
+    }
+
+    /// How many seats there are, those aside not counted.
+    pub(super) fn count(&self) -> usize {
+        let [front, retries, _] = self.sizes;
+        front + retries
     }
 
     /// How many seats there are in front.
@@ -55,10 +63,16 @@ impl Seats {
         let seats = if retry { &self.retries } else { &self.front };
         tokio::select! {
             permit = seats.clone().acquire_owned() => {
-                Some(Seat { permit: permit.ok(), aside: self.aside.clone(), is_aside: false })
+                Some(Seat { permit: permit.ok(), counted: Some(metrics::slot()), aside: self.aside.clone() })
             }
             () = stop.wait() => None,
         }
+    }
+
+    /// A seat aside, if one is free.
+    pub(super) fn take_aside(&self) -> Option<Seat> {
+        let permit = self.aside.clone().try_acquire_owned().ok()?;
+        Some(Seat { permit: Some(permit), counted: None, aside: self.aside.clone() })
     }
 
     /// Waits until nobody sits any more.
@@ -72,17 +86,16 @@ impl Seats {
 impl Seat {
     /// Gives the seat away.
     pub(super) fn leave(&mut self) {
-        self.permit = None;
+        (self.permit, self.counted) = (None, None);
     }
 
     /// Gives the seat in front to somebody else and waits aside, if there is room; otherwise keeps it.
     pub(super) fn step_aside(&mut self) {
-        if self.is_aside {
-            return;
+        if self.counted.is_none() {
+            return; // it is aside
         }
         if let Ok(permit) = self.aside.clone().try_acquire_owned() {
-            self.permit = Some(permit);
-            self.is_aside = true;
+            (self.permit, self.counted) = (Some(permit), None);
         }
     }
 }
@@ -105,6 +118,7 @@ mod tests {
         let mut last = seats.take(false, &mut stop).await.unwrap();
         last.step_aside();
         assert_eq!(seats.front.available_permits(), 0, "no room aside: it keeps its seat");
+        assert!(seats.take_aside().is_none());
         assert_eq!(seats.free_for_retries(), 0, "and nobody who failed before is let in");
         drop((slow, last));
         seats.all_left().await;
