@@ -78,12 +78,13 @@ pub async fn run(config: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     }
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .context("the signal SIGTERM cannot be listened for")?;
+    let signalled = stopper.clone();
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
         }
-        stopper.stop();
+        signalled.stop();
         // Whoever asks a second time does not want to wait.
         tokio::select! {
             _ = terminate.recv() => {}
@@ -91,5 +92,5 @@ pub async fn run(config: &Path, arguments: &Arguments) -> anyhow::Result<()> {
         }
         std::process::exit(1);
     });
-    Ok(running.run(stop).await?)
+    Ok(running.run(stopper, stop).await?)
 }

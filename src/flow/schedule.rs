@@ -24,7 +24,8 @@ pub struct Stop {
     receiver: watch::Receiver<bool>,
 }
 
-/// Ends the loops that have the matching [`Stop`]; dropping it ends them too.
+/// Ends the loops that have the matching [`Stop`]; dropping the last of its clones ends them too.
+#[derive(Clone)]
 pub struct Stopper {
     sender: watch::Sender<bool>,
 }

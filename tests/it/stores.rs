@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use heraut::ids::{ActivityId, ActorId, InboxId, PostId};
+use heraut::inbox::remote::RemoteActor;
 use heraut::store::listen::{self, Heard, Topic};
-use heraut::store::{Db, Store, deliveries, inboxes, posts, proofs, sources};
+use heraut::store::{Db, Store, deliveries, inboxes, posts, proofs, remote, sources, survey};
 use heraut::time::Timestamp;
 use heraut::urls::InboxUrl;
 
@@ -69,6 +70,22 @@ fn actors(n: usize) -> String {
         );
     }
     sql
+}
+
+/// The id of a key of nobody in particular.
+fn key_id(key: &str) -> String {
+    format!("https://elders.example/keys/{key}")
+}
+
+/// A remote actor with that key.
+fn remote_actor(name: &str, key: &str) -> RemoteActor {
+    let url = format!("https://elders.example/users/{name}");
+    serde_json::from_value(serde_json::json!({
+        "url": url, "kind": "Person", "inbox": format!("{url}/inbox"), "username": name,
+        "handle": format!("@{name}@elders.example"), "also_known_as": [],
+        "key": { "id": key_id(key), "owner": url, "pem": "" },
+    }))
+    .unwrap()
 }
 
 /// Runs two writes so that the second begins inside the first, and the first commits only when the second is done or has to
@@ -219,6 +236,67 @@ both! {
             let hold = move |db: &mut Db<'_>| posts::hold_unverified(db, &post, known);
             assert_eq!(store.write("hold", hold).await.unwrap(), held, "with the check of {known:?}");
             assert_eq!(db.number("SELECT COUNT(*) FROM posts WHERE state = 'held'"), i64::from(held));
+        }
+    }
+
+    /// Two documents of one actor may be stored in another order than they were fetched.
+    async fn an_older_document_of_a_remote_actor_does_not_take_the_place_of_a_newer_one(db: Database) {
+        let store = db.store();
+        let keep = async |who: &str, key: &str, fetched_at: i64| {
+            let actor = remote_actor(who, key);
+            store.write("keep", move |db| remote::upsert(db, &actor, Timestamp(fetched_at))).await.unwrap();
+        };
+        let owner = async |key: &str| {
+            let id = key_id(key);
+            let known = store.read("read a key", move |db| remote::by_key(db, &id)).await.unwrap();
+            known.map(|known| (known.actor.username, known.fetched_at.0))
+        };
+        let owned_by = |who: &str, at: i64| Some((who.to_owned(), at));
+        keep("a", "new", 20).await;
+        keep("a", "old", 10).await;
+        assert_eq!((owner("new").await, owner("old").await), (owned_by("a", 20), None), "the old key is not back");
+        keep("a", "newest", 20).await;
+        assert_eq!((owner("new").await, owner("newest").await), (None, owned_by("a", 20)), "of the same instant, the later");
+        keep("b", "newest", 19).await;
+        assert_eq!(owner("newest").await, owned_by("a", 20), "an older claim does not take the key away");
+        keep("c", "newest", 21).await;
+        assert_eq!(owner("newest").await, owned_by("c", 21), "a newer one does");
+        keep("a", "newest", 20).await;
+        assert_eq!(owner("newest").await, owned_by("c", 21));
+        assert_eq!(db.number("SELECT COUNT(*) FROM remote_actors"), 3);
+    }
+
+    /// What alerts look at: how long deliveries wait that could be made.
+    async fn what_is_owed_to_inboxes_that_work_grows_old_only_while_it_could_be_delivered(db: Database) {
+        const AGE: i64 = 3_600_000;
+        let store = db.store();
+        db.execute(&actors(1));
+        db.execute(&format!(
+            "INSERT INTO activities (id, actor_id, kind, bytes, created_at) VALUES (1, 1, 'Create', '{{}}', {})",
+            NOW.0 - AGE
+        ));
+        let url = InboxUrl::parse("https://h1.example/inbox").unwrap();
+        let make = move |db: &mut Db<'_>| {
+            inboxes::ensure(db, &url, InboxId(1), NOW)?;
+            deliveries::owe_answers(db, ActorId(1), &[(ActivityId(1), InboxId(1))], NOW)
+        };
+        store.write("owe", make).await.unwrap();
+        let table: [(_, _, i16, Option<i64>); 7] = [
+            ("waits in line since it was made", format!("due_at = {}, turn = 1", NOW.0 - AGE), 0, Some(AGE)),
+            ("was in line before it was made", format!("due_at = {}, turn = 1", NOW.0 - 2 * AGE), 0, Some(AGE)),
+            ("is spread, and its time has come", format!("due_at = {}, turn = NULL", NOW.0 - 7), 0, Some(7)),
+            ("is spread, and its time is to come", format!("due_at = {}, turn = NULL", NOW.0 + AGE), 0, None),
+            ("is under way", format!("due_at = {0}, lease_until = {0}, turn = NULL", LATER.0), 0, None),
+            ("its host was back a moment ago", format!("due_at = {}, turn = NULL", NOW.0 - 9), 0, Some(9)),
+            ("fails", format!("due_at = {}, turn = NULL, failing_since = 1, failures = 1", NOW.0 + AGE), 1, Some(AGE)),
+        ];
+        for (why, set, inbox, aged) in table {
+            db.execute("UPDATE inboxes SET lease_until = 0, failures = 0, failing_since = NULL");
+            db.execute(&format!("UPDATE inboxes SET {set}"));
+            let owed = store.read("survey", |db| survey::owed(db, NOW)).await.unwrap();
+            let age = |since: Option<Timestamp>| since.map(|since| NOW.0 - since.0);
+            let seen: Vec<_> = owed.iter().map(|row| (row.inbox, row.n, age(row.oldest))).collect();
+            assert_eq!(seen, [(inbox, 1, aged)], "{why}");
         }
     }
 
