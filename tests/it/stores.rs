@@ -9,11 +9,12 @@ use heraut::ids::{ActivityId, ActorId, InboxId, PostId};
 use heraut::inbox::remote::RemoteActor;
 use heraut::store::deliveries::Answer;
 use heraut::store::posts::Due;
+use heraut::store::listen::{self, Heard, Topic};
 use heraut::store::{Db, Store, deliveries, inboxes, posts, proofs, remote, sources, survey};
 use heraut::time::Timestamp;
 use heraut::urls::InboxUrl;
 
-use crate::harness::{Database, Kind, both};
+use crate::harness::{Database, Kind, PATIENCE, both, run};
 
 const WORKERS: usize = 8;
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
@@ -367,6 +368,39 @@ both! {
         });
         assert_eq!(db.number("SELECT COUNT(*) FROM audit"), 0);
     }
+}
+
+async fn one_that_listens(db: Database) {
+    let (heard, hears) = std::sync::mpsc::channel();
+    let listening = db.store().listen(move |what| {
+        // The test may be over.
+        let _ = heard.send(what);
+    });
+    assert!(listening.is_some());
+    let next = || loop {
+        if let Heard::Work(topic) = hears.recv_timeout(PATIENCE).unwrap() {
+            return topic;
+        }
+    };
+    for round in 0..2 {
+        if round > 0 {
+            db.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            );
+        }
+        // Whoever begins to listen, or does so again, may have missed something.
+        assert_eq!([next(), next(), next()], [Topic::Deliver, Topic::Publish, Topic::Schedule], "round {round}");
+        for topic in [Topic::Schedule, Topic::Deliver, Topic::Publish] {
+            db.store().write("tell", move |db| listen::tell(db, topic)).await.unwrap();
+            assert_eq!(next(), topic, "round {round}");
+        }
+    }
+}
+
+#[test]
+fn what_one_process_tells_another_hears_also_after_the_connection_broke() {
+    run(one_that_listens, Kind::Postgres);
 }
 
 /// An error with its causes.

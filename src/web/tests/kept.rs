@@ -6,7 +6,7 @@ use actix_web::http::Method;
 use diesel::RunQueryDsl;
 
 use super::*;
-use crate::web::kept::{Answer, Kept, Key, Look};
+use crate::web::kept::{Answer, KEPT_FOR, Kept, Key, Look};
 
 async fn eventually_gone(world: &World, url: &str) {
     for _ in 0..2_400 {
@@ -59,14 +59,22 @@ async fn an_edit_shows_at_once_although_the_post_was_kept() {
 #[actix_web::test]
 async fn what_another_process_withdraws_is_gone_too() {
     let world = World::new().await;
-    let id = world.published("Dijk").await;
-    let object = world.gateway.base.object(id);
-    assert_eq!(world.get(object.as_str(), AP).await.status, 200);
     let other = Store::open(&format!("sqlite:{}", world.dir.path().join("heraut.db").display())).unwrap();
-    let post = other.read("read a post", move |db| posts::by_id(db, id)).await.unwrap().unwrap();
-    let gone = Post { state: PostState::Withdrawn(now()), ..post };
-    other.write("withdraw a post", move |db| posts::update(db, &gone)).await.unwrap();
-    eventually_gone(&world, object.as_str()).await;
+    // On a machine so busy that the answer grows too old to be given again meanwhile, once more.
+    for _ in 0..3 {
+        let id = world.published("Dijk").await;
+        let object = world.gateway.base.object(id);
+        let kept_at = Instant::now();
+        assert_eq!(world.get(object.as_str(), AP).await.status, 200);
+        let post = other.read("read a post", move |db| posts::by_id(db, id)).await.unwrap().unwrap();
+        let gone = Post { state: PostState::Withdrawn(now()), ..post };
+        other.write("withdraw a post", move |db| posts::update(db, &gone)).await.unwrap();
+        eventually_gone(&world, object.as_str()).await;
+        if kept_at.elapsed() < KEPT_FOR {
+            return;
+        }
+    }
+    panic!("it is gone only when answers grow too old");
 }
 
 #[actix_web::test]

@@ -6,12 +6,13 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use super::account::Account;
-use super::database::{Database, Kind};
+use super::database::Database;
 use super::gateway::Gateway;
 use super::peer::{Arrival, Peer};
 use super::process::Launch;
 use super::setup::Setup;
 use super::site::{Article, Picture, Site};
+use super::sql::Kind;
 use super::{reaper, runtime};
 
 /// A site, a gateway and a follower.
