@@ -27,9 +27,9 @@ use crate::metrics::pulse::{self, Loop};
 use crate::store::inboxes::{self, Leased};
 use crate::store::{Db, StoreError, deliveries};
 
-/// Inboxes leased in one statement, at most; and at most four for each seat, so that other processes find some too. So many wait
+/// Inboxes leased in one statement, at most; and at most two for each seat, so that other processes find some too. So many wait
 /// in memory at most, so it is also what a killed process holds back until its leases end, beside what it was sending.
-const LEASE_BATCH_MAX: usize = 256;
+const LEASE_BATCH_MAX: usize = 128;
 /// Activities that an inbox is sent in one turn; then others have theirs.
 const TURN_MAX: i64 = 16;
 /// Longest sleep while nothing is due.
@@ -135,7 +135,7 @@ async fn lease(gateway: &Gateway, seats: &Seats) -> Result<Vec<Turn>, StoreError
         return Ok(Vec::new());
     }
     let limit = |n: usize| i64::try_from(n).unwrap_or(1);
-    let (healthy, failing) = (limit(LEASE_BATCH_MAX.min(4 * seats.in_front())), limit(seats.free_for_retries()));
+    let (healthy, failing) = (limit(LEASE_BATCH_MAX.min(2 * seats.in_front())), limit(seats.free_for_retries()));
     let (began, held) = (Instant::now(), gateway.settings.lease);
     let lease = move |db: &mut Db<'_>| {
         let at = now();
