@@ -13,11 +13,15 @@ pub mod item;
 pub mod json;
 #[cfg(test)]
 mod kit;
+pub mod mapped;
 pub mod profiles;
+mod rich;
 pub mod settings;
+mod template;
 
 /// Every kind of connector there is.
 pub static CONNECTORS: &[&dyn contract::Kind] = &[
     &cloudevents::CloudEvents, // the contract that our own plugins and templates speak
     &feed::Feed,               // RSS, Atom, JSON Feed
+    &mapped::Mapped,           // any JSON, by JSONPath and templates
 ];
