@@ -305,10 +305,10 @@ impl Source {
 
 /// What all templates of one page see.
 fn context(payload: &Value, headers: &[(String, String)]) -> [(&'static str, Any); 2] {
-    let headers: Any = headers.iter().map(|(name, value)| (name.as_str(), Any::from(value.as_str()))).collect();
+    let headers = Any::from_pairs(headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     [("payload", seen(payload)), ("headers", headers)]
 }
 
 fn with_item(common: &[(&'static str, Any); 2], item: &Value) -> Any {
-    common.iter().cloned().chain([("item", seen(item))]).collect()
+    Any::from_pairs(common.iter().cloned().chain([("item", seen(item))]))
 }
