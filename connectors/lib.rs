@@ -18,10 +18,12 @@ pub mod profiles;
 mod rich;
 pub mod settings;
 mod template;
+pub mod wordpress;
 
 /// Every kind of connector there is.
 pub static CONNECTORS: &[&dyn contract::Kind] = &[
     &cloudevents::CloudEvents, // the contract that our own plugins and templates speak
     &feed::Feed,               // RSS, Atom, JSON Feed
     &mapped::Mapped,           // any JSON, by JSONPath and templates
+    &wordpress::WordPress,
 ];

@@ -157,13 +157,17 @@ mod tests {
     fn what_is_put_into_html_is_escaped_and_elsewhere_not() {
         assert_eq!(rendered("<p>{{ a }}</p>", Makes::Html).unwrap(), "<p>&lt;b&gt; &amp; c</p>");
         assert_eq!(rendered("<p>{{ a|safe }}</p>", Makes::Html).unwrap(), "<p><b> & c</p>");
-        assert_eq!(rendered("{{ a }} {{ no.such.thing }}{{ a|urlencode }}", Makes::Text).unwrap(), "<b> & c %3Cb%3E%20%26%20c");
+        assert_eq!(
+            rendered("{{ a }} {{ no.such.thing }}{{ a|urlencode }}", Makes::Text).unwrap(),
+            "<b> & c %3Cb%3E%20%26%20c"
+        );
     }
 
     #[test]
     fn a_template_that_cannot_be_read_names_its_setting() {
         for bad in ["{{ a", "{% if a %}", "{{ a|nosuchfilter( }}", &"x".repeat(SETTING_BYTES_MAX + 1)] {
-            let Err(ConnectorError::Settings { key, .. }) = Template::new("map.title", bad, Makes::Text).map(|_| ()) else {
+            let Err(ConnectorError::Settings { key, .. }) = Template::new("map.title", bad, Makes::Text).map(|_| ())
+            else {
                 panic!("{bad}")
             };
             assert_eq!(key, "map.title");
@@ -173,9 +177,14 @@ mod tests {
 
     #[test]
     fn a_template_that_works_or_writes_too_much_is_stopped() {
-        assert!(rendered("{% for x in range(300) %}{% for y in range(300) %}{{ x*y }}{% endfor %}{% endfor %}", Makes::Text)
+        assert!(
+            rendered(
+                "{% for x in range(300) %}{% for y in range(300) %}{{ x*y }}{% endfor %}{% endfor %}",
+                Makes::Text
+            )
             .unwrap_err()
-            .contains("work"));
+            .contains("work")
+        );
         assert!(rendered("{{ 'x' * 100000000 }}", Makes::Text).is_err());
         let doubled = "{% set x = 'xxxxxxxx' %}".to_owned() + &"{% set x = x ~ x %}".repeat(60) + "{{ x }}";
         assert!(rendered(&doubled, Makes::Text).unwrap_err().contains("work"));
@@ -184,7 +193,11 @@ mod tests {
         let more = format!("{{{{ 'x' * {TEXT_BYTES_MAX} }}}}x");
         assert!(rendered(&more, Makes::Text).unwrap_err().contains("bytes"));
         let deep = "{% if a %}".repeat(140) + &"{% endif %}".repeat(140);
-        assert!(Template::new("title", &deep, Makes::Text).map(|t| t.render(&seen(&json!({})), &mut Budget::default())).is_ok());
+        assert!(
+            Template::new("title", &deep, Makes::Text)
+                .map(|t| t.render(&seen(&json!({})), &mut Budget::default()))
+                .is_ok()
+        );
     }
 
     #[test]

@@ -49,7 +49,11 @@ impl Field {
         key: &'static str,
         makes: Makes,
     ) -> Result<Option<Self>, ConnectorError> {
-        settings.text(key).map_err(|problem| within(table, problem))?.map(|source| Self::new(table, key, &source, makes)).transpose()
+        settings
+            .text(key)
+            .map_err(|problem| within(table, problem))?
+            .map(|source| Self::new(table, key, &source, makes))
+            .transpose()
     }
 
     /// A condition: a JSONPath, a template, or an expression of the template language.
@@ -169,12 +173,29 @@ impl Mapping {
             return Err(refused(&format!("{table}.html"), "only one of `html`, `text` and `markdown` can be the body"));
         }
         if body.is_none() && title.is_none() {
-            return Err(refused(&format!("{table}.title"), "is missing, and so are `html`, `text` and `markdown`; give one"));
+            return Err(refused(
+                &format!("{table}.title"),
+                "is missing, and so are `html`, `text` and `markdown`; give one",
+            ));
         }
         let when = Field::condition(all, table)?;
         settings.finish().map_err(|problem| within(table, problem))?;
         Ok(Self {
-            items, when, id, url, title, summary, body, language, published, updated, version, tags, authors, image, image_alt,
+            items,
+            when,
+            id,
+            url,
+            title,
+            summary,
+            body,
+            language,
+            published,
+            updated,
+            version,
+            tags,
+            authors,
+            image,
+            image_alt,
         })
     }
 
@@ -201,11 +222,15 @@ impl Mapping {
         self.id.text(of, budget)
     }
 
-    /// The version that it says, and when it was changed.
+    /// The version that it says, else when it was changed.
     pub(super) fn version(&self, of: &Part<'_>, budget: &mut Budget) -> Result<Option<i64>, String> {
         let text = text_of(self.version.as_ref(), of, budget)?;
         let number = text.as_deref().and_then(|text| text.trim().parse().ok());
-        Ok(number.or_else(|| text.as_deref().and_then(dates::parse)))
+        let version = number.or_else(|| text.as_deref().and_then(dates::parse));
+        if version.is_some() {
+            return Ok(version);
+        }
+        Ok(text_of(self.updated.as_ref(), of, budget)?.as_deref().and_then(dates::parse))
     }
 
     /// All fields of the item `id`.

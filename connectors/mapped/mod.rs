@@ -45,7 +45,8 @@ impl Kind for Mapped {
 
     fn configure(&self, settings: &Value) -> Result<Box<dyn Connector>, ConnectorError> {
         let mut settings = Settings::new(settings)?;
-        let map = settings.value("map").ok_or_else(|| refused("map", "is missing; give a table, such as [source.map]"))?;
+        let map =
+            settings.value("map").ok_or_else(|| refused("map", "is missing; give a table, such as [source.map]"))?;
         let answer = settings.value("answer");
         let (mut base, list) = (settings.base("site")?, settings.url("list")?);
         let site = Some(base.clone()).filter(Url::has_host);
@@ -142,7 +143,8 @@ impl Connector for Source {
         let payload = json::parse(&response.body, WHAT)?;
         let mapping = self.answer.as_ref().unwrap_or(&self.map);
         let found = mapping.items(&payload);
-        let found = found.ok_or_else(|| json::lacks(WHAT, "there is nothing at `items`; look at what the address answers"))?;
+        let found =
+            found.ok_or_else(|| json::lacks(WHAT, "there is nothing at `items`; look at what the address answers"))?;
         let mut sum = Sum::default();
         if found.len() > ITEMS_PER_PAGE_MAX {
             sum.warnings.add(format!("it has more than {ITEMS_PER_PAGE_MAX} items; the first ones were kept"));
@@ -179,7 +181,9 @@ impl Connector for Source {
             return Ok(Told::ignored(ignored.unwrap_or_else(|| "it has no items".to_owned())));
         }
         if requests.len() > REQUESTS_PER_DELIVERY_MAX {
-            warnings.add(format!("it asks to read back more than {REQUESTS_PER_DELIVERY_MAX} items; the first ones are read"));
+            warnings.add(format!(
+                "it asks to read back more than {REQUESTS_PER_DELIVERY_MAX} items; the first ones are read"
+            ));
             requests.truncate(REQUESTS_PER_DELIVERY_MAX);
         }
         identity::keep_last(&mut items);

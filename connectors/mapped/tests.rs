@@ -31,7 +31,13 @@ fn delivery(body: &Value) -> Delivery {
 
 fn answer(connector: &dyn Connector, body: &[u8], about: Option<&str>) -> Result<Page, ConnectorError> {
     let url = Url::parse("https://cms.voorbeeldstad.example/api/berichten").unwrap();
-    connector.read(&Response { url, content_type: None, body: body.to_vec(), received_at: 0, about: about.map(str::to_owned) })
+    connector.read(&Response {
+        url,
+        content_type: None,
+        body: body.to_vec(),
+        received_at: 0,
+        about: about.map(str::to_owned),
+    })
 }
 
 fn items(told: Told) -> Vec<Item> {
@@ -110,7 +116,9 @@ fn a_condition_holds_for_what_is_true() {
     let told = |when: &str, otherwise: &str| {
         let map = json!({"id": "$.id", "title": "$.title", "when": when});
         let connector = connector(json!({"map": map, "otherwise": otherwise}));
-        connector.receive(&delivery(&json!({"id": 1, "title": "x", "yes": true, "no": false, "state": "live", "zero": 0}))).unwrap()
+        connector
+            .receive(&delivery(&json!({"id": 1, "title": "x", "yes": true, "no": false, "state": "live", "zero": 0})))
+            .unwrap()
     };
     for when in ["$.yes", "item.yes and item.state == 'live'", "{{ item.state }}", "$.state", "not item.zero"] {
         assert_eq!(items(told(when, "ignore"))[0].action, Action::Publish, "{when}");
@@ -148,7 +156,8 @@ fn a_thin_event_is_read_back_from_the_site_and_nowhere_else() {
 
 #[test]
 fn one_bad_item_does_not_cost_the_others() {
-    let connector = connector(json!({"map": {"items": "$.all", "id": "$.id", "title": "$.title", "published": "$.at"}}));
+    let connector =
+        connector(json!({"map": {"items": "$.all", "id": "$.id", "title": "$.title", "published": "$.at"}}));
     let body = json!({"all": [{"id": 1, "title": "Een"}, {"title": "Zonder"}, {"id": 3, "title": "Drie", "at": "ooit"}, {"id": 1, "title": "Een, later"}]});
     let Told::Page(page) = connector.receive(&delivery(&body)).unwrap() else { panic!() };
     let found: Vec<_> = page.items.iter().map(|item| (item.source_id.as_str(), item.title.as_deref())).collect();
@@ -160,7 +169,9 @@ fn one_bad_item_does_not_cost_the_others() {
 fn alternative_texts_belong_to_their_images_or_to_none() {
     let map = json!({"id": "$.id", "title": "$.title", "image": "$.images[*].src", "image_alt": "$.images[*].alt"});
     let connector = connector(json!({"site": "https://a.example/", "map": map}));
-    let images = |images: Value| items(connector.receive(&delivery(&json!({"id": 1, "title": "x", "images": images}))).unwrap()).remove(0).media;
+    let images = |images: Value| {
+        items(connector.receive(&delivery(&json!({"id": 1, "title": "x", "images": images}))).unwrap()).remove(0).media
+    };
     let both = images(json!([{"src": "/1", "alt": "een"}, {"src": "/2", "alt": "twee"}]));
     assert_eq!(both.iter().map(|media| media.alt.as_deref()).collect::<Vec<_>>(), [Some("een"), Some("twee")]);
     let unclear = images(json!([{"src": "/1"}, {"src": "/2", "alt": "twee"}]));
@@ -199,7 +210,8 @@ fn settings_that_would_mislead_are_refused_by_name() {
 
 #[test]
 fn a_page_at_the_limit_is_whole_and_a_longer_one_is_cut() {
-    let connector = connector(json!({"list": "https://a.example/", "map": {"id": "{{ item.id }}", "title": "{{ item.title }}"}}));
+    let connector =
+        connector(json!({"list": "https://a.example/", "map": {"id": "{{ item.id }}", "title": "{{ item.title }}"}}));
     let list = |n: usize| Value::Array((0..n).map(|id| json!({"id": id, "title": "x"})).collect()).to_string();
     let page = answer(&*connector, list(ITEMS_PER_PAGE_MAX).as_bytes(), None).unwrap();
     assert_eq!((page.items.len(), page.warnings.len()), (ITEMS_PER_PAGE_MAX, 0));

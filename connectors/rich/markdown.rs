@@ -41,7 +41,10 @@ mod tests {
         let table = [
             ("Een *twee* **drie**\nvier\n\nvijf", "<p>Een <em>twee</em> <strong>drie</strong>\nvier</p>\n<p>vijf</p>"),
             ("## Kop\n\n- a\n- b", "<h2>Kop</h2>\n<ul>\n<li>a</li>\n<li>b</li>\n</ul>"),
-            ("[site](https://a.example/x) <https://b.example/>", "<p><a href=\"https://a.example/x\">site</a> <a href=\"https://b.example/\">https://b.example/</a></p>"),
+            (
+                "[site](https://a.example/x) <https://b.example/>",
+                "<p><a href=\"https://a.example/x\">site</a> <a href=\"https://b.example/\">https://b.example/</a></p>",
+            ),
             ("![Een dijk](/uploads/dijk.jpg)", "<p><img src=\"/uploads/dijk.jpg\" alt=\"Een dijk\" /></p>"),
             ("1 < 2 & 3", "<p>1 &lt; 2 &amp; 3</p>"),
             ("  ", ""),
