@@ -9,6 +9,7 @@ pub mod contract;
 mod draft;
 pub mod error;
 pub mod feed;
+pub mod ghost;
 pub mod item;
 pub mod json;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub mod wordpress;
 pub static CONNECTORS: &[&dyn contract::Kind] = &[
     &cloudevents::CloudEvents, // the contract that our own plugins and templates speak
     &feed::Feed,               // RSS, Atom, JSON Feed
-    &mapped::Mapped,           // any JSON, by JSONPath and templates
+    &ghost::Ghost,
+    &mapped::Mapped, // any JSON, by JSONPath and templates
     &wordpress::WordPress,
 ];
