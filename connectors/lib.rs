@@ -5,19 +5,27 @@
 
 pub mod capture;
 pub mod cloudevents;
+pub mod contentful;
 pub mod contract;
 mod draft;
 pub mod error;
 pub mod feed;
+mod fields;
 pub mod item;
 pub mod json;
 #[cfg(test)]
 mod kit;
 pub mod profiles;
+mod rich;
+pub mod sanity;
 pub mod settings;
+#[cfg(test)]
+mod trial;
 
 /// Every kind of connector there is.
 pub static CONNECTORS: &[&dyn contract::Kind] = &[
     &cloudevents::CloudEvents, // the contract that our own plugins and templates speak
-    &feed::Feed,               // RSS, Atom, JSON Feed
+    &contentful::Contentful,
+    &feed::Feed, // RSS, Atom, JSON Feed
+    &sanity::Sanity,
 ];
