@@ -5,10 +5,12 @@
 
 pub mod capture;
 pub mod cloudevents;
+pub mod contentful;
 pub mod contract;
 mod draft;
 pub mod error;
 pub mod feed;
+mod fields;
 pub mod ghost;
 pub mod item;
 pub mod json;
@@ -17,15 +19,20 @@ mod kit;
 pub mod mapped;
 pub mod profiles;
 mod rich;
+pub mod sanity;
 pub mod settings;
 mod template;
+#[cfg(test)]
+mod trial;
 pub mod wordpress;
 
 /// Every kind of connector there is.
 pub static CONNECTORS: &[&dyn contract::Kind] = &[
     &cloudevents::CloudEvents, // the contract that our own plugins and templates speak
-    &feed::Feed,               // RSS, Atom, JSON Feed
+    &contentful::Contentful,
+    &feed::Feed, // RSS, Atom, JSON Feed
     &ghost::Ghost,
     &mapped::Mapped, // any JSON, by JSONPath and templates
+    &sanity::Sanity,
     &wordpress::WordPress,
 ];

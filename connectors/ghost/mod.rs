@@ -12,7 +12,7 @@ mod tests;
 use serde_json::Value;
 use url::Url;
 
-use crate::contract::{Connector, Delivery, ITEMS_PER_PAGE_MAX, Kind, Page, Request, Response, Told};
+use crate::contract::{Connector, Delivery, ITEMS_PER_PAGE_MAX, Kind, Page, Request, Response, Secret, Told};
 use crate::draft::{Draft, Warnings, identity, text};
 use crate::error::ConnectorError;
 use crate::item::Item;
@@ -44,9 +44,9 @@ impl Kind for Ghost {
         let site = settings.site("site")?;
         let admin = settings.url("api")?.map_or_else(|| site.clone(), crate::settings::folder);
         let posts = admin.join("ghost/api/content/posts/").map_err(|problem| refused("api", problem.to_string()))?;
-        let key = settings.token()?.map(|token| token.reveal().to_owned());
+        let key = settings.token()?;
         settings.finish()?;
-        if let Some(key) = &key {
+        if let Some(key) = key.as_ref().map(Secret::reveal) {
             let is_key = key.len() == KEY_DIGITS && key.bytes().all(|byte| byte.is_ascii_hexdigit());
             if !is_key {
                 let problem =
@@ -62,8 +62,8 @@ struct Source {
     site: Url,
     /// The list of the Content API.
     posts: Url,
-    /// The key of the Content API. Ghost takes it in the address only, and holds it for no secret: it reads what is public.
-    key: Option<String>,
+    /// The key of the Content API, which Ghost takes in the address only.
+    key: Option<Secret>,
 }
 
 impl Connector for Source {
@@ -136,12 +136,12 @@ impl Source {
     fn list(&self, page: usize) -> Option<Request> {
         let mut url = self.posts.clone();
         url.query_pairs_mut()
-            .append_pair("key", self.key.as_deref()?)
             .append_pair("include", "tags,authors")
             .append_pair("formats", "html")
             .append_pair("order", "updated_at desc")
             .append_pair("limit", &PER_PAGE.to_string())
             .append_pair("page", &page.to_string());
-        Some(Request::get(url, "application/json").header("accept-version", "v5.0"))
+        let request = Request::get(url, "application/json").header("accept-version", "v5.0");
+        Some(request.parameter("key", self.key.clone()?))
     }
 }
