@@ -21,6 +21,7 @@ pub mod profiles;
 mod rich;
 pub mod sanity;
 pub mod settings;
+pub mod strapi;
 mod template;
 #[cfg(test)]
 mod trial;
@@ -34,5 +35,6 @@ pub static CONNECTORS: &[&dyn contract::Kind] = &[
     &ghost::Ghost,
     &mapped::Mapped, // any JSON, by JSONPath and templates
     &sanity::Sanity,
+    &strapi::Strapi,
     &wordpress::WordPress,
 ];
