@@ -8,6 +8,7 @@ pub mod cloudevents;
 pub mod contentful;
 pub mod contract;
 mod draft;
+pub mod drupal;
 pub mod error;
 pub mod feed;
 mod fields;
@@ -25,16 +26,19 @@ pub mod strapi;
 mod template;
 #[cfg(test)]
 mod trial;
+pub mod typo3;
 pub mod wordpress;
 
 /// Every kind of connector there is.
 pub static CONNECTORS: &[&dyn contract::Kind] = &[
     &cloudevents::CloudEvents, // the contract that our own plugins and templates speak
     &contentful::Contentful,
+    &drupal::Drupal,
     &feed::Feed, // RSS, Atom, JSON Feed
     &ghost::Ghost,
     &mapped::Mapped, // any JSON, by JSONPath and templates
     &sanity::Sanity,
     &strapi::Strapi,
+    &typo3::Typo3,
     &wordpress::WordPress,
 ];
