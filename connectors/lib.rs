@@ -7,6 +7,7 @@ pub mod capture;
 pub mod cloudevents;
 pub mod contentful;
 pub mod contract;
+pub mod directus;
 mod draft;
 pub mod error;
 pub mod feed;
@@ -15,17 +16,24 @@ pub mod item;
 pub mod json;
 #[cfg(test)]
 mod kit;
+pub mod kontent;
 pub mod profiles;
 mod rich;
 pub mod sanity;
 pub mod settings;
+pub mod storyblok;
 #[cfg(test)]
 mod trial;
+pub mod umbraco;
 
 /// Every kind of connector there is.
 pub static CONNECTORS: &[&dyn contract::Kind] = &[
     &cloudevents::CloudEvents, // the contract that our own plugins and templates speak
     &contentful::Contentful,
+    &directus::Directus,
     &feed::Feed, // RSS, Atom, JSON Feed
+    &kontent::Kontent,
     &sanity::Sanity,
+    &storyblok::Storyblok,
+    &umbraco::Umbraco,
 ];
