@@ -33,6 +33,7 @@ const TAGS: &[&str] = &["tags", "trefwoorden"];
 pub(crate) enum Format {
     Html,
     Plain,
+    Markdown,
 }
 
 /// Which field is what.
@@ -68,7 +69,8 @@ impl Fields {
             None => usual,
             Some("html") => Format::Html,
             Some("text") => Format::Plain,
-            Some(_) => return Err(refused("format", "must be html or text")),
+            Some("markdown") => Format::Markdown,
+            Some(_) => return Err(refused("format", "must be html, markdown or text")),
         };
         let named = settings.value("fields").unwrap_or_else(|| Value::Object(Map::new()));
         let mut named = Settings::new(&named).map_err(|_| refused("fields", "must be a table"))?;
@@ -162,6 +164,7 @@ impl Fields {
                 Format::Html if Writing::of(std::iter::once(text.as_str())) != Writing::Plain => {
                     Text::Html(text.clone())
                 }
+                Format::Markdown => Text::Html(rich::markdown(text).0),
                 _ => Text::Plain(text.clone()),
             },
             other => rich::render(other, files, warnings)?,
@@ -314,6 +317,16 @@ impl Template {
         }
         Some(address)
     }
+}
+
+/// An address below which others are: with a slash at its end, because without one its last part would be replaced.
+pub(crate) fn folder(mut url: Url) -> Url {
+    if !url.path().ends_with('/') {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    url
 }
 
 /// A page of a list: each id once, what could not be read left out and said.

@@ -50,7 +50,7 @@ impl Kind for Contentful {
                 .ok_or_else(|| refused("space", "is missing; give the id of the space"))?,
             environment: name(&mut settings, "environment")?.unwrap_or_else(|| "master".to_owned()),
             api: match settings.url("api")? {
-                Some(url) => url,
+                Some(url) => fields::folder(url),
                 None => {
                     Url::parse("https://cdn.contentful.com/").map_err(|problem| refused("api", problem.to_string()))?
                 }

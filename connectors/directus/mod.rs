@@ -53,7 +53,9 @@ impl Kind for Directus {
             }
         }
         let source = Source {
-            site: settings.url("site")?.ok_or_else(|| refused("site", "is missing; give the address of Directus"))?,
+            site: fields::folder(
+                settings.url("site")?.ok_or_else(|| refused("site", "is missing; give the address of Directus"))?,
+            ),
             token: settings.token()?,
             status_field: (!settings.flag("no_status")?).then_some(status_field),
             published: settings.texts("published")?.unwrap_or_else(|| vec!["published".to_owned()]),

@@ -44,7 +44,7 @@ impl Kind for Kontent {
             environment: settings.required("environment", "the id of the environment")?,
             locale: settings.required("locale", "the codename of the language, such as nl or default")?,
             api: match settings.url("api")? {
-                Some(url) => url,
+                Some(url) => fields::folder(url),
                 None => {
                     Url::parse("https://deliver.kontent.ai/").map_err(|problem| refused("api", problem.to_string()))?
                 }

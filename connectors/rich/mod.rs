@@ -4,12 +4,16 @@
 //! only where a node says so.
 
 pub(crate) mod contentful;
+pub(crate) mod markdown;
 pub(crate) mod portable_text;
 pub(crate) mod prosemirror;
+pub(crate) mod strapi;
 mod writer;
 
 use serde_json::Value;
 
+pub(crate) use self::markdown::markdown;
+pub(crate) use self::strapi::strapi_blocks;
 use crate::draft::Warnings;
 use crate::draft::text::Text;
 use crate::item::Media;
@@ -32,6 +36,9 @@ pub(crate) fn render(value: &Value, files: Files<'_>, warnings: &mut Warnings) -
         return Some(prosemirror::render(value, files, warnings));
     }
     let blocks = value.as_array()?;
+    if strapi::is(blocks) {
+        return Some(Text::Html(strapi_blocks(value).0));
+    }
     let is_block = |block: &Value| block.get("_type").is_some_and(Value::is_string);
     (!blocks.is_empty() && blocks.iter().all(is_block)).then(|| portable_text::render(blocks, files, warnings))
 }
@@ -48,6 +55,7 @@ mod tests {
         assert!(is_rendered(json!({"nodeType": "document", "content": []})));
         assert!(is_rendered(json!({"type": "doc", "content": []})));
         assert!(is_rendered(json!([{"_type": "block", "children": []}])));
+        assert!(is_rendered(json!([{"type": "paragraph", "children": []}])));
         for other in [json!([]), json!(["x"]), json!({"type": "paragraph"}), json!("x"), json!(1), json!(null)] {
             assert!(!is_rendered(other.clone()), "{other}");
         }

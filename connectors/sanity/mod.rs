@@ -53,7 +53,7 @@ impl Kind for Sanity {
         let usual = format!("https://{project}.api.sanity.io/");
         let source = Source {
             api: match settings.url("api")? {
-                Some(url) => url,
+                Some(url) => fields::folder(url),
                 None => Url::parse(&usual).map_err(|problem| refused("project", problem.to_string()))?,
             },
             token: settings.token()?,

@@ -39,7 +39,7 @@ impl Kind for Storyblok {
         let source = Source {
             token: settings.token()?.ok_or_else(|| refused("token", "is missing; give a public token of the space"))?,
             api: match settings.url("api")? {
-                Some(url) => url,
+                Some(url) => fields::folder(url),
                 None => {
                     Url::parse("https://api.storyblok.com/").map_err(|problem| refused("api", problem.to_string()))?
                 }

@@ -44,7 +44,9 @@ impl Kind for Umbraco {
     fn configure(&self, settings: &Value) -> Result<Box<dyn Connector>, ConnectorError> {
         let mut settings = Settings::new(settings)?;
         let source = Source {
-            site: settings.url("site")?.ok_or_else(|| refused("site", "is missing; give the address of Umbraco"))?,
+            site: fields::folder(
+                settings.url("site")?.ok_or_else(|| refused("site", "is missing; give the address of Umbraco"))?,
+            ),
             token: settings.token()?,
             culture: settings.text("culture")?,
             payload: settings.flag("payload")?,
