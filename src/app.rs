@@ -12,19 +12,21 @@ use tokio::task::JoinSet;
 
 use crate::actor::Profile;
 use crate::actor::verification::ProofTimes;
+use crate::config::hook::{Held, HeldError};
 use crate::config::{ActorConfig, Config, MetricsListen, SourceConfig, environment};
 use crate::flow::clock;
 use crate::flow::keyring::{Keyring, KeyringError};
 use crate::flow::provision::{self, ActorPlan, By, ProvisionError, SourcePlan};
-use crate::flow::schedule::{self, Roles, Stop};
+use crate::flow::schedule::{self, Roles, Stop, Stopper};
 use crate::flow::{FlowSettings, Gateway, Shared};
 use crate::metrics::pulse;
 use crate::net::{Client, NetError, NetSettings};
 use crate::store::listen::{Heard, Listening};
+use crate::store::secrets::Role;
 use crate::store::sources::Settings;
 use crate::store::{Store, StoreError};
-use crate::vault::{MasterKey, VaultError};
-use crate::web::operations;
+use crate::vault::{self, MasterKey, VaultError};
+use crate::web::{Limits, operations};
 
 /// How long a process that was told to stop may take altogether.
 pub const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -56,6 +58,26 @@ pub enum AppError {
         /// Why not.
         #[source]
         source: ProvisionError,
+    },
+    /// A secret of a source cannot be read.
+    #[error("source `{source_name}` has no usable secret")]
+    Secret {
+        /// The source.
+        source_name: String,
+        /// Why not.
+        #[source]
+        source: HeldError,
+    },
+    /// Everybody on the machine can read a secret.
+    #[error(
+        "source `{source_name}`: every user of this machine can read its secret; run `chmod 600 {path}`",
+        path = path.display()
+    )]
+    Exposed {
+        /// The source.
+        source_name: String,
+        /// The file.
+        path: PathBuf,
     },
     /// The media folder.
     #[error(
@@ -190,7 +212,7 @@ pub async fn provision(gateway: &Gateway, config: &Config) -> Result<(), AppErro
             .map_err(|source| AppError::Provision { what: format!("actor `{}`", actor.handle), source })?;
     }
     for source in &config.sources {
-        let plan = source_plan(source);
+        let plan = source_plan(source)?;
         provision::source(gateway, plan, By::Config)
             .await
             .map_err(|error| AppError::Provision { what: format!("source `{}`", source.name), source: error })?;
@@ -230,8 +252,17 @@ fn actor_plan(config: &Config, actor: &ActorConfig) -> ActorPlan {
     }
 }
 
-fn source_plan(source: &SourceConfig) -> SourcePlan {
-    SourcePlan {
+/// The plan of a source, with its secrets read from where the file says that they are.
+fn source_plan(source: &SourceConfig) -> Result<SourcePlan, AppError> {
+    let hook = &source.hook;
+    let held = [(Role::Secret, &hook.secret), (Role::Previous, &hook.previous_secret), (Role::Token, &hook.token)];
+    let mut secrets = Vec::new();
+    for (role, held) in held {
+        let secret = held.as_ref().map(|held| read_secret(&source.name, held)).transpose()?;
+        secrets.push((role, secret));
+    }
+    Ok(SourcePlan {
+        secrets,
         name: source.name.clone(),
         actor: source.actor.clone(),
         kind: source.kind.clone(),
@@ -241,8 +272,20 @@ fn source_plan(source: &SourceConfig) -> SourcePlan {
             compose: source.compose.clone(),
             language: source.language.clone(),
             connector: source.settings.clone(),
+            signature: hook.signature.clone(),
+            disabled: !source.enabled,
         },
+    })
+}
+
+fn read_secret(source: &str, held: &Held) -> Result<heraut_connectors::contract::Secret, AppError> {
+    if let Held::File(path) = held
+        && vault::readable_by_all(path).unwrap_or(false)
+    {
+        return Err(AppError::Exposed { source_name: source.to_owned(), path: path.clone() });
     }
+    let secret = held.read().map_err(|error| AppError::Secret { source_name: source.to_owned(), source: error })?;
+    Ok(secret.expose().into())
 }
 
 /// On SQLite, makes sure that this is the only process that serves this database, and frees what an earlier one held when it
@@ -254,6 +297,7 @@ pub async fn be_alone(gateway: &Gateway, config: &Config) -> Result<Option<std::
     let free = move |db: &mut crate::store::Db<'_>| {
         crate::store::inboxes::free_all(db, at)?;
         crate::store::sources::free_all(db)?;
+        crate::store::hooks::free_all(db)?;
         crate::store::proofs::free_all(db)
     };
     gateway.store.write("free what an earlier process held", free).await?;
@@ -299,9 +343,14 @@ pub struct Running {
 pub fn start(gateway: &Shared, config: &Config, work: Work, stop: &Stop) -> Result<Running, AppError> {
     let (mut addresses, mut servers) = (Vec::new(), Vec::new());
     if work.web {
-        let per_host_s = config.inbox.per_host;
+        let limits = Limits {
+            per_host_s: config.inbox.per_host,
+            per_source_s: config.hooks.per_source,
+            trusted_proxies: config.server.trusted_proxies.clone(),
+        };
+        let server = &config.server;
         let (started, bound) =
-            crate::web::serve(gateway.clone(), &config.server.listen, config.server.workers, per_host_s)
+            crate::web::serve(gateway.clone(), &server.listen, server.workers, limits, FINISH_WITHIN)
                 .map_err(|problem| AppError::Listen { listen: format!("{:?}", config.server.listen), problem })?;
         addresses = bound;
         servers.push(started);
@@ -339,28 +388,15 @@ fn start_metrics(
 impl Running {
     /// Runs until `stop` is given, then finishes what is under way. All ends within [`STOP_WITHIN`]: requests and deliveries that
     /// take longer than [`FINISH_WITHIN`] are broken off, and deliveries are sent again later. An error means that a part ended
-    /// by itself; then the rest is ended too, so that whoever watches over the process starts all of it anew.
-    pub async fn run(mut self, mut stop: Stop) -> Result<(), AppError> {
+    /// by itself; then the rest is ended too, by the `stopper` of that `stop`, so that whoever watches over the process starts all
+    /// of it anew.
+    pub async fn run(mut self, stopper: Stopper, mut stop: Stop) -> Result<(), AppError> {
         let handles: Vec<_> = self.servers.iter().map(Server::handle).collect();
         let mut servers: JoinSet<std::io::Result<()>> = JoinSet::new();
         self.servers.drain(..).for_each(|server| {
             servers.spawn(server);
         });
-        let ended = tokio::select! {
-            biased;
-            () = stop.wait() => Ok(()),
-            Some(ended) = servers.join_next() => Err(AppError::Web(match ended {
-                Ok(Ok(())) => std::io::Error::other("it ended by itself"),
-                Ok(Err(error)) => error,
-                Err(error) => std::io::Error::other(error),
-            })),
-            Some(ended) = self.tasks.join_next() => Err(AppError::Loop(match ended {
-                Ok(()) => "it returned".to_owned(),
-                Err(error) => error.to_string(),
-            })),
-        };
-        // A loop that ends because it was told to may be seen before the signal is.
-        let ended = if stop.is_set() { Ok(()) } else { ended };
+        let ended = told_to_end(&mut servers, &mut self.tasks, &stopper, &mut stop).await;
         tracing::info!(within_s = STOP_WITHIN.as_secs(), "stopping: nothing new is begun");
         pulse::here().stop();
         let finish = async {
@@ -375,5 +411,61 @@ impl Running {
             );
         }
         ended
+    }
+}
+
+/// Waits until `stop` is given or a part ends by itself. Then all loops are told to end: one that was not would have what it
+/// does broken off.
+async fn told_to_end(
+    servers: &mut JoinSet<std::io::Result<()>>,
+    loops: &mut JoinSet<()>,
+    stopper: &Stopper,
+    stop: &mut Stop,
+) -> Result<(), AppError> {
+    let ended = tokio::select! {
+        biased;
+        () = stop.wait() => Ok(()),
+        Some(ended) = servers.join_next() => Err(AppError::Web(match ended {
+            Ok(Ok(())) => std::io::Error::other("it ended by itself"),
+            Ok(Err(error)) => error,
+            Err(error) => std::io::Error::other(error),
+        })),
+        Some(ended) = loops.join_next() => Err(AppError::Loop(match ended {
+            Ok(()) => "it returned".to_owned(),
+            Err(error) => error.to_string(),
+        })),
+    };
+    // A loop that ends because it was told to may be seen before the signal is.
+    let ended = if stop.is_set() { Ok(()) } else { ended };
+    stopper.stop();
+    ended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_end_of_one_loop_tells_the_others_to_end_and_is_an_error() {
+        let (stopper, mut stop) = Stopper::new();
+        let (mut servers, mut loops) = (JoinSet::new(), JoinSet::new());
+        let mut told = stop.clone();
+        loops.spawn(async move { told.wait().await });
+        loops.spawn(async {});
+        let ended = told_to_end(&mut servers, &mut loops, &stopper, &mut stop).await;
+        assert!(matches!(ended, Err(AppError::Loop(_))), "{ended:?}");
+        // Otherwise it would wait for ever.
+        let other = tokio::time::timeout(Duration::from_secs(60), loops.join_next()).await;
+        assert!(matches!(other, Ok(Some(Ok(())))), "{other:?}");
+    }
+
+    #[tokio::test]
+    async fn loops_that_end_because_they_were_told_to_are_no_error() {
+        let (stopper, mut stop) = Stopper::new();
+        let (mut servers, mut loops) = (JoinSet::new(), JoinSet::new());
+        loops.spawn(async {});
+        stopper.stop();
+        let ended = told_to_end(&mut servers, &mut loops, &stopper, &mut stop).await;
+        assert!(ended.is_ok(), "{ended:?}");
     }
 }

@@ -5,10 +5,12 @@
 mod account;
 mod address;
 mod cluster;
+mod cms;
 mod database;
 mod front;
 mod gateway;
 mod http;
+mod installed;
 mod key;
 mod peer;
 mod process;
@@ -16,6 +18,7 @@ mod reaper;
 mod server;
 mod setup;
 mod site;
+mod sql;
 mod verify;
 mod world;
 
@@ -24,7 +27,8 @@ use std::time::{Duration, Instant};
 
 pub use account::{Account, Letter};
 pub use cluster::Cluster;
-pub use database::{Database, Kind};
+pub use cms::{Cms, SECRET, now_s};
+pub use database::Database;
 pub use front::{Certificate, Front, Mode, write_authority};
 pub use gateway::{Finished, Gateway};
 pub use http::{get, get_as, request, try_request};
@@ -34,6 +38,7 @@ pub use process::{Launch, Process};
 pub use server::{Answer, Reply, serve};
 pub use setup::Setup;
 pub use site::{Article, FEED, Picture, Site};
+pub use sql::Kind;
 pub(crate) use world::looks;
 pub use world::{Shared, World, says, shared, told};
 
