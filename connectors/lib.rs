@@ -5,19 +5,56 @@
 
 pub mod capture;
 pub mod cloudevents;
+pub mod contentful;
 pub mod contract;
+pub mod craft;
+pub mod directus;
 mod draft;
+pub mod drupal;
 pub mod error;
 pub mod feed;
+mod fields;
+pub mod ghost;
 pub mod item;
 pub mod json;
 #[cfg(test)]
 mod kit;
+pub mod kontent;
+pub mod mapped;
+pub mod plone;
 pub mod profiles;
+mod rich;
+pub mod sanity;
 pub mod settings;
+pub mod sitecore;
+pub mod standard;
+pub mod storyblok;
+pub mod strapi;
+mod template;
+#[cfg(test)]
+mod trial;
+pub mod typo3;
+pub mod umbraco;
+pub mod wordpress;
 
 /// Every kind of connector there is.
 pub static CONNECTORS: &[&dyn contract::Kind] = &[
     &cloudevents::CloudEvents, // the contract that our own plugins and templates speak
-    &feed::Feed,               // RSS, Atom, JSON Feed
+    &contentful::Contentful,
+    &craft::Craft,
+    &directus::Directus,
+    &drupal::Drupal,
+    &feed::Feed, // RSS, Atom, JSON Feed
+    &ghost::Ghost,
+    &kontent::Kontent,
+    &mapped::Mapped, // any JSON, by JSONPath and templates
+    &plone::Plone,
+    &sanity::Sanity,
+    &sitecore::Sitecore,
+    &standard::Standard, // Standard Webhooks with the `data` of our own contract
+    &storyblok::Storyblok,
+    &strapi::Strapi,
+    &typo3::Typo3,
+    &umbraco::Umbraco,
+    &wordpress::WordPress,
 ];
