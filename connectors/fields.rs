@@ -1,5 +1,6 @@
 //! Fields of a content type that the operator or the agency made up: which of them is the title, the body, the image. Systems
-//! that have no fixed content type share these settings: `types`, `page`, `language`, `format`, `fields`.
+//! that have no fixed content type share these settings: `types`, `page`, `format`, `fields`. The language of what says none is a
+//! matter of the source, and not of its connector.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
@@ -40,7 +41,6 @@ pub(crate) enum Format {
 #[derive(Debug, Clone)]
 pub(crate) struct Fields {
     page: Option<Template>,
-    language: Option<String>,
     format: Format,
     title: Vec<String>,
     summary: Vec<String>,
@@ -61,10 +61,6 @@ impl Fields {
     /// Takes the settings that all such systems share. `usual` is what texts are written in when nothing is said.
     pub(crate) fn take(settings: &mut Settings, usual: Format) -> Result<Self, ConnectorError> {
         let page = settings.text("page")?.map(|text| Template::parse("page", &text)).transpose()?;
-        let language = settings.text("language")?;
-        if language.as_deref().is_some_and(|tag| text::language(tag).is_none()) {
-            return Err(refused("language", "is no language tag; write nl or en-GB"));
-        }
         let format = match settings.text("format")?.as_deref() {
             None => usual,
             Some("html") => Format::Html,
@@ -82,7 +78,6 @@ impl Fields {
         };
         let fields = Self {
             page,
-            language,
             format,
             title: field("title", TITLE)?,
             summary: field("summary", SUMMARY)?,
@@ -148,7 +143,7 @@ impl Fields {
             title,
             summary,
             body,
-            language: own_language().or_else(|| self.language.clone()),
+            language: own_language(),
             published_at: published.max(embargo),
             authors: names(first(fields, &self.authors)),
             categories: first(fields, &self.tags).map(tags).unwrap_or_default(),
