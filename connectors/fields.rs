@@ -303,9 +303,10 @@ impl Template {
             match part {
                 Part::Literal(text) => address.push_str(text),
                 Part::Field(pointer) => {
-                    let value = [pointer.clone(), format!("{pointer}/current")]
-                        .iter()
-                        .find_map(|pointer| json::text(fields, pointer).or_else(|| json::text(meta, pointer)))?;
+                    // A slug of Sanity is `{"current": "…"}`.
+                    let value = json::text(fields, pointer)
+                        .or_else(|| json::text(fields, &format!("{pointer}/current")))
+                        .or_else(|| json::text(meta, pointer))?;
                     address.extend(utf8_percent_encode(value.trim().trim_matches('/'), KEPT));
                 }
             }
@@ -374,14 +375,19 @@ mod tests {
         assert_eq!(usual.categories.len(), 2);
         let named = draft(&json!({"fields": {"title": "seo.a/b"}}), &of).unwrap();
         assert_eq!(named.title.as_deref(), Some("Elders"));
-        assert!(draft(&json!({"fields": {"title": "x", "body": "x"}}), &of).unwrap_err().to_string().contains("`fields`"));
+        assert!(
+            draft(&json!({"fields": {"title": "x", "body": "x"}}), &of).unwrap_err().to_string().contains("`fields`")
+        );
     }
 
     #[test]
     fn a_text_is_what_the_format_says_and_a_title_is_plain() {
         let of = json!({"titel": "R&D <b>", "inleiding": "Prijs < 5 euro", "inhoud": "een *twee*"});
         let html = draft(&json!({}), &of).unwrap();
-        assert_eq!((html.title.as_deref(), html.summary), (Some("R&D <b>"), Some(Text::Plain("Prijs < 5 euro".to_owned()))));
+        assert_eq!(
+            (html.title.as_deref(), html.summary),
+            (Some("R&D <b>"), Some(Text::Plain("Prijs < 5 euro".to_owned())))
+        );
         let markdown = draft(&json!({"format": "markdown"}), &of).unwrap().body.unwrap();
         assert_eq!(markdown.as_str().trim(), "<p>een <em>twee</em></p>");
         assert_eq!(draft(&json!({"format": "text"}), &of).unwrap().body, Some(Text::Plain("een *twee*".to_owned())));
@@ -390,7 +396,8 @@ mod tests {
     #[test]
     fn the_later_of_publication_and_embargo_counts_and_an_odd_date_is_an_error() {
         let settings = json!({"fields": {"published": "op", "embargo": "tot"}});
-        let of = |embargo: Value| draft(&settings, &json!({"titel": "x", "op": "2026-11-20T09:00:00Z", "tot": embargo}));
+        let of =
+            |embargo: Value| draft(&settings, &json!({"titel": "x", "op": "2026-11-20T09:00:00Z", "tot": embargo}));
         assert_eq!(of(json!(null)).unwrap().published_at, Some(1_795_165_200_000));
         assert_eq!(of(json!("2026-11-21T09:00:00Z")).unwrap().published_at, Some(1_795_251_600_000));
         for odd in [json!("binnenkort"), json!({}), json!(true)] {
@@ -400,24 +407,48 @@ mod tests {
 
     #[test]
     fn images_have_the_alternative_text_of_their_field_up_to_the_limit() {
-        let of = |n: usize| draft(&json!({}), &json!({"titel": "x", "alt": "Een brug", "image": vec!["https://a.example/a.jpg"; n]})).unwrap().files;
+        let of = |n: usize| {
+            draft(&json!({}), &json!({"titel": "x", "alt": "Een brug", "image": vec!["https://a.example/a.jpg"; n]}))
+                .unwrap()
+                .files
+        };
         assert_eq!(of(2)[0].alt.as_deref(), Some("Een brug"));
-        assert_eq!((of(2)[1].alt.as_deref(), of(FILES_MAX).len(), of(FILES_MAX + 1).len()), (None, FILES_MAX, FILES_MAX));
+        assert_eq!(
+            (of(2)[1].alt.as_deref(), of(FILES_MAX).len(), of(FILES_MAX + 1).len()),
+            (None, FILES_MAX, FILES_MAX)
+        );
     }
 
     #[test]
     fn the_address_of_the_page_is_filled_in() {
-        let fill = |template: &str, of: Value| Template::parse("page", template).unwrap().fill(&of, &json!({"id": 7, "slug": "meta"}));
+        let fill = |template: &str, of: Value| {
+            Template::parse("page", template).unwrap().fill(&of, &json!({"id": 7, "slug": "meta"}))
+        };
         assert_eq!(fill("https://a.example/n/{slug}", json!({})).as_deref(), Some("https://a.example/n/meta"));
-        assert_eq!(fill("https://a.example/{a.b}/{id}.html", json!({"a": {"b": "x y"}})).as_deref(), Some("https://a.example/x%20y/7.html"));
-        assert_eq!(fill("https://a.example/{slug}", json!({"slug": {"current": "/nieuws/2026/"}})).as_deref(), Some("https://a.example/nieuws/2026"));
-        assert_eq!(fill("https://a.example/{slug}", json!({"slug": "?x#y"})).as_deref(), Some("https://a.example/%3Fx%23y"));
+        assert_eq!(
+            fill("https://a.example/{a.b}/{id}.html", json!({"a": {"b": "x y"}})).as_deref(),
+            Some("https://a.example/x%20y/7.html")
+        );
+        assert_eq!(
+            fill("https://a.example/{slug}", json!({"slug": {"current": "/nieuws/2026/"}})).as_deref(),
+            Some("https://a.example/nieuws/2026")
+        );
+        assert_eq!(
+            fill("https://a.example/{slug}", json!({"slug": "?x#y"})).as_deref(),
+            Some("https://a.example/%3Fx%23y")
+        );
         assert_eq!(fill("https://a.example/{geen}", json!({})), None);
     }
 
     #[test]
     fn settings_that_are_wrong_are_refused_by_key() {
-        for page in ["nieuws/{slug}", "https://{host}.example/", "https://a.example/{slug", "https://a.example/{}", "ftp://a.example/{x}"] {
+        for page in [
+            "nieuws/{slug}",
+            "https://{host}.example/",
+            "https://a.example/{slug",
+            "https://a.example/{}",
+            "ftp://a.example/{x}",
+        ] {
             assert_eq!(refused_key(&json!({ "page": page })), "page", "{page}");
         }
         let many = |n: usize| json!({"page": format!("https://a.example/{}", "{x}".repeat(n))});

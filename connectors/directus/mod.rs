@@ -59,6 +59,7 @@ impl Kind for Directus {
             token: settings.token()?,
             status_field: (!settings.flag("no_status")?).then_some(status_field),
             published: settings.texts("published")?.unwrap_or_else(|| vec!["published".to_owned()]),
+            sort: settings.text("sort")?.unwrap_or_else(|| "-date_updated,-date_created".to_owned()),
             expand: settings.texts("expand")?.unwrap_or_default(),
             fields: Fields::take(&mut settings, Format::Html)?,
             collection,
@@ -78,6 +79,8 @@ struct Source {
     /// The field that says whether an item is public; `None`: all are.
     status_field: Option<String>,
     published: Vec<String>,
+    /// By which fields the list is sorted, latest first.
+    sort: String,
     /// Fields of related items to ask for.
     expand: Vec<String>,
     fields: Fields,
@@ -169,7 +172,7 @@ impl Source {
 
     fn list(&self, from: usize) -> Option<Request> {
         let (limit, offset) = (PER_PAGE.to_string(), from.to_string());
-        self.items(&[("sort", "-date_updated,-date_created"), ("limit", &limit), ("offset", &offset)])
+        self.items(&[("sort", &self.sort), ("limit", &limit), ("offset", &offset)])
     }
 
     fn these(&self, keys: &[String]) -> Option<Request> {

@@ -125,11 +125,8 @@ impl Connector for Source {
             return Err(json::lacks("webhook", problem));
         }
         // Of several notifications about one item the last one holds.
-        let (mut published, mut withdrawn, mut ignored): (
-            Vec<String>,
-            Vec<(String, Option<i64>)>,
-            Option<&'static str>,
-        ) = Default::default();
+        let (mut published, mut ignored) = (Vec::new(), None);
+        let mut withdrawn: Vec<(String, Option<i64>)> = Vec::new();
         for one in all {
             match self.notice(one)? {
                 Notice::Ignored(why) => ignored = Some(why),
