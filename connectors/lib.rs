@@ -27,7 +27,6 @@ mod rich;
 pub mod sanity;
 pub mod settings;
 pub mod sitecore;
-pub mod standard;
 pub mod storyblok;
 pub mod strapi;
 mod template;
@@ -51,7 +50,7 @@ pub static CONNECTORS: &[&dyn contract::Kind] = &[
     &plone::Plone,
     &sanity::Sanity,
     &sitecore::Sitecore,
-    &standard::Standard, // Standard Webhooks with the `data` of our own contract
+    &cloudevents::standard::Standard, // Standard Webhooks with the `data` of our own contract
     &storyblok::Storyblok,
     &strapi::Strapi,
     &typo3::Typo3,

@@ -7,6 +7,7 @@ pub(crate) mod contentful;
 pub(crate) mod markdown;
 pub(crate) mod portable_text;
 pub(crate) mod prosemirror;
+pub(crate) mod slate;
 pub(crate) mod strapi;
 mod writer;
 
@@ -121,6 +122,7 @@ mod tests {
                 contentful::render(&node, &file, &mut Warnings::default()),
                 prosemirror::render(&node, &file, &mut Warnings::default()),
                 portable_text::render(&blocks, &file, &mut Warnings::default()),
+                slate::render(&blocks, &mut Warnings::default()),
             ] {
                 prop_assert!(!text.as_str().contains("<script"), "{}", text.as_str());
             }

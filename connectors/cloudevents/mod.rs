@@ -4,7 +4,8 @@
 //! An event says by the end of its `type` what happened, and carries the item as `data` or, with `dataref`, where it can be
 //! read. `sequence` decides between two events that arrive in the wrong order.
 
-pub(crate) mod envelope;
+mod envelope;
+pub mod standard;
 #[cfg(test)]
 mod tests;
 
@@ -52,7 +53,7 @@ impl Kind for CloudEvents {
 
 impl CloudEvents {
     /// The source, for kinds whose events are the same in another envelope.
-    pub(crate) fn source(settings: &Value) -> Result<Source, ConnectorError> {
+    fn source(settings: &Value) -> Result<Source, ConnectorError> {
         let mut settings = Settings::new(settings)?;
         let source = Source {
             site: settings.base("site")?,
@@ -67,7 +68,7 @@ impl CloudEvents {
 }
 
 /// One configured source.
-pub(crate) struct Source {
+struct Source {
     /// The base of relative addresses, and the only host that is read back from, when it is set.
     site: Url,
     token: Option<Secret>,
@@ -162,14 +163,14 @@ impl Connector for Source {
 
 impl Source {
     /// The item of one event that was read back.
-    pub(crate) fn page(&self, event: &Event) -> Result<Page, ConnectorError> {
+    fn page(&self, event: &Event) -> Result<Page, ConnectorError> {
         let mut sum = Sum::default();
         self.item(event, &mut sum)?;
         Ok(Page { items: sum.items, warnings: sum.warnings.into_sentences(), ..Page::default() })
     }
 
     /// What events mean.
-    pub(crate) fn told(&self, events: &[Event]) -> Result<Told, ConnectorError> {
+    fn told(&self, events: &[Event]) -> Result<Told, ConnectorError> {
         let mut sum = Sum::default();
         for event in events {
             self.event(event, &mut sum)?;

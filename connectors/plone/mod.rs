@@ -23,6 +23,7 @@ use crate::error::ConnectorError;
 use crate::fields::{self, Fields, Format, Types};
 use crate::item::{Item, Media};
 use crate::json;
+use crate::rich;
 use crate::settings::{Settings, refused};
 
 const WHAT: &str = "content";
@@ -161,7 +162,7 @@ impl Source {
         let mut all = content.as_object().cloned().unwrap_or_default();
         let usual = [
             ("summary", content.get("description").cloned()),
-            ("body", content.pointer("/text/data").cloned().or_else(|| blocks(content))),
+            ("body", content.pointer("/text/data").cloned().or_else(|| blocks(content, warnings))),
             ("image", image(content)),
             ("tags", content.get("subjects").cloned()),
         ];
@@ -201,14 +202,19 @@ fn image(content: &Value) -> Option<Value> {
     })
 }
 
-/// The text of blocks (Plone 6 with Volto), as paragraphs; the title and the lead are fields as well.
-fn blocks(content: &Value) -> Option<Value> {
+/// The text of blocks (Plone 6 with Volto); the title and the lead are fields as well.
+fn blocks(content: &Value, warnings: &mut Warnings) -> Option<Value> {
     let blocks = content.get("blocks")?.as_object()?;
     let order = json::list(content, "/blocks_layout/items").iter().take(BLOCKS_MAX).filter_map(Value::as_str);
     let mut html = String::new();
     for block in order.filter_map(|name| blocks.get(name)) {
         let kind = block.get("@type").and_then(Value::as_str).unwrap_or_default();
         if matches!(kind, "title" | "description" | "leadimage") {
+            continue;
+        }
+        let slate = json::list(block, "/value");
+        if kind == "slate" && !slate.is_empty() {
+            html.push_str(rich::slate::render(slate, warnings).as_str());
             continue;
         }
         let texts = json::text(block, "/plaintext").into_iter();

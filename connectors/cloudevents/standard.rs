@@ -8,8 +8,8 @@ mod tests;
 
 use serde_json::Value;
 
-use crate::cloudevents::envelope::{ATTRIBUTE_BYTES_MAX, Event};
-use crate::cloudevents::{CloudEvents, Source};
+use super::envelope::{ATTRIBUTE_BYTES_MAX, Event};
+use super::{CloudEvents, Source};
 use crate::contract::{Connector, Delivery, Kind, Page, Request, Response, Told};
 use crate::error::ConnectorError;
 use crate::json;
