@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use heraut_connectors::contract::{Connector, PAGES_PER_POLL_MAX, Page, Politeness, Request, Response};
+use heraut_connectors::contract::{Connector, PAGES_PER_POLL_MAX, Page, Politeness, Request, Response, Secret};
 use heraut_connectors::error::ConnectorError;
 use thiserror::Error;
 use tracing::Instrument;
+use url::Url;
 
 use crate::actor::Actor;
 use crate::flow::hooks::keep;
@@ -248,9 +249,9 @@ pub async fn fetch(
     request: &Request,
     conditional: bool,
 ) -> Result<Fetched, FetchError> {
-    let mut get = Get::new(request.url.clone(), request.accept);
+    let mut get = Get::new(request.address(), request.accept);
     // What carries a token must not be led elsewhere with it.
-    get.same_host_redirects = !request.headers.is_empty();
+    get.same_host_redirects = !request.headers.is_empty() || !request.query.is_empty();
     get.headers.extend(request.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())));
     if conditional && source.progress.reader == READER {
         let validators =
@@ -259,7 +260,26 @@ pub async fn fetch(
             get.headers.extend(value.iter().map(|value| (name.to_owned(), value.clone())));
         }
     }
-    gateway.net.get(get).await
+    let mut fetched = gateway.net.get(get).await?;
+    fetched.url = without(fetched.url, &request.query);
+    Ok(fetched)
+}
+
+/// A URL without the parameters of those names: from here on it may be shown, stored and given to connectors.
+fn without(mut url: Url, secret: &[(String, Secret)]) -> Url {
+    if secret.is_empty() {
+        return url;
+    }
+    let kept: Vec<(String, String)> = url
+        .query_pairs()
+        .filter(|(name, _)| !secret.iter().any(|(other, _)| name == other))
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    url.set_query(None);
+    if !kept.is_empty() {
+        url.query_pairs_mut().extend_pairs(kept);
+    }
+    url
 }
 
 async fn read(
@@ -427,6 +447,23 @@ fn due(source: &Source, progress: &mut Progress, asked: &Asked, at: Timestamp) -
             );
             progress.stopped = Some(text.to_owned());
             at.after(NEVER)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_parameter_is_sent_and_not_shown() {
+        for (url, shown) in [
+            ("https://cms.example/list?page=2", "https://cms.example/list?page=2"),
+            ("https://cms.example/list", "https://cms.example/list"),
+        ] {
+            let request = Request::get(Url::parse(url).unwrap(), "*/*").parameter("token", "geheim&x");
+            assert!(request.address().as_str().contains("token=geheim%26x"));
+            assert_eq!(without(request.address(), &request.query).as_str(), shown);
         }
     }
 }
