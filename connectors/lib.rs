@@ -3,6 +3,7 @@
 //! Invariants: nothing here fetches, stores, sleeps or signs; same bytes, same items; malformed input is an error and never a
 //! panic. Adding a connector is one folder and one line in [`CONNECTORS`]; see `README.md` beside this file.
 
+pub mod cap;
 pub mod capture;
 pub mod cloudevents;
 pub mod contract;
@@ -18,6 +19,7 @@ pub mod settings;
 
 /// Every kind of connector there is.
 pub static CONNECTORS: &[&dyn contract::Kind] = &[
+    &cap::Cap,                 // warnings: CAP 1.2, MeteoAlarm
     &cloudevents::CloudEvents, // the contract that our own plugins and templates speak
     &feed::Feed,               // RSS, Atom, JSON Feed
 ];

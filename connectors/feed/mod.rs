@@ -4,7 +4,6 @@
 //! document that plainly has items never reads as empty; no DTD or external entity is read; every step is linear in its input.
 
 mod atom;
-mod decode;
 mod fields;
 mod json;
 mod media;
@@ -22,7 +21,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::contract::{Connector, ITEMS_PER_PAGE_MAX, Kind, Page, Request, Response};
-use crate::draft::{self, dates, entities, identity, text, xml};
+use crate::draft::{self, dates, decode, entities, identity, text, xml};
 use crate::error::ConnectorError;
 use crate::item::{Action, Item};
 use draft::Warnings;
