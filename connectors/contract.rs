@@ -205,7 +205,7 @@ pub struct Page {
     /// item is known, when polls were missed, and never otherwise.
     #[serde(skip)]
     pub archive: Option<Request>,
-    /// What this page only names, on the same host. A request that is [`Request::about`] one of its items is made when that item
+    /// What this page only names, on the same host (`www.` aside). A request that is [`Request::about`] one of its items is made when that item
     /// is new or changed; what the answer says then stands in the place of that item, and when it cannot be had the item waits
     /// for the next poll. One that is about none is a further list, read with this page.
     #[serde(skip)]

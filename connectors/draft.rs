@@ -6,6 +6,8 @@ pub(crate) mod decode;
 pub(crate) mod entities;
 pub(crate) mod html;
 pub(crate) mod identity;
+pub(crate) mod native;
+pub(crate) mod page;
 pub(crate) mod text;
 pub(crate) mod tree;
 pub(crate) mod xml;

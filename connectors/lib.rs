@@ -16,10 +16,12 @@ pub mod json;
 mod kit;
 pub mod profiles;
 pub mod settings;
+pub mod sitemap;
 
 /// Every kind of connector there is.
 pub static CONNECTORS: &[&dyn contract::Kind] = &[
     &cap::Cap,                 // warnings: CAP 1.2, MeteoAlarm
     &cloudevents::CloudEvents, // the contract that our own plugins and templates speak
     &feed::Feed,               // RSS, Atom, JSON Feed
+    &sitemap::Sitemap,         // news sitemaps, and the pages that they list
 ];

@@ -3,8 +3,6 @@
 //! Linear and bounded; no DTD and no entity is read, as in [`super::xml`], whose tokens it uses. Stricter than the feed reader:
 //! an element that is not closed by its own end tag is an error, because such a document was cut or put together by hand.
 
-use std::borrow::Cow;
-
 use super::entities;
 use super::xml::{Tag, Token, Tokens, Unfinished};
 use crate::error::ConnectorError;
@@ -181,7 +179,7 @@ impl<'a> Reader<'a> {
         Ok(Open { element, begins, declared })
     }
 
-    fn vocabulary(&self, address: &Cow<'_, str>) -> &'static str {
+    fn vocabulary(&self, address: &str) -> &'static str {
         let address = address.trim().to_ascii_lowercase();
         let address = address.strip_prefix("http://").or_else(|| address.strip_prefix("https://")).unwrap_or(&address);
         let address = address.trim_end_matches(['/', '#']);
