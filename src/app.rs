@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use crate::actor::Profile;
 use crate::actor::verification::ProofTimes;
+use crate::config::hook::{Held, HeldError};
 use crate::config::{ActorConfig, Config, MetricsListen, SourceConfig, environment};
 use crate::flow::clock;
 use crate::flow::keyring::{Keyring, KeyringError};
@@ -21,10 +22,11 @@ use crate::flow::{FlowSettings, Gateway, Shared};
 use crate::metrics::pulse;
 use crate::net::{Client, NetError, NetSettings};
 use crate::store::listen::{Heard, Listening};
+use crate::store::secrets::Role;
 use crate::store::sources::Settings;
 use crate::store::{Store, StoreError};
-use crate::vault::{MasterKey, VaultError};
-use crate::web::operations;
+use crate::vault::{self, MasterKey, VaultError};
+use crate::web::{Limits, operations};
 
 /// How long a process that was told to stop may take altogether.
 pub const STOP_WITHIN: Duration = Duration::from_secs(10);
@@ -56,6 +58,26 @@ pub enum AppError {
         /// Why not.
         #[source]
         source: ProvisionError,
+    },
+    /// A secret of a source cannot be read.
+    #[error("source `{source_name}` has no usable secret")]
+    Secret {
+        /// The source.
+        source_name: String,
+        /// Why not.
+        #[source]
+        source: HeldError,
+    },
+    /// Everybody on the machine can read a secret.
+    #[error(
+        "source `{source_name}`: every user of this machine can read its secret; run `chmod 600 {path}`",
+        path = path.display()
+    )]
+    Exposed {
+        /// The source.
+        source_name: String,
+        /// The file.
+        path: PathBuf,
     },
     /// The media folder.
     #[error(
@@ -190,7 +212,7 @@ pub async fn provision(gateway: &Gateway, config: &Config) -> Result<(), AppErro
             .map_err(|source| AppError::Provision { what: format!("actor `{}`", actor.handle), source })?;
     }
     for source in &config.sources {
-        let plan = source_plan(source);
+        let plan = source_plan(source)?;
         provision::source(gateway, plan, By::Config)
             .await
             .map_err(|error| AppError::Provision { what: format!("source `{}`", source.name), source: error })?;
@@ -230,8 +252,17 @@ fn actor_plan(config: &Config, actor: &ActorConfig) -> ActorPlan {
     }
 }
 
-fn source_plan(source: &SourceConfig) -> SourcePlan {
-    SourcePlan {
+/// The plan of a source, with its secrets read from where the file says that they are.
+fn source_plan(source: &SourceConfig) -> Result<SourcePlan, AppError> {
+    let hook = &source.hook;
+    let held = [(Role::Secret, &hook.secret), (Role::Previous, &hook.previous_secret), (Role::Token, &hook.token)];
+    let mut secrets = Vec::new();
+    for (role, held) in held {
+        let secret = held.as_ref().map(|held| read_secret(&source.name, held)).transpose()?;
+        secrets.push((role, secret));
+    }
+    Ok(SourcePlan {
+        secrets,
         name: source.name.clone(),
         actor: source.actor.clone(),
         kind: source.kind.clone(),
@@ -241,8 +272,20 @@ fn source_plan(source: &SourceConfig) -> SourcePlan {
             compose: source.compose.clone(),
             language: source.language.clone(),
             connector: source.settings.clone(),
+            signature: hook.signature.clone(),
+            disabled: !source.enabled,
         },
+    })
+}
+
+fn read_secret(source: &str, held: &Held) -> Result<heraut_connectors::contract::Secret, AppError> {
+    if let Held::File(path) = held
+        && vault::readable_by_all(path).unwrap_or(false)
+    {
+        return Err(AppError::Exposed { source_name: source.to_owned(), path: path.clone() });
     }
+    let secret = held.read().map_err(|error| AppError::Secret { source_name: source.to_owned(), source: error })?;
+    Ok(secret.expose().into())
 }
 
 /// On SQLite, makes sure that this is the only process that serves this database, and frees what an earlier one held when it
@@ -254,6 +297,7 @@ pub async fn be_alone(gateway: &Gateway, config: &Config) -> Result<Option<std::
     let free = move |db: &mut crate::store::Db<'_>| {
         crate::store::inboxes::free_all(db, at)?;
         crate::store::sources::free_all(db)?;
+        crate::store::hooks::free_all(db)?;
         crate::store::proofs::free_all(db)
     };
     gateway.store.write("free what an earlier process held", free).await?;
@@ -299,10 +343,13 @@ pub struct Running {
 pub fn start(gateway: &Shared, config: &Config, work: Work, stop: &Stop) -> Result<Running, AppError> {
     let (mut addresses, mut servers) = (Vec::new(), Vec::new());
     if work.web {
-        let per_host_s = config.inbox.per_host;
-        let (started, bound) =
-            crate::web::serve(gateway.clone(), &config.server.listen, config.server.workers, per_host_s)
-                .map_err(|problem| AppError::Listen { listen: format!("{:?}", config.server.listen), problem })?;
+        let limits = Limits {
+            per_host_s: config.inbox.per_host,
+            per_source_s: config.hooks.per_source,
+            trusted_proxies: config.server.trusted_proxies.clone(),
+        };
+        let (started, bound) = crate::web::serve(gateway.clone(), &config.server.listen, config.server.workers, limits)
+            .map_err(|problem| AppError::Listen { listen: format!("{:?}", config.server.listen), problem })?;
         addresses = bound;
         servers.push(started);
     }

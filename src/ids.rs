@@ -111,4 +111,8 @@ ids! {
     QuoteId,
     /// An entry of the audit log.
     AuditId,
+    /// A secret of a source.
+    SecretId,
+    /// A request that was pushed to us; its receipt.
+    ReceiptId,
 }

@@ -12,6 +12,7 @@
 //! | [`delivery`] | outcome → next attempt, breaker | `activity` |
 //! | [`signature`] | HTTP signatures out and in | `actor` |
 //! | [`inbox`] | incoming activity → effects | `activity actor` |
+//! | [`hook`] | what is pushed to us: how it is told apart, answered and tried again | nothing of ours |
 //! | [`metrics`] | what a process counts and times about itself | `delivery source time` |
 //! | [`store`], [`net`] | the effects: database, guarded HTTP client; they never see each other | the core, `metrics` |
 //! | [`flow`] | load → decide → commit → act | `store net metrics` and the core |
@@ -32,6 +33,7 @@ pub mod cli;
 pub mod config;
 pub mod delivery;
 pub mod flow;
+pub mod hook;
 pub mod ids;
 pub mod inbox;
 pub mod metrics;

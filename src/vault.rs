@@ -170,6 +170,11 @@ pub fn actor_key(row: impl fmt::Display) -> String {
     format!("actor_key:{row}")
 }
 
+/// The context for which the secret in a row of `source_secrets` is sealed.
+pub fn source_secret(row: impl fmt::Display) -> String {
+    format!("source_secret:{row}")
+}
+
 /// The additional data of a seal.
 fn data(context: &str) -> Vec<u8> {
     [b"heraut-vault:", [VERSION].as_slice(), b":", context.as_bytes()].concat()

@@ -6,11 +6,19 @@ use serde_json::{Map, Value};
 use crate::backup::BackupError;
 use crate::vault::{self, MasterKey};
 
-/// Columns of bytes that the master key seals, for the context that [`vault::actor_key`] gives.
-pub const SEALED: &[(&str, &str)] = &[("actor_keys", "sealed")];
+/// Columns of bytes that the master key seals, for the context that [`context`] gives.
+pub const SEALED: &[(&str, &str)] = &[("actor_keys", "sealed"), ("source_secrets", "sealed")];
 /// Columns of bytes that are no secret. A test holds that every column of bytes stands here or in [`SEALED`]: a sealed one that
 /// was forgotten would be lost with the master key.
-pub const PLAIN: &[(&str, &str)] = &[("activities", "bytes")];
+pub const PLAIN: &[(&str, &str)] = &[("activities", "bytes"), ("hook_deliveries", "body")];
+
+/// For what the bytes of a row are sealed.
+fn context(table: &str, id: &str) -> String {
+    match table {
+        "source_secrets" => vault::source_secret(id),
+        _ => vault::actor_key(id),
+    }
+}
 
 /// A row of a backup or a database: a member per column.
 type Row = Map<String, Value>;
@@ -37,7 +45,7 @@ fn change(
 ) -> Result<String, BackupError> {
     let odd = || BackupError::Row { table: table.to_owned() };
     let mut row: Row = serde_json::from_str(line).map_err(|_| odd())?;
-    let context = row.get("id").and_then(Value::as_str).map(vault::actor_key).ok_or_else(odd)?;
+    let context = row.get("id").and_then(Value::as_str).map(|id| context(table, id)).ok_or_else(odd)?;
     for (_, column) in SEALED.iter().filter(|(of, _)| *of == table) {
         let Some(value) = row.get_mut(*column).filter(|value| !value.is_null()) else { continue };
         let bytes = value.as_str().and_then(|text| hex::decode(text).ok()).ok_or_else(odd)?;

@@ -11,6 +11,7 @@ use crate::actor::verification::VerifiedActor;
 use crate::app;
 use crate::cli::output;
 use crate::config::Config;
+use crate::flow::hooks::keep;
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, Shared, now, poll, verify};
 use crate::net::Get;
@@ -120,7 +121,7 @@ async fn check_webfinger(gateway: &Gateway, actor: &Actor, findings: &mut Findin
 
 async fn check_sources(gateway: &Gateway, findings: &mut Findings) -> anyhow::Result<()> {
     for source in gateway.store.read("list sources", sources::list).await? {
-        let connector = match poll::connector(&source) {
+        let connector = match keep::connector(gateway, &source).await {
             Ok(connector) => connector,
             Err(error) => {
                 findings.bad(with_causes(&error));
@@ -139,7 +140,7 @@ async fn check_sources(gateway: &Gateway, findings: &mut Findings) -> anyhow::Re
                 continue;
             }
         };
-        match poll::read_page(connector.into(), &fetched).await {
+        match poll::read_page(connector.into(), &fetched, None).await {
             Ok(page) => findings.good(format!("source `{}` has {} items", source.name, page.items.len())),
             Err(error) => findings.bad(format!("source `{}`: {}", source.name, with_causes(&error))),
         }

@@ -1,9 +1,12 @@
 //! `heraut source`.
 
+mod hooks;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
+use heraut_connectors::CONNECTORS;
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -11,6 +14,7 @@ use crate::actor::{Actor, Handle};
 use crate::app;
 use crate::cli::{actor, open, open_with, output, who};
 use crate::config::Config;
+use crate::config::hook::{PUSHED_EVERY, READ_EVERY};
 use crate::flow::preview::{Origin, Preview, preview};
 use crate::flow::provision::{self, By, SourcePlan};
 use crate::flow::{Gateway, Shared, now, poll};
@@ -19,6 +23,7 @@ use crate::net::Fetched;
 use crate::post::sanitize::sanitize;
 use crate::post::text::plain;
 use crate::source::schedule::Schedule;
+use crate::store::secrets::Role;
 use crate::store::sources::{self, Progress, Settings, Source};
 use crate::store::{Db, Queried, actors};
 
@@ -52,6 +57,30 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print what a captured request means, and the Notes that would be published. Publishes and stores nothing.
+    Test {
+        /// The name of a source that is pushed.
+        name: String,
+        /// The request: as JSON {"headers": {…}, "query": "…", "body": …}, or as the bytes of an HTTP request.
+        #[arg(long)]
+        from: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List what was pushed to a source lately: receipts, how they were verified, what came of them.
+    Deliveries {
+        /// Its name.
+        name: String,
+        /// At most so many.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Replace the secret of a source that is pushed. The one before keeps holding until it is dropped.
+    Secret(hooks::Rotate),
     /// Poll a source now, also one that had stopped.
     Poll {
         /// Its name.
@@ -73,10 +102,22 @@ pub struct Add {
     /// The URL to poll.
     #[arg(long)]
     url: Option<String>,
-    /// How often, for example 15m.
-    #[arg(long, default_value = "15m")]
-    every: String,
-    /// A further setting, KEY=VALUE.
+    /// How often, for example 15m; if nothing is said 15m, and 1d for a source that is pushed.
+    #[arg(long)]
+    every: Option<String>,
+    /// The file with the secret by which the system signs what it pushes; - is standard input.
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+    /// The file with the token for the API of the system; - is standard input.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// How the system signs, if not as usual: the name of a profile, or JSON with what the profile needs.
+    #[arg(long, value_name = "PROFILE")]
+    signature: Option<String>,
+    /// Not in use: neither polled, nor does it take anything.
+    #[arg(long)]
+    disabled: bool,
+    /// A further setting, KEY=VALUE; a value that is JSON (true, a list, a table) is taken as such.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
 }
@@ -88,6 +129,9 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<()> {
         Command::List { json } => list(&*open(config).await?, json).await,
         Command::Show { name, json } => show(&*open(config).await?, &name, json).await,
         Command::Preview { what, json } => show_preview(config, &what, json).await,
+        Command::Test { name, from, json } => hooks::test(&*open(config).await?, &name, &from, json).await,
+        Command::Deliveries { name, limit, json } => hooks::deliveries(&*open(config).await?, &name, limit, json).await,
+        Command::Secret(rotate) => hooks::rotate(&*open(config).await?, rotate).await,
         Command::Poll { name } => poll_now(&*open(config).await?, &name).await,
     }
 }
@@ -97,22 +141,40 @@ async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
     connector.extend(command.url.map(|url| ("url".to_owned(), json!(url))));
     for pair in &command.set {
         let (key, value) = pair.split_once('=').with_context(|| format!("--set `{pair}` is not KEY=VALUE"))?;
-        connector.insert(key.to_owned(), json!(value));
+        connector.insert(key.to_owned(), hooks::value(value));
+    }
+    let pushed = CONNECTORS.iter().any(|kind| kind.name() == command.kind && kind.profile().is_some());
+    let every = command.every.as_deref().unwrap_or(if pushed { PUSHED_EVERY } else { READ_EVERY });
+    let mut secrets = Vec::new();
+    for (role, file) in [(Role::Secret, &command.secret_file), (Role::Token, &command.token_file)] {
+        if let Some(file) = file {
+            secrets.push((role, Some(hooks::read_secret(file)?)));
+        }
     }
     let plan = SourcePlan {
         name: command.name.clone(),
         actor: Handle::parse(&command.actor)?,
         kind: command.kind,
         settings: Settings {
-            schedule: Schedule::every(&command.every)?,
+            schedule: Schedule::every(every)?,
             policy: Default::default(),
             compose: Default::default(),
             language: None,
             connector: Value::Object(connector),
+            signature: command.signature.as_deref().map(hooks::value),
+            disabled: command.disabled,
         },
+        secrets,
     };
     let id = provision::source(gateway, plan, By::Person(&who())).await?;
-    output::line(format!("source {} is {id}; next: `heraut source preview {}`", command.name, command.name));
+    let name = command.name;
+    if !pushed {
+        output::line(format!("source {name} is {id}; next: `heraut source preview {name}`"));
+        return Ok(());
+    }
+    let source = find(gateway, &name).await?;
+    output::line(format!("source {name} is {id}; the system is to post to {}", hooks::address(gateway, &source)?));
+    output::line(format!("next: have it send something, then `heraut source deliveries {name}`"));
     Ok(())
 }
 
@@ -134,12 +196,16 @@ fn describe(source: &Source, handle: &str) -> Value {
         "schedule": source.settings.schedule,
         "policy": source.settings.policy,
         "compose": source.settings.compose,
-        "state": state(&source.progress),
+        "state": state(source),
         "progress": source.progress,
     })
 }
 
-fn state(progress: &Progress) -> String {
+fn state(source: &Source) -> String {
+    if source.settings.disabled {
+        return "disabled".to_owned();
+    }
+    let progress = &source.progress;
     match (&progress.stopped, &progress.failure, progress.stale_since, progress.polled_at) {
         (Some(reason), ..) => format!("stopped: {reason}"),
         (None, Some(failure), ..) => format!("failing ({} in a row): {failure}", progress.failures),
@@ -166,7 +232,8 @@ async fn list(gateway: &Gateway, json: bool) -> anyhow::Result<()> {
         .into_iter()
         .map(|(source, handle)| {
             let polled = source.progress.polled_at.map_or_else(|| "never".to_owned(), |at| at.to_rfc3339());
-            [source.name, handle, source.kind, polled, state(&source.progress)]
+            let state = state(&source);
+            [source.name, handle, source.kind, polled, state]
         })
         .collect();
     output::table(["NAME", "ACTOR", "KIND", "POLLED", "STATE"], &rows);
@@ -176,7 +243,8 @@ async fn list(gateway: &Gateway, json: bool) -> anyhow::Result<()> {
 async fn show(gateway: &Gateway, name: &str, json: bool) -> anyhow::Result<()> {
     let source = find(gateway, name).await?;
     let actor = poll::load_actor(gateway, &source).await?;
-    let row = describe(&source, actor.handle.as_str());
+    let mut row = describe(&source, actor.handle.as_str());
+    hooks::describe(gateway, &source, &mut row).await?;
     if json {
         return output::json(&row);
     }
@@ -257,6 +325,8 @@ fn feed(url: &Url, actor: &Actor) -> anyhow::Result<Source> {
             compose: Default::default(),
             language: None,
             connector: json!({ "url": url.as_str() }),
+            signature: None,
+            disabled: false,
         },
         progress: Progress::default(),
     })

@@ -5,6 +5,7 @@
 
 pub mod environment;
 pub mod error;
+pub mod hook;
 pub mod secret;
 pub mod starter;
 pub mod types;
@@ -19,8 +20,8 @@ pub use error::{ConfigError, Problem};
 pub use secret::Secret;
 pub use starter::starter;
 pub use types::{
-    ActorConfig, AgencyConfig, Config, Database, Delivery, Keys, Media, MetricsListen, Net, Server, SourceConfig,
-    Verification,
+    ActorConfig, AgencyConfig, Config, Database, Delivery, Hooks, Keys, Media, MetricsListen, Net, Server,
+    SourceConfig, Verification,
 };
 
 impl Config {

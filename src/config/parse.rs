@@ -13,14 +13,17 @@ use toml::Value;
 use url::{Host, Url};
 
 use heraut_connectors::CONNECTORS;
+use heraut_connectors::contract::Kind;
 use heraut_connectors::error::ConnectorError;
 
 use crate::actor::{ActorKind, Handle, Language};
 use crate::config::error::Problem;
+use crate::config::hook::{self, PUSHED_EVERY, READ_EVERY};
 use crate::config::secret::Secret;
 use crate::config::section::Section;
 use crate::config::types::{
-    ActorConfig, AgencyConfig, Config, Database, Delivery, Inbox, Keys, Media, Net, Server, SourceConfig, Verification,
+    ActorConfig, AgencyConfig, Config, Database, Delivery, Hooks, Inbox, Keys, Media, Net, Server, SourceConfig,
+    Verification,
 };
 use crate::config::value::{PERIOD_MAX, parse_domain, parse_name, parse_picture_url, parse_range, place, to_json};
 use crate::post::compose::ComposeSettings;
@@ -41,8 +44,20 @@ const TIMEOUT_MAX: Duration = Duration::from_secs(300);
 /// Shortest lease of an inbox: shorter ones would cost more writes than deliveries.
 const LEASE_MIN: Duration = Duration::from_secs(5);
 
-const SECTIONS: &[&str] =
-    &["server", "database", "keys", "net", "media", "inbox", "delivery", "verification", "agency", "actor", "source"];
+const SECTIONS: &[&str] = &[
+    "server",
+    "database",
+    "keys",
+    "net",
+    "media",
+    "inbox",
+    "hooks",
+    "delivery",
+    "verification",
+    "agency",
+    "actor",
+    "source",
+];
 
 /// Reads the whole file, or says everything that is wrong with it.
 pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, Vec<Problem>> {
@@ -63,6 +78,7 @@ pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, Vec<Problem>> {
     let keys = keys(Section::new("keys".into(), table("keys"), p), dir);
     let media = media(Section::new("media".into(), table("media"), p), dir);
     let inbox = inbox(Section::new("inbox".into(), table("inbox"), p));
+    let hooks = hooks(Section::new("hooks".into(), table("hooks"), p));
     let delivery = delivery(Section::new("delivery".into(), table("delivery"), p));
     let verification = verification(Section::new("verification".into(), table("verification"), p));
     let agencies = tables("agency", table("agency"), p);
@@ -75,11 +91,22 @@ pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, Vec<Problem>> {
     unique(("source", &sources, "name"), p);
     let agencies = each("agency", agencies, p, agency);
     let actors = each("actor", actors, p, actor);
-    let sources = each("source", sources, p, source);
+    let sources = each("source", sources, p, |s| source(s, dir));
     match server {
-        Some(server) if problems.is_empty() => {
-            Ok(Config { server, database, keys, net, media, inbox, delivery, verification, agencies, actors, sources })
-        }
+        Some(server) if problems.is_empty() => Ok(Config {
+            server,
+            database,
+            keys,
+            net,
+            media,
+            inbox,
+            hooks,
+            delivery,
+            verification,
+            agencies,
+            actors,
+            sources,
+        }),
         _ => Err(problems),
     }
 }
@@ -179,6 +206,15 @@ fn inbox(mut s: Section<'_>) -> Inbox {
     Inbox { per_host }
 }
 
+fn hooks(mut s: Section<'_>) -> Hooks {
+    let per_source = s.take("per_source").unwrap_or(Hooks::default().per_source);
+    if per_source > PER_HOST_MAX {
+        s.problem("per_source", format!("is to be from 0 to {PER_HOST_MAX}"));
+    }
+    s.finish();
+    Hooks { per_source }
+}
+
 fn delivery(mut s: Section<'_>) -> Delivery {
     let default = Delivery::default();
     let concurrency = s.take("concurrency").unwrap_or(default.concurrency);
@@ -256,17 +292,20 @@ const LANGUAGE_DEFAULT: &str = "nl";
 /// Zone of a source that names none.
 const ZONE_DEFAULT: Tz = Tz::Europe__Amsterdam;
 
-fn source(mut s: Section<'_>) -> Option<SourceConfig> {
+fn source(mut s: Section<'_>, dir: &Path) -> Option<SourceConfig> {
     let name = s.require_read("name", "\"persberichten\"", parse_name);
     let actor = s.require_read("actor", "\"nieuws\"", Handle::parse);
     let kind = s.require_read("kind", "\"feed\"", parse_name);
-    let timing = timing(&mut s);
+    let found = kind.as_deref().and_then(|kind| CONNECTORS.iter().find(|known| known.name() == kind)).copied();
+    let timing = timing(&mut s, found.is_some_and(|kind| kind.profile().is_some()));
+    let enabled = s.take("enabled").unwrap_or(true);
+    let hook = hook::read(&mut s, found, dir);
     let language = s.read("language", Language::parse);
     let policy: SourcePolicy = s.table("policy");
     let compose: ComposeSettings = s.table("compose");
     let settings = to_json(Value::Table(s.rest()));
     if let Some(kind) = &kind {
-        check_connector(&mut s, kind, &settings);
+        check_connector(&mut s, kind, found, &settings);
     }
     let (every, cron, timezone, schedule) = timing;
     Some(SourceConfig {
@@ -280,15 +319,14 @@ fn source(mut s: Section<'_>) -> Option<SourceConfig> {
         language,
         policy,
         compose,
+        enabled,
+        hook,
         settings,
     })
 }
 
-/// How often a source without a schedule is looked at: it is pushed to, so only its pages that may be gone are.
-const PUSHED_EVERY: &str = "15m";
-
 /// `every`, `cron` and `timezone` as written, and the schedule that they make.
-fn timing(s: &mut Section<'_>) -> (Option<String>, Option<String>, Tz, Option<Schedule>) {
+fn timing(s: &mut Section<'_>, pushed: bool) -> (Option<String>, Option<String>, Tz, Option<Schedule>) {
     let every: Option<String> = s.take("every");
     let cron: Option<String> = s.take("cron");
     if every.is_some() && cron.is_some() {
@@ -298,17 +336,18 @@ fn timing(s: &mut Section<'_>) -> (Option<String>, Option<String>, Tz, Option<Sc
         text.parse::<Tz>().map_err(|_| format!("`{text}` is not a time zone; write for example Europe/Amsterdam"))
     });
     let timezone = timezone.unwrap_or(ZONE_DEFAULT);
+    let usual = if pushed { PUSHED_EVERY } else { READ_EVERY };
     let (key, schedule) = match (&every, &cron) {
         (None, Some(line)) => ("cron", Schedule::cron(line, timezone)),
-        (text, _) => ("every", Schedule::every(text.as_deref().unwrap_or(PUSHED_EVERY))),
+        (text, _) => ("every", Schedule::every(text.as_deref().unwrap_or(usual))),
     };
     let schedule = schedule.map_err(|error| s.problem(key, error.to_string())).ok();
     (every, cron, timezone, schedule)
 }
 
 /// Has the connector look at its own settings, so that all that is wrong is told at once.
-fn check_connector(s: &mut Section<'_>, kind: &str, settings: &serde_json::Value) {
-    let Some(found) = CONNECTORS.iter().find(|known| known.name() == kind) else {
+fn check_connector(s: &mut Section<'_>, kind: &str, found: Option<&dyn Kind>, settings: &serde_json::Value) {
+    let Some(found) = found else {
         let known: Vec<&str> = CONNECTORS.iter().map(|known| known.name()).collect();
         return s.problem("kind", format!("`{kind}` is no kind of source; there is {}", known.join(", ")));
     };

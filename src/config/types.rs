@@ -13,6 +13,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::actor::{ActorKind, Handle, Language};
+use crate::config::hook::SourceHook;
 use crate::config::secret::Secret;
 use crate::config::value::period_text;
 use crate::post::compose::ComposeSettings;
@@ -35,6 +36,8 @@ pub struct Config {
     pub media: Media,
     /// `[inbox]`.
     pub inbox: Inbox,
+    /// `[hooks]`.
+    pub hooks: Hooks,
     /// `[delivery]`.
     pub delivery: Delivery,
     /// `[verification]`.
@@ -155,6 +158,13 @@ pub struct Inbox {
     pub per_host: u32,
 }
 
+/// `[hooks]`: what systems push to us.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Hooks {
+    /// Requests a second of one source, 0 to 100,000; 0 is any number. Ten seconds' worth may come at once.
+    pub per_source: u32,
+}
+
 /// `[delivery]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Delivery {
@@ -243,6 +253,11 @@ pub struct SourceConfig {
     pub policy: SourcePolicy,
     /// How its items become text.
     pub compose: ComposeSettings,
+    /// Whether it is in use: else it is neither polled nor takes anything.
+    pub enabled: bool,
+    /// How it is pushed.
+    #[serde(flatten)]
+    pub hook: SourceHook,
     /// All other keys of the table, a JSON object for the connector, which refuses what it does not know.
     #[serde(flatten, serialize_with = "redacted")]
     pub settings: Value,
@@ -253,6 +268,7 @@ impl fmt::Debug for SourceConfig {
         let mut shown = f.debug_struct("SourceConfig");
         shown.field("name", &self.name).field("actor", &self.actor).field("kind", &self.kind);
         shown.field("every", &self.every).field("cron", &self.cron).field("timezone", &self.timezone);
+        shown.field("enabled", &self.enabled).field("hook", &self.hook);
         shown.field("language", &self.language).field("policy", &self.policy).field("compose", &self.compose);
         shown.field("settings", &keys_only(&self.settings)).finish()
     }
@@ -291,6 +307,12 @@ impl Default for Media {
 impl Default for Inbox {
     fn default() -> Self {
         Self { per_host: 100 }
+    }
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        Self { per_source: 100 }
     }
 }
 

@@ -11,11 +11,11 @@ use heraut_connectors::contract::Page;
 use heraut_connectors::item::Item;
 
 use crate::actor::{Actor, Language};
-use crate::flow::intake::commit::Batch;
-use crate::flow::intake::withdraw::absent;
+use crate::flow::intake::commit::{Batch, End};
+use crate::flow::intake::withdraw::{Absent, absent};
 pub use crate::flow::intake::withdraw::{cancel, retract, withdraw_item};
 use crate::flow::{Gateway, now, picture};
-use crate::ids::{ItemId, PostId};
+use crate::ids::{ItemId, PostId, ReceiptId};
 use crate::post::compose::compose;
 use crate::post::policy::admit;
 use crate::post::revision::{
@@ -85,6 +85,35 @@ pub struct Tally {
     pub refused: Vec<String>,
 }
 
+impl Tally {
+    /// Adds what was done with another page.
+    pub fn add(&mut self, other: Self) {
+        self.new += other.new;
+        self.edited += other.edited;
+        self.retracted += other.retracted;
+        self.stored += other.stored;
+        self.unchanged += other.unchanged;
+        self.held += other.held;
+        self.refused.extend(other.refused);
+    }
+
+    /// As a sentence for the receipt log.
+    fn sentence(&self, notes: &[String]) -> String {
+        let parts = [
+            (self.new, "new"),
+            (self.edited, "edited"),
+            (self.retracted, "retracted"),
+            (self.stored, "stored only"),
+            (self.unchanged, "unchanged"),
+            (self.held, "held"),
+        ];
+        let counted = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+        let refused = self.refused.iter().map(|why| format!("refused: {why}"));
+        let all: Vec<String> = counted.chain(refused).chain(notes.iter().cloned()).collect();
+        if all.is_empty() { "nothing to do".to_owned() } else { all.join("; ") }
+    }
+}
+
 /// Looks up what is known of the items of a page.
 pub async fn look_up(gateway: &Gateway, source: &Source, page: &Page) -> Result<Vec<Incoming>, StoreError> {
     let (source, actor) = (source.id, source.actor_id);
@@ -105,10 +134,16 @@ pub async fn look_up(gateway: &Gateway, source: &Source, page: &Page) -> Result<
 }
 
 /// Decides over the items of a page. Pure but for its arguments.
-pub fn decide(incoming: &[Incoming], source: &Source, at: Timestamp) -> Vec<Decision> {
+fn decide(incoming: &[Incoming], source: &Source, through: &Through, at: Timestamp) -> Vec<Decision> {
     let known: Vec<(Item, Option<Known>)> =
         incoming.iter().map(|i| (i.item.clone(), i.found.as_ref().map(|found| known(found, i, at)))).collect();
-    let poll = Poll { baseline: source.progress.baseline_at.is_none(), now: at, policy: &source.settings.policy };
+    let policy = &source.settings.policy;
+    let poll = match through {
+        Through::Poll { .. } => {
+            Poll { baseline: source.progress.baseline_at.is_none(), now: at, policy, new_before: 0 }
+        }
+        Through::Hook { new_before, .. } => Poll { baseline: false, now: at, policy, new_before: *new_before },
+    };
     revision::plan(&known, &poll)
 }
 
@@ -145,18 +180,36 @@ fn day(at: Timestamp) -> i64 {
     at.0.div_euclid(DAY_MS)
 }
 
-/// Takes the items of a page in, with the progress of the source, in one transaction.
+/// How a page came, and what is stored with its items.
+#[derive(Debug, Clone)]
+pub enum Through {
+    /// It was polled.
+    Poll {
+        /// Where the source stands now.
+        progress: Box<Progress>,
+        /// When it is polled next.
+        due_at: Timestamp,
+    },
+    /// It was pushed: never a baseline, and nothing is to be concluded from what it does not say.
+    Hook {
+        /// How many items were new lately.
+        new_before: u32,
+        /// With this page the request is done: its receipt, what its other pages came to, and what else is to be noted of it.
+        done: Option<(ReceiptId, Tally, Vec<String>)>,
+    },
+}
+
+/// Takes the items of a page in, with where the source or the request stands, in one transaction.
 pub async fn take_in(
     gateway: &Gateway,
     source: &Source,
     actor: &Actor,
     page: &Page,
-    progress: Progress,
-    due_at: Timestamp,
+    through: Through,
 ) -> Result<Tally, StoreError> {
     let at = now();
     let incoming = look_up(gateway, source, page).await?;
-    let decisions = decide(&incoming, source, at);
+    let decisions = decide(&incoming, source, &through, at);
     let mut tally = Tally::default();
     let deadline = Instant::now() + picture::PAGE_WITHIN;
     let mut steps = Vec::with_capacity(incoming.len());
@@ -167,9 +220,20 @@ pub async fn take_in(
         count(&mut tally, &step);
         steps.push(step);
     }
-    let absent = absent(gateway, source, page, &steps, at).await?;
+    let absent = match through {
+        Through::Poll { .. } => absent(gateway, source, page, &steps, at).await?,
+        Through::Hook { .. } => Absent::default(),
+    };
     tally.retracted += absent.retract.len();
-    let batch = Arc::new(Batch { source: source.clone(), steps, absent, progress, due_at, at });
+    let end = match through {
+        Through::Poll { progress, due_at } => End::Poll { progress, due_at },
+        Through::Hook { done: Some((receipt, mut sum, notes)), .. } => {
+            sum.add(tally.clone());
+            End::Hook { receipt, outcome: sum.sentence(&notes) }
+        }
+        Through::Hook { done: None, .. } => End::Nothing,
+    };
+    let batch = Arc::new(Batch { source: source.clone(), steps, absent, end, at });
     let entries = Arc::new(batch.entries(gateway));
     gateway
         .store

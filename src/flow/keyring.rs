@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::actor::key::{Ed25519PrivateKey, KeyError, PublicKeys, RsaPrivateKey};
 use crate::actor::verification::{InstanceActor, VerifiedActor};
 use crate::flow::{Gateway, now};
-use crate::ids::{ActorId, KeyRowId};
+use crate::ids::{ActorId, KeyRowId, SecretId};
 use crate::signature::SigningIdentity;
 use crate::store::StoreError;
 use crate::store::actors::{self, ED25519, KeyRow, RSA};
@@ -91,6 +91,19 @@ impl Keyring {
             row(ed25519_id, ED25519, &public.ed25519_multibase, ed25519.private_pkcs8.expose())?,
         ];
         Ok(NewKeys { rows, public })
+    }
+
+    /// Seals a secret of a source for its row.
+    pub fn seal_secret(&self, id: SecretId, secret: &str) -> Result<Vec<u8>, KeyringError> {
+        let vault = |source| KeyringError::Vault { whose: format!("a source (secret {id})"), source };
+        self.master.seal(&vault::source_secret(id), secret.as_bytes()).map_err(vault)
+    }
+
+    /// Opens it.
+    pub fn open_secret(&self, id: SecretId, sealed: &[u8]) -> Result<String, KeyringError> {
+        let vault = |source| KeyringError::Vault { whose: format!("a source (secret {id})"), source };
+        let opened = self.master.open(&vault::source_secret(id), sealed).map_err(vault)?;
+        Ok(String::from_utf8_lossy(opened.expose()).into_owned())
     }
 
     /// Opens the seal of a key, and parses what is inside.

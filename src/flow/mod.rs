@@ -6,6 +6,7 @@ pub mod clock;
 pub mod deliver;
 pub mod effects;
 pub mod gone;
+pub mod hooks;
 pub mod intake;
 pub mod keyring;
 pub mod mint;
@@ -89,6 +90,8 @@ pub struct Wake {
     pub publish: Notify,
     /// A source or a proof is due.
     pub schedule: Notify,
+    /// A request was pushed to us.
+    pub hooks: Notify,
 }
 
 /// Shared by all tasks of the process.
@@ -101,6 +104,7 @@ impl Wake {
             Topic::Deliver => self.deliver.notify_one(),
             Topic::Publish => self.publish.notify_one(),
             Topic::Schedule => self.schedule.notify_one(),
+            Topic::Hooks => self.hooks.notify_one(),
         }
     }
 }

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use heraut_connectors::CONNECTORS;
-use heraut_connectors::contract::{Connector, Page, Politeness, Request, Response};
+use heraut_connectors::contract::{Connector, PAGES_PER_POLL_MAX, Page, Politeness, Request, Response};
 use heraut_connectors::error::ConnectorError;
 use thiserror::Error;
 use tracing::Instrument;
 
 use crate::actor::Actor;
-use crate::flow::intake::{self, Tally};
+use crate::flow::hooks::keep;
+use crate::flow::intake::{self, Tally, Through};
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, gone, now};
 use crate::ids::SourceId;
@@ -160,17 +160,6 @@ async fn give_back(gateway: &Gateway, id: SourceId) {
     }
 }
 
-/// The connector of a source.
-pub fn connector(source: &Source) -> Result<Box<dyn Connector>, PollError> {
-    let kind = CONNECTORS.iter().find(|kind| kind.name() == source.kind).ok_or_else(|| PollError::Kind {
-        source_name: source.name.clone(),
-        kind: source.kind.clone(),
-        known: CONNECTORS.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", "),
-    })?;
-    kind.configure(&source.settings.connector)
-        .map_err(|error| PollError::Settings { source_name: source.name.clone(), source: error })
-}
-
 /// What a fetch came to, before anything is stored.
 struct Asked {
     outcome: PollOutcome,
@@ -182,7 +171,7 @@ struct Asked {
 /// Polls a source now, whether it is due or not, and records what came of it.
 pub async fn poll(gateway: &Gateway, source: &Source) -> Result<Tally, PollError> {
     let begun = Instant::now();
-    let asked = match connector(source) {
+    let asked = match keep::connector(gateway, source).await {
         Ok(connector) => ask(gateway, source, Arc::from(connector)).await,
         Err(error) => Asked { outcome: PollOutcome::Failed, page: None, fetched: None, error: Some(error) },
     };
@@ -192,7 +181,10 @@ pub async fn poll(gateway: &Gateway, source: &Source) -> Result<Tally, PollError
     let mut tally = match &asked.page {
         Some(page) => {
             let actor = load_actor(gateway, source).await?;
-            intake::take_in(gateway, source, &actor, page, progress, due_at).await?
+            {
+                let through = Through::Poll { progress: Box::new(progress), due_at };
+                intake::take_in(gateway, source, &actor, page, through).await?
+            }
         }
         None => {
             let id = source.id;
@@ -217,8 +209,8 @@ pub async fn load_actor(gateway: &Gateway, source: &Source) -> Result<Actor, Pol
 }
 
 async fn ask(gateway: &Gateway, source: &Source, connector: Arc<dyn Connector>) -> Asked {
-    let Some(request) = connector.request() else {
-        // Items are pushed to us: there is nothing to fetch.
+    let Some(request) = connector.request().filter(|_| !source.settings.disabled) else {
+        // Items are only pushed to us, or the source is not in use: there is nothing to fetch.
         return Asked { outcome: PollOutcome::NotModified, page: None, fetched: None, error: None };
     };
     let fetched = match fetch(gateway, source, &request, true).await {
@@ -239,7 +231,7 @@ async fn ask(gateway: &Gateway, source: &Source, connector: Arc<dyn Connector>) 
         404 => refuse(PollOutcome::NotFound, "; is the address still right? It is tried daily for a week"),
         410 => refuse(PollOutcome::Gone, ": it is gone for good, and is polled no more; correct its url"),
         401 | 403 => refuse(PollOutcome::Failed, "; ask the site's operator to let Heraut read it"),
-        200 => match read(gateway, source, connector, &fetched).await {
+        200 => match read(gateway, source, connector, &request, &fetched).await {
             Ok(page) if page.expired => (PollOutcome::Expired, Some(page), None),
             Ok(page) => (PollOutcome::Changed, Some(page), None),
             Err(error) => (PollOutcome::Failed, None, Some(error)),
@@ -257,6 +249,9 @@ pub async fn fetch(
     conditional: bool,
 ) -> Result<Fetched, FetchError> {
     let mut get = Get::new(request.url.clone(), request.accept);
+    // What carries a token must not be led elsewhere with it.
+    get.same_host_redirects = !request.headers.is_empty();
+    get.headers.extend(request.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())));
     if conditional && source.progress.reader == READER {
         let validators =
             [("if-none-match", &source.progress.etag), ("if-modified-since", &source.progress.last_modified)];
@@ -271,9 +266,11 @@ async fn read(
     gateway: &Gateway,
     source: &Source,
     connector: Arc<dyn Connector>,
+    request: &Request,
     fetched: &Fetched,
 ) -> Result<Page, PollError> {
-    let page = read_page(connector, fetched).await?;
+    let mut page = read_page(connector.clone(), fetched, request.about.clone()).await?;
+    read_on(gateway, source, connector, request, &mut page).await?;
     if page.items.is_empty() && !page.complete && !page.expired {
         let id = source.id;
         let before = gateway.store.read("look for earlier items", move |db| items::any_of_source(db, id)).await?;
@@ -287,14 +284,56 @@ async fn read(
     Ok(page)
 }
 
+/// Reads the further pages of a list into the first. A page that cannot be had fails the poll: what is missing would look as if it
+/// were not there.
+async fn read_on(
+    gateway: &Gateway,
+    source: &Source,
+    connector: Arc<dyn Connector>,
+    first: &Request,
+    page: &mut Page,
+) -> Result<(), PollError> {
+    let mut pages = 1;
+    while let Some(next) = page.next.take() {
+        if pages == PAGES_PER_POLL_MAX {
+            page.warnings.push(format!("the list goes on after {PAGES_PER_POLL_MAX} pages, which were read"));
+            page.complete = false;
+            return Ok(());
+        }
+        if next.url.host() != first.url.host() {
+            page.warnings.push("the next page of the list is on another host, and was not read".to_owned());
+            page.complete = false;
+            return Ok(());
+        }
+        let fetched = fetch(gateway, source, &next, false).await;
+        let fetched = fetched.map_err(|error| PollError::Fetch(with_causes(&error)))?;
+        if fetched.status != 200 {
+            let hint = ", which is no further page of the list";
+            return Err(PollError::Status { url: fetched.url.to_string(), status: fetched.status, hint });
+        }
+        let more = read_page(connector.clone(), &fetched, None).await?;
+        page.items.extend(more.items);
+        page.warnings.extend(more.warnings);
+        page.complete &= more.complete;
+        page.next = more.next;
+        pages += 1;
+    }
+    Ok(())
+}
+
 /// Has an answer read, off the async threads; a panic of the reader is an error of this source alone.
-pub async fn read_page(connector: Arc<dyn Connector>, fetched: &Fetched) -> Result<Page, PollError> {
+/// `about` is the item that was asked for.
+pub async fn read_page(
+    connector: Arc<dyn Connector>,
+    fetched: &Fetched,
+    about: Option<String>,
+) -> Result<Page, PollError> {
     let response = Response {
         url: fetched.url.clone(),
         content_type: fetched.header("content-type").map(ToOwned::to_owned),
         body: fetched.body.clone(),
         received_at: now().0,
-        about: None,
+        about,
     };
     let url = fetched.url.to_string();
     match tokio::task::spawn_blocking(move || connector.read(&response)).await {

@@ -1,12 +1,13 @@
 //! Shows what a source would publish, and publishes nothing: nothing is stored, and no image is kept.
 
-use heraut_connectors::contract::Page;
-use heraut_connectors::item::Item;
+use heraut_connectors::contract::{Connector, Delivery, Page, Told};
+use heraut_connectors::item::{Action, Item};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::activity::{self, PublishedPost};
 use crate::actor::Actor;
+use crate::flow::hooks::keep;
 use crate::flow::intake::compose_item;
 use crate::flow::poll::{self, PollError};
 use crate::flow::{Gateway, now};
@@ -35,7 +36,7 @@ pub struct Preview {
 pub struct PreviewPost {
     /// The item's id.
     pub item: String,
-    /// `ready`, `scheduled`, or why it would be held.
+    /// `ready`, `scheduled`, why it would be held, or that it would be withdrawn.
     pub state: String,
     /// What the editors would be told.
     pub flags: Vec<String>,
@@ -53,7 +54,7 @@ pub enum Origin {
 
 /// Reads a source and composes its items.
 pub async fn preview(gateway: &Gateway, source: &Source, actor: &Actor, origin: Origin) -> Result<Preview, PollError> {
-    let connector: std::sync::Arc<dyn heraut_connectors::contract::Connector> = poll::connector(source)?.into();
+    let connector: std::sync::Arc<dyn Connector> = keep::connector(gateway, source).await?.into();
     let fetched = match (origin, connector.request()) {
         (Origin::File(fetched), _) => fetched,
         (Origin::Fetch, Some(request)) => poll::fetch(gateway, source, &request, false)
@@ -72,8 +73,38 @@ pub async fn preview(gateway: &Gateway, source: &Source, actor: &Actor, origin: 
             hint: ", which is no document",
         });
     }
-    let page = poll::read_page(connector, &fetched).await?;
+    let page = poll::read_page(connector, &fetched, None).await?;
     Ok(compose_page(gateway, source, actor, page))
+}
+
+/// Shows what a pushed request would publish: what it only points to is fetched, nothing is stored. `None` is a request that says
+/// nothing that concerns us, with the reason.
+pub async fn pushed(
+    gateway: &Gateway,
+    source: &Source,
+    actor: &Actor,
+    delivery: Delivery,
+) -> Result<Result<Preview, String>, PollError> {
+    let connector: std::sync::Arc<dyn Connector> = keep::connector(gateway, source).await?.into();
+    let told = connector.receive(&delivery);
+    let told = told.map_err(|source| PollError::Read { url: "the request".to_owned(), source })?;
+    let (requests, mut page) = match told {
+        Told::Ignored { why } => return Ok(Err(why)),
+        Told::Page(page) => (Vec::new(), page),
+        Told::Fetch { requests, page } => (requests, page),
+    };
+    for request in requests {
+        let fetched = poll::fetch(gateway, source, &request, false).await;
+        let fetched = fetched.map_err(|e| PollError::Fetch(super::verify::with_causes(&e)))?;
+        if fetched.status != 200 {
+            let (url, status) = (fetched.url.to_string(), fetched.status);
+            return Err(PollError::Status { url, status, hint: ", which is no document" });
+        }
+        let read = poll::read_page(connector.clone(), &fetched, request.about.clone()).await?;
+        page.items.extend(read.items);
+        page.warnings.extend(read.warnings);
+    }
+    Ok(Ok(compose_page(gateway, source, actor, page)))
 }
 
 fn compose_page(gateway: &Gateway, source: &Source, actor: &Actor, page: Page) -> Preview {
@@ -102,6 +133,10 @@ fn show_item(item: &Item) -> Value {
 }
 
 fn preview_post(gateway: &Gateway, source: &Source, actor: &Actor, item: &Item) -> PreviewPost {
+    if item.action == Action::Retract {
+        let state = "would be withdrawn".to_owned();
+        return PreviewPost { item: item.source_id.clone(), state, flags: Vec::new(), note: Value::Null };
+    }
     let at = now();
     // Images are shown as the source has them: a preview fetches and keeps none.
     let images = item.media.iter().take(4).map(|media| Image {

@@ -1,18 +1,21 @@
 //! Makes agencies, actors and sources, and changes them. What the configuration file names is upserted at every start; what is
 //! made otherwise lives in the database alone.
 
+use heraut_connectors::contract::Secret;
 use thiserror::Error;
 
 use crate::activity;
 use crate::actor::verification::VerifiedActor;
 use crate::actor::{Actor, ActorKind, Agency, Handle, Language, Profile};
+use crate::flow::hooks::keep;
 use crate::flow::keyring::KeyringError;
-use crate::flow::poll::{self, PollError};
+use crate::flow::poll::PollError;
 use crate::flow::{Gateway, now};
 use crate::ids::{ActivityId, ActorId, AgencyId, KeyRowId, SourceId};
 use crate::store::activities::{self, ActivityRow};
 use crate::store::actors::{self, AgencyRow};
 use crate::store::deliveries::FanOut;
+use crate::store::secrets::{self, Role};
 use crate::store::sources::{self, Progress, Settings, Source};
 use crate::store::{Db, StoreError, audit, deliveries, proofs};
 
@@ -28,6 +31,9 @@ pub enum ProvisionError {
     /// The source's connector or settings are wrong.
     #[error(transparent)]
     Source(#[from] PollError),
+    /// A secret cannot be used.
+    #[error("source `{0}`: {1}")]
+    Secret(String, String),
     /// It stands in the configuration file, which would put it back at the next start.
     #[error("{0} stands in the configuration file; change it there")]
     Provisioned(String),
@@ -67,6 +73,8 @@ pub struct SourcePlan {
     pub kind: String,
     /// Its settings.
     pub settings: Settings,
+    /// Its secrets, by role: what is not named here stays as it is, and `None` is removed.
+    pub secrets: Vec<(Role, Option<Secret>)>,
 }
 
 /// Who makes or changes something. What the configuration file names is changed only there.
@@ -211,7 +219,7 @@ async fn change_actor(
     Ok(changed)
 }
 
-/// Makes a source, or changes the one of that name. Its settings are checked by its connector first.
+/// Makes a source, or changes the one of that name. Its settings are checked by its connector first, and its secrets sealed.
 pub async fn source(gateway: &Gateway, plan: SourcePlan, by: By<'_>) -> Result<SourceId, ProvisionError> {
     let handle = plan.actor.to_string();
     let actor = gateway.store.read("read the actor of a source", move |db| actors::by_handle(db, &handle)).await?;
@@ -224,9 +232,22 @@ pub async fn source(gateway: &Gateway, plan: SourcePlan, by: By<'_>) -> Result<S
         settings: plan.settings,
         progress: Progress::default(),
     };
-    poll::connector(&source)?;
+    keep::profile(&source)?;
     let name = source.name.clone();
-    let provisioned = gateway.store.read("read a source", move |db| sources::is_provisioned(db, &name)).await?;
+    let load = move |db: &mut Db<'_>| {
+        let known = sources::by_name(db, &name)?;
+        let rows = known.as_ref().map_or(Ok(Vec::new()), |known| secrets::of(db, known.id))?;
+        Ok((sources::is_provisioned(db, &name)?, rows))
+    };
+    let (provisioned, rows) = gateway.store.read("read a source", load).await?;
+    let known = keep::opened(gateway, &rows)?;
+    let mut wanted = known.clone();
+    plan.secrets.into_iter().for_each(|(role, secret)| wanted.put(role, secret));
+    if let Some(problem) = wanted.problem() {
+        return Err(ProvisionError::Secret(source.name, problem));
+    }
+    keep::configure(&source, wanted.token.as_ref())?;
+    let changes = keep::changes(gateway, &known, &wanted)?;
     by.may_change(provisioned, || format!("source `{}`", source.name))?;
     let at = now();
     let entry = gateway.audit(&by.name(), "source.set", format!("source:{}", source.name), source.kind.clone());
@@ -234,10 +255,12 @@ pub async fn source(gateway: &Gateway, plan: SourcePlan, by: By<'_>) -> Result<S
     let store = move |db: &mut Db<'_>| {
         let before = sources::by_name(db, &source.name)?;
         let same = |known: &Source| known.settings == source.settings && known.actor_id == source.actor_id;
-        if !before.as_ref().is_some_and(same) {
+        if !before.as_ref().is_some_and(same) || !changes.is_empty() {
             audit::add(db, &entry)?;
         }
-        sources::upsert(db, &source, provisioned, at)
+        let id = sources::upsert(db, &source, provisioned, at)?;
+        keep::write(db, id, &changes)?;
+        Ok(id)
     };
     Ok(gateway.store.write("store a source", store).await?)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::flow::hooks::work;
 use crate::flow::{Shared, deliver, now, poll, publish, verify};
 use crate::metrics::pulse::{self, Loop};
 use crate::store::remote;
@@ -13,6 +14,8 @@ use crate::store::remote;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Sources that are polled at the same time.
 const POLLS_MAX: usize = 8;
+/// Sources whose requests are worked on at the same time.
+const HOOKS_MAX: usize = 4;
 /// How often old records are cleared away.
 const CLEAR_EVERY: Duration = Duration::from_secs(3_600);
 /// How long the id of a received activity is remembered against replays (`reference/federation.md` 6.1: a week or more).
@@ -66,7 +69,7 @@ impl Stop {
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Roles {
-    /// Polls sources, checks proofs, publishes.
+    /// Polls sources, works on what they push, checks proofs, publishes.
     pub ingest: bool,
     /// Delivers.
     pub deliver: bool,
@@ -77,6 +80,7 @@ pub fn start(gateway: &Shared, roles: Roles, stop: &Stop) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     if roles.ingest {
         tasks.spawn(poll_loop(gateway.clone(), stop.clone()));
+        tasks.spawn(hook_loop(gateway.clone(), stop.clone()));
         tasks.spawn(publish_loop(gateway.clone(), stop.clone()));
         tasks.spawn(verify_loop(gateway.clone(), stop.clone()));
         tasks.spawn(clear_loop(gateway.clone(), stop.clone()));
@@ -111,6 +115,38 @@ async fn poll_loop(gateway: Shared, mut stop: Stop) {
     }
     // A poll that is under way commits or not, in one transaction; its lease ends by itself.
     polls.shutdown().await;
+}
+
+async fn hook_loop(gateway: Shared, mut stop: Stop) {
+    if let Err(error) = work::look_again(&gateway).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "sources were not made due to look for what they missed"
+        );
+    }
+    let mut works = JoinSet::new();
+    while !stop.is_set() {
+        pulse::beat(Loop::Hooks);
+        while works.len() >= HOOKS_MAX {
+            works.join_next().await;
+        }
+        match work::lease_due(&gateway).await {
+            Ok(Some(source)) => {
+                let gateway = gateway.clone();
+                works.spawn(async move { work::run(&gateway, source).await });
+                continue;
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "requests cannot be leased"),
+        }
+        tokio::select! {
+            () = stop.sleep(LOOK_EVERY) => {}
+            () = gateway.wake.hooks.notified() => {}
+            Some(_) = works.join_next() => {}
+        }
+    }
+    // What is under way commits or not, in one transaction each; its lease ends by itself.
+    works.shutdown().await;
 }
 
 async fn publish_loop(gateway: Shared, mut stop: Stop) {
@@ -148,6 +184,9 @@ async fn clear_loop(gateway: Shared, mut stop: Stop) {
         let clear = move |db: &mut crate::store::Db<'_>| remote::forget_seen(db, before);
         if let Err(error) = gateway.store.write("clear old activity ids away", clear).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "old records were not cleared away");
+        }
+        if let Err(error) = work::clear(&gateway).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "old requests were not cleared away");
         }
         stop.sleep(CLEAR_EVERY).await;
     }

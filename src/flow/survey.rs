@@ -14,7 +14,7 @@ use crate::flow::{Gateway, Shared, now};
 use crate::metrics::{self, Family, pulse};
 use crate::post::HoldReason;
 use crate::store::survey::{self, Counted, Owed, Remote};
-use crate::store::{Db, StoreError, actors, proofs};
+use crate::store::{Db, StoreError, actors, hooks, proofs};
 use crate::time::Timestamp;
 
 /// Least time between two surveys.
@@ -103,6 +103,7 @@ struct Seen {
     changes: Vec<Counted>,
     sources: Vec<Counted>,
     polling: (Option<Timestamp>, Option<Timestamp>),
+    hooks: (i64, Option<Timestamp>),
     actors: Vec<(Actor, Proof)>,
 }
 
@@ -122,6 +123,7 @@ async fn take(gateway: &Gateway) -> Result<Vec<Family>, StoreError> {
             changes: survey::held_changes(db)?,
             sources: survey::sources_by_state(db)?,
             polling: survey::polling(db)?,
+            hooks: hooks::waiting(db)?,
             actors: proven,
         })
     };
@@ -130,8 +132,21 @@ async fn take(gateway: &Gateway) -> Result<Vec<Family>, StoreError> {
     families.extend(deliveries(&seen, at));
     families.extend(waiting(&seen, at));
     families.extend(sources(&seen, at));
+    families.extend(pushed(&seen, at));
     families.extend(proven(gateway, seen.actors, at));
     Ok(families)
+}
+
+fn pushed(seen: &Seen, at: Timestamp) -> [Family; 2] {
+    let (n, oldest) = seen.hooks;
+    [
+        plain("heraut_hooks_waiting", "Requests that were pushed to us and wait to be worked on.", float(n)),
+        plain(
+            "heraut_hooks_oldest_age_seconds",
+            "Age of the oldest request that waits, 0 when none does.",
+            oldest.map_or(0.0, |oldest| age(oldest, at)),
+        ),
+    ]
 }
 
 fn up(up: bool) -> Family {

@@ -121,6 +121,20 @@ impl Surface {
     }
 }
 
+/// What a request that was pushed to us is answered.
+const HOOK_ANSWERS: [&str; 10] = [
+    "accepted",
+    "known",
+    "no-source",
+    "closed",
+    "unverified",
+    "unreadable",
+    "conflict",
+    "media-type",
+    "too-many",
+    "later",
+];
+
 /// Every series of this process.
 pub(super) struct Meters {
     pub(super) registry: Registry,
@@ -135,6 +149,7 @@ pub(super) struct Meters {
     pub(super) slots: IntGauge,
     pub(super) slots_used: IntGauge,
     published: [IntCounter; 3],
+    hooks: [IntCounter; HOOK_ANSWERS.len()],
     pub(super) poll: Histogram,
     polls: [IntCounter; 7],
     reads: Histogram,
@@ -205,6 +220,10 @@ impl Meters {
         }
     }
 
+    pub(super) fn hook(&self, answer: &str) -> Option<&IntCounter> {
+        HOOK_ANSWERS.iter().zip(&self.hooks).find(|(known, _)| **known == answer).map(|(_, counter)| counter)
+    }
+
     pub(super) fn polled(&self, outcome: PollOutcome) -> &IntCounter {
         let [changed, not_modified, throttled, not_found, gone, expired, failed] = &self.polls;
         match outcome {
@@ -256,6 +275,7 @@ impl Meters {
             &["cause"],
         )?;
         let published = make.counters("heraut_activities_published_total", "Activities published.", &["kind"])?;
+        let hooks = make.counters("heraut_hooks_total", "Requests that were pushed to us, by answer.", &["answer"])?;
         let polls = make.counters("heraut_polls_total", "Polls of sources, by outcome.", &["outcome"])?;
         let hops = make.histograms(
             "heraut_database_hop_seconds",
@@ -293,6 +313,7 @@ impl Meters {
             slots: make.gauge("heraut_delivery_slots", "Deliveries that may be under way at once.")?,
             slots_used: make.gauge("heraut_delivery_slots_used", "Inboxes that are being delivered to.")?,
             published: ["Create", "Update", "Delete"].map(|kind| published.with_label_values(&[kind])),
+            hooks: HOOK_ANSWERS.map(|answer| hooks.with_label_values(&[answer])),
             poll: make.histogram("heraut_poll_seconds", "Time of a poll, with its images.", POLL_S)?,
             polls: ["changed", "not_modified", "throttled", "not_found", "gone", "expired", "failed"]
                 .map(|outcome| polls.with_label_values(&[outcome])),

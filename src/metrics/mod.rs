@@ -109,6 +109,13 @@ pub fn published(kind: &str) {
     }
 }
 
+/// Counts a request that was pushed to us, by its answer: `accepted`, `known`, or the code of the refusal.
+pub fn hook(answer: &str) {
+    if let Some(counter) = meters().and_then(|m| m.hook(answer)) {
+        counter.inc();
+    }
+}
+
 /// Counts how a poll ended, and times it.
 pub fn polled(outcome: PollOutcome, took: Duration) {
     let Some(m) = meters() else { return };

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 pub enum Loop {
     /// Leases sources that are due and has them polled.
     Poll,
+    /// Leases sources whose requests wait and has them worked on.
+    Hooks,
     /// Publishes what is due.
     Publish,
     /// Checks proofs.
@@ -17,13 +19,14 @@ pub enum Loop {
     Deliver,
 }
 
-const LOOPS: [Loop; 4] = [Loop::Poll, Loop::Publish, Loop::Verify, Loop::Deliver];
+const LOOPS: [Loop; 5] = [Loop::Poll, Loop::Hooks, Loop::Publish, Loop::Verify, Loop::Deliver];
 
 impl Loop {
     /// Its name in metrics and answers.
     pub fn name(self) -> &'static str {
         match self {
             Self::Poll => "poll",
+            Self::Hooks => "hooks",
             Self::Publish => "publish",
             Self::Verify => "verify",
             Self::Deliver => "deliver",
@@ -31,10 +34,10 @@ impl Loop {
     }
 
     /// After how long without a turn it is taken for stuck: longer than anything that a turn may wait for. A poll with many
-    /// images can keep the poll loop waiting for a free place.
+    /// images can keep the poll loop waiting for a free place, and so can reading back the loop of requests.
     pub fn patience(self) -> Duration {
         match self {
-            Self::Poll => Duration::from_secs(900),
+            Self::Poll | Self::Hooks => Duration::from_secs(900),
             Self::Publish | Self::Verify | Self::Deliver => Duration::from_secs(300),
         }
     }

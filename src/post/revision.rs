@@ -82,6 +82,8 @@ pub struct Poll<'a> {
     pub now: Timestamp,
     /// The source's policy.
     pub policy: &'a SourcePolicy,
+    /// How many items were new lately and count for the flood fuse too: a source that is pushed sends them one by one.
+    pub new_before: u32,
 }
 
 /// Why a new item is stored and not published.

@@ -50,6 +50,19 @@ pub struct ItemRow {
     pub withdrawn_here: bool,
 }
 
+/// How many items of a source became known since then and were not merely stored, at most `most`. Ids tell the time, so this
+/// reads only what is new.
+pub fn new_since(db: &mut Db<'_>, source: SourceId, since: Timestamp, most: i64) -> Queried<usize> {
+    let first = ItemId(crate::ids::compose(since.0, 0));
+    let stored = [ItemState::Baseline.name(), ItemState::Tombstone.name()];
+    let found: Vec<ItemId> = on!(db, c => items::table
+        .filter(items::id.ge(first).and(items::source_id.eq(source)).and(items::state.ne_all(stored)))
+        .select(items::id)
+        .limit(most)
+        .load(c))?;
+    Ok(found.len())
+}
+
 /// Where an item is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ItemState {

@@ -31,16 +31,19 @@ pub enum Topic {
     Publish,
     /// A source or a proof is due.
     Schedule,
+    /// A request was pushed to us.
+    Hooks,
 }
 
 impl Topic {
-    const ALL: [Self; 3] = [Self::Deliver, Self::Publish, Self::Schedule];
+    const ALL: [Self; 4] = [Self::Deliver, Self::Publish, Self::Schedule, Self::Hooks];
 
     fn name(self) -> &'static str {
         match self {
             Self::Deliver => "deliver",
             Self::Publish => "publish",
             Self::Schedule => "schedule",
+            Self::Hooks => "hooks",
         }
     }
 }

@@ -213,6 +213,7 @@ impl Loading {
         let mut db = self.connection.db();
         inboxes::free_all(&mut db, entry.at)?;
         sources::free_all(&mut db)?;
+        super::hooks::free_all(&mut db)?;
         proofs::free_all(&mut db)?;
         audit::add(&mut db, entry)?;
         match &mut self.connection {

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod catalogue;
 pub mod deliveries;
 pub mod followers;
+pub mod hooks;
 mod hops;
 pub mod inboxes;
 pub mod items;
@@ -24,6 +25,7 @@ pub mod remote;
 pub mod reports;
 #[allow(missing_docs)]
 pub mod schema;
+pub mod secrets;
 pub mod snapshot;
 pub mod sources;
 pub mod survey;

@@ -323,6 +323,43 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    source_secrets (id) {
+        id -> BigInt,
+        source_id -> BigInt,
+        role -> Text,
+        sealed -> Binary,
+        set_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    hooks (source_id) {
+        source_id -> BigInt,
+        lease_until -> BigInt,
+        refused_at -> Nullable<BigInt>,
+        refusal -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    hook_deliveries (id) {
+        id -> BigInt,
+        source_id -> BigInt,
+        delivery_key -> Text,
+        digest -> Text,
+        verified_by -> Text,
+        headers -> Text,
+        query -> Nullable<Text>,
+        body -> Binary,
+        received_at -> BigInt,
+        state -> SmallInt,
+        outcome -> Nullable<Text>,
+        attempts -> Integer,
+        due_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     agencies,
     actors,
@@ -349,5 +386,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     seen_activities,
     deleted_objects,
     audit,
-    public_versions
+    public_versions,
+    source_secrets,
+    hooks,
+    hook_deliveries
 );

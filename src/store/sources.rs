@@ -27,6 +27,13 @@ pub struct Settings {
     pub language: Option<Language>,
     /// What the connector itself wants to know.
     pub connector: serde_json::Value,
+    /// How its system signs what it pushes, where it is not as usual for the kind. This and what follows is stored only where it
+    /// is used, for the sake of an older program beside this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<serde_json::Value>,
+    /// Whether it is neither polled nor takes anything.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub disabled: bool,
 }
 
 /// A source.
@@ -214,6 +221,12 @@ pub fn poll_now(db: &mut Db<'_>, name: &str, now: Timestamp) -> Queried<bool> {
         .set((sources::due_at.eq(now), sources::stopped.eq(None::<String>)))
         .execute(c))
     .map(|n| n > 0)
+}
+
+/// Makes the sources of these kinds due now, but those that stopped: what they should have pushed while we were away is looked for.
+pub fn look_again(db: &mut Db<'_>, kinds: &[&str], now: Timestamp) -> Queried<()> {
+    let pushed = sources::kind.eq_any(kinds.to_vec()).and(sources::stopped.is_null()).and(sources::due_at.gt(now));
+    on!(db, c => diesel::update(sources::table.filter(pushed)).set(sources::due_at.eq(now)).execute(c)).map(|_| ())
 }
 
 /// Ends every lease. Only for a process that is alone on its database.

@@ -1,11 +1,8 @@
 //! POST to an inbox: what can be judged without reading the activity is judged here, the rest by `flow::receive`. Answers as
 //! in `reference/federation.md` 3.2: 202 when it is on disk; 404, 408, 413 or 415 from here; what the flow refuses with.
 
-use std::time::Duration;
-
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use bytes::Bytes;
 use tracing::Instrument;
 
 use crate::flow::arrivals::Arrivals;
@@ -13,13 +10,11 @@ use crate::flow::{Gateway, receive};
 use crate::ids::ActorId;
 use crate::inbox::INBOX_BODY_BYTES_MAX;
 use crate::metrics;
+use crate::web::body;
 use crate::web::hosts::Directory;
 use crate::web::negotiate::is_activity;
 use crate::web::problem::Problem;
 use crate::web::routes::number;
-
-/// Time for the body to arrive; Mastodon itself gives up writing after 10 s.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// `/ap/inbox` and `/ap/instance/inbox`.
 pub async fn shared(
@@ -54,7 +49,7 @@ async fn take(
     body: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     check_type(request)?;
-    let body = read(request, body).await?;
+    let body = body::read(request, body, INBOX_BODY_BYTES_MAX).await?;
     let headers = request.headers().iter();
     let incoming = receive::Request {
         path_and_query: request.uri().path_and_query().map_or_else(|| "/".to_owned(), |p| p.as_str().to_owned()),
@@ -77,19 +72,5 @@ fn check_type(request: &HttpRequest) -> Result<(), Problem> {
     match text(header::CONTENT_TYPE) {
         Some(content_type) if is_activity(content_type) && !coded => Ok(()),
         _ => Err(Problem::MediaType),
-    }
-}
-
-/// Reads the body, refusing early what says that it is too large, and in time what turns out to be.
-async fn read(request: &HttpRequest, body: web::Payload) -> Result<Bytes, Problem> {
-    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if announced.and_then(|text| text.parse::<u64>().ok()).is_some_and(|n| n > INBOX_BODY_BYTES_MAX as u64) {
-        return Err(Problem::TooLarge(INBOX_BODY_BYTES_MAX));
-    }
-    match tokio::time::timeout(BODY_TIMEOUT, body.to_bytes_limited(INBOX_BODY_BYTES_MAX)).await {
-        Err(_) => Err(Problem::Slow),
-        Ok(Err(_)) => Err(Problem::TooLarge(INBOX_BODY_BYTES_MAX)),
-        Ok(Ok(Err(_))) => Err(Problem::Malformed("the body broke off".to_owned())),
-        Ok(Ok(Ok(body))) => Ok(body),
     }
 }

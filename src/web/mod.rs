@@ -5,6 +5,7 @@
 //! | `/.well-known/{webfinger,host-meta,host-meta.json,nodeinfo}`, `/nodeinfo/{2.0,2.1}` | [`discovery`] |
 //! | `/ap/a/{n}`, its collections, `/ap/o/{n}`, `/ap/x/{n}`, `/ap/q/{n}`, `/ap/instance` | [`activitypub`], [`outbox`] |
 //! | `/ap/inbox`, `/ap/a/{n}/inbox`, `/ap/instance/inbox` | [`inbox`] |
+//! | `/hooks/{source}` | [`hooks`](self::hooks) |
 //! | `/`, `/@name`, `/@name/{n}`, `/tags/{name}`, `/about-bot` | [`pages`] |
 //! | `/media/{n}.{extension}`, `/assets/…` | [`media`], [`assets`] |
 //! | `/health/live`, `/health/ready` | [`health`] |
@@ -15,10 +16,12 @@
 
 pub mod activitypub;
 pub mod assets;
+pub mod body;
 pub mod caching;
 pub mod discovery;
 pub mod entry;
 pub mod health;
+pub mod hooks;
 pub mod hosts;
 pub mod inbox;
 pub mod kept;
@@ -41,9 +44,12 @@ use actix_web::dev::Server;
 use actix_web::middleware::{Compress, from_fn};
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpServer};
+use ipnet::IpNet;
 
 use crate::flow::arrivals::Arrivals;
+use crate::flow::hooks::Hooks;
 use crate::flow::{Gateway, Shared};
+use crate::web::hooks::Proxies;
 use crate::web::hosts::Directory;
 use crate::web::kept::Kept;
 use crate::web::routes::{postable, readable};
@@ -66,14 +72,28 @@ pub struct Shelf {
     directory: Data<Directory>,
     kept: Data<Kept>,
     arrivals: Data<Arrivals>,
+    hooks: Data<Hooks>,
+    proxies: Data<Proxies>,
+}
+
+/// How much is taken in, and whom is believed who sent it.
+#[derive(Debug, Clone, Default)]
+pub struct Limits {
+    /// Activities a second that a remote host may send; 0 is any number.
+    pub per_host_s: u32,
+    /// Requests a second that a source may push; 0 is any number.
+    pub per_source_s: u32,
+    /// Peers whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
 }
 
 impl Shelf {
-    /// For that gateway; one per process. `per_host_s` is how many activities a second a remote host may send, 0 any number.
-    /// To be called within a runtime that lives as long as the server: it takes in there.
-    pub fn new(gateway: Shared, per_host_s: u32) -> Self {
+    /// For that gateway; one per process. To be called within a runtime that lives as long as the server: it takes in there.
+    pub fn new(gateway: Shared, limits: Limits) -> Self {
         Self {
-            arrivals: Data::new(Arrivals::start(gateway.clone(), per_host_s)),
+            arrivals: Data::new(Arrivals::start(gateway.clone(), limits.per_host_s)),
+            hooks: Data::new(Hooks::start(gateway.clone(), limits.per_source_s)),
+            proxies: Data::new(Proxies(limits.trusted_proxies)),
             directory: Data::new(Directory::new(gateway.clone())),
             kept: Data::new(Kept::new(gateway.clone())),
             gateway: Data::from(gateway),
@@ -84,6 +104,7 @@ impl Shelf {
     pub fn configure(&self, config: &mut ServiceConfig) {
         config.app_data(self.gateway.clone()).app_data(self.directory.clone());
         config.app_data(self.kept.clone()).app_data(self.arrivals.clone());
+        config.app_data(self.hooks.clone()).app_data(self.proxies.clone());
         config.service(readable("/health/live", health::live)).service(readable("/health/ready", health::ready));
         for_servers(config);
         for_people(config);
@@ -101,6 +122,8 @@ fn for_servers(config: &mut ServiceConfig) {
         .service(postable("/ap/inbox", inbox::shared))
         .service(postable("/ap/instance/inbox", inbox::shared))
         .service(postable("/ap/a/{n}/inbox", inbox::personal))
+        .service(hooks::resource("/hooks/{source}"))
+        .service(hooks::resource("/hooks/{source}/{secret}"))
         .service(readable("/ap/instance", activitypub::instance))
         .service(readable("/ap/instance/{collection}", activitypub::instance_collection))
         .service(readable("/ap/a/{n}", activitypub::actor))
@@ -126,17 +149,16 @@ fn for_people(config: &mut ServiceConfig) {
         .service(readable("/robots.txt", discovery::robots));
 }
 
-/// Binds `listen` and makes the server, which answers once it is polled or spawned; `workers` is one per core when not given,
-/// `per_host_s` as for [`Shelf::new`].
+/// Binds `listen` and makes the server, which answers once it is polled or spawned; `workers` is one per core when not given.
 /// Gives also the addresses that it is bound to: the ports that the system chose, where 0 was asked for. It handles no signals:
 /// whoever runs it stops it through [`Server::handle`], and then requests in hand have 10 seconds.
 pub fn serve(
     gateway: Shared,
     listen: &[SocketAddr],
     workers: Option<usize>,
-    per_host_s: u32,
+    limits: Limits,
 ) -> io::Result<(Server, Vec<SocketAddr>)> {
-    let shelf = Shelf::new(gateway, per_host_s);
+    let shelf = Shelf::new(gateway, limits);
     let mut server = HttpServer::new(move || {
         let shelf = shelf.clone();
         App::new()

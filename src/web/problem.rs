@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use crate::flow::keyring::KeyringError;
 use crate::flow::receive::Refusal;
+use crate::hook;
 use crate::store::StoreError;
 use crate::web::caching;
 
@@ -61,6 +62,9 @@ pub enum Problem {
     /// An inbox refuses an activity.
     #[error("{}", .0.detail)]
     Refused(Refusal),
+    /// A request that was pushed to us is not taken in.
+    #[error("{0}")]
+    Hook(hook::Refusal),
     /// The database or another part is down for now.
     #[error("the server cannot answer now; try again later")]
     Unavailable,
@@ -83,6 +87,10 @@ impl Problem {
             Self::Range(_) => ("range", StatusCode::RANGE_NOT_SATISFIABLE),
             Self::Misdirected { .. } => ("misdirected", StatusCode::MISDIRECTED_REQUEST),
             Self::Refused(refusal) => ("refused", refusal_status(refusal.status)),
+            Self::Hook(refusal) => {
+                let (status, code) = refusal.entry();
+                (code, refusal_status(status))
+            }
             Self::Unavailable => ("unavailable", StatusCode::SERVICE_UNAVAILABLE),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR),
         }
@@ -124,6 +132,14 @@ impl ResponseError for Problem {
             }
             Self::Refused(Refusal { retry_after_s: Some(seconds), .. }) => {
                 response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+            }
+            Self::Hook(refusal) => {
+                if let Some(seconds) = refusal.retry_after_s() {
+                    response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+                }
+                if status == StatusCode::UNAUTHORIZED {
+                    response.insert_header((header::WWW_AUTHENTICATE, "Webhook-Signature"));
+                }
             }
             Self::Unavailable => {
                 response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S.to_string()));

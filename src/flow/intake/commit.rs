@@ -3,9 +3,10 @@
 use crate::flow::Gateway;
 use crate::flow::intake::withdraw::{Absent, cancel, retract};
 use crate::flow::intake::{Step, day};
-use crate::ids::PostId;
+use crate::ids::{PostId, ReceiptId};
 use crate::post::revision::Act;
 use crate::post::{HoldReason, PostState};
+use crate::store::hooks;
 use crate::store::items::{self, FoundBy, ItemRow, ItemState};
 use crate::store::posts::{self, Change, MediaRow, PendingChange, Post};
 use crate::store::sources::{self, Progress, Source};
@@ -20,19 +21,32 @@ pub(super) struct Batch {
     pub source: Source,
     pub steps: Vec<Step>,
     pub absent: Absent,
-    pub progress: Progress,
-    pub due_at: Timestamp,
+    pub end: End,
     pub at: Timestamp,
 }
 
+/// What is stored with the items.
+pub(super) enum End {
+    /// Where the source stands after a poll.
+    Poll { progress: Box<Progress>, due_at: Timestamp },
+    /// A request that was pushed is done.
+    Hook { receipt: ReceiptId, outcome: String },
+    /// More is to come.
+    Nothing,
+}
+
 impl Batch {
-    /// Carries it all out, and stores the progress of the source.
+    /// Carries it all out, and stores where the source or the request stands.
     pub(super) fn commit(&self, db: &mut Db<'_>) -> Queried<()> {
         self.steps.iter().try_for_each(|step| apply(db, self, step))?;
         // Only now does every item that an alias may point to exist.
         self.steps.iter().filter(|s| s.decision.add_alias).try_for_each(|step| add_alias(db, self, step))?;
         self.absent.apply(db, self.at)?;
-        sources::record(db, self.source.id, &self.progress, self.due_at)
+        match &self.end {
+            End::Poll { progress, due_at } => sources::record(db, self.source.id, progress, *due_at),
+            End::Hook { receipt, outcome } => hooks::finish(db, *receipt, hooks::DONE, outcome),
+            End::Nothing => Ok(()),
+        }
     }
 
     /// What the audit log says of it.

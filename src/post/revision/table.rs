@@ -48,7 +48,7 @@ pub fn plan(incoming: &[(Item, Option<Known>)], poll: &Poll<'_>) -> Vec<Decision
         })
         .collect();
     if !poll.baseline {
-        blow_fuse(&mut decisions, poll.policy.flood_fuse);
+        blow_fuse(&mut decisions, poll.policy.flood_fuse.saturating_sub(poll.new_before));
     }
     decisions
 }

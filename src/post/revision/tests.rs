@@ -35,7 +35,7 @@ fn known(state: KnownState, by: KnownBy, of: &Item) -> Known {
 }
 
 fn decide_with(policy: &SourcePolicy, baseline: bool, incoming: &[(Item, Option<Known>)]) -> Vec<Decision> {
-    let decisions = plan(incoming, &Poll { baseline, now: NOW, policy });
+    let decisions = plan(incoming, &Poll { baseline, now: NOW, policy, new_before: 0 });
     assert_eq!(decisions.len(), incoming.len());
     decisions
 }

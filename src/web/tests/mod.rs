@@ -96,7 +96,7 @@ impl World {
             profile: profile(),
         };
         let actor = provision::actor(&gateway, plan, By::Config).await.unwrap();
-        let world = Self { shelf: Shelf::new(gateway.clone(), 0), gateway, actor, dir };
+        let world = Self { shelf: Shelf::new(gateway.clone(), Limits::default()), gateway, actor, dir };
         world.prove(true).await;
         world
     }

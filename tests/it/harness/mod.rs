@@ -5,6 +5,7 @@
 mod account;
 mod address;
 mod cluster;
+mod cms;
 mod database;
 mod front;
 mod gateway;
@@ -24,6 +25,7 @@ use std::time::{Duration, Instant};
 
 pub use account::{Account, Letter};
 pub use cluster::Cluster;
+pub use cms::{Cms, SECRET, now_s};
 pub use database::{Database, Kind};
 pub use front::{Certificate, Front, Mode, write_authority};
 pub use gateway::{Finished, Gateway};

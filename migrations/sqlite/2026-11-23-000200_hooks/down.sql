@@ -1,0 +1,3 @@
+DROP TABLE hook_deliveries;
+DROP TABLE hooks;
+DROP TABLE source_secrets;

@@ -1,0 +1,235 @@
+//! Takes what systems push to us: verified, understood, stored, and only then acknowledged. Many requests share a transaction:
+//! one for all that came in while the last one ran, as with [`crate::flow::arrivals`]. The work is done later, by [`work`].
+
+pub mod doors;
+pub mod keep;
+pub mod work;
+
+use std::net::IpAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use heraut_connectors::contract::{Delivery, Told};
+use heraut_connectors::profiles::{Signed, Verified};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::flow::hooks::doors::{Door, Doors};
+use crate::flow::rates::Rates;
+use crate::flow::{Gateway, Shared, now};
+use crate::hook::{Refusal, delivery_key};
+use crate::ids::ReceiptId;
+use crate::metrics;
+use crate::store::hooks::{self, Received, Stored};
+use crate::store::{Db, StoreError, to_json};
+
+/// Most requests in one transaction: others wait no longer than for a slow disk.
+const GROUP_MAX: usize = 256;
+
+/// A request as it came in.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Path and query as the client wrote them.
+    pub path_and_query: String,
+    /// Header names in lower case, and values, in order.
+    pub headers: Vec<(String, String)>,
+    /// The raw body.
+    pub body: Bytes,
+    /// The address of the sender, as far as a trusted proxy or the connection says.
+    pub remote: Option<IpAddr>,
+}
+
+/// What an accepted request is acknowledged with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its receipt.
+    pub receipt: ReceiptId,
+    /// It came before, and has no second effect.
+    pub known: bool,
+}
+
+struct Waiting {
+    row: Arc<Received>,
+    done: oneshot::Sender<Option<Stored>>,
+}
+
+/// Takes requests in; cheap to clone. One per process.
+#[derive(Clone)]
+pub struct Hooks {
+    sender: mpsc::Sender<Waiting>,
+    rates: Arc<Rates>,
+    doors: Arc<Doors>,
+}
+
+impl Hooks {
+    /// Starts to take in, on the runtime of the caller. It ends when the last clone is dropped. `per_source_s` is how many
+    /// requests a second a source may send; 0 is any number.
+    pub fn start(gateway: Shared, per_source_s: u32) -> Self {
+        let (sender, receiver) = mpsc::channel(GROUP_MAX * 2);
+        tokio::spawn(run(gateway, receiver));
+        Self { sender, rates: Arc::new(Rates::new(per_source_s)), doors: Arc::default() }
+    }
+
+    /// The source that a request is for, if it takes any.
+    pub async fn door(&self, gateway: &Gateway, name: &str) -> Result<Arc<Door>, Refusal> {
+        self.doors.find(gateway, name).await.inspect_err(counted)
+    }
+
+    /// Takes one request in. `Ok` means that it is on disk.
+    pub async fn take(&self, gateway: &Gateway, door: Arc<Door>, request: Request) -> Result<Accepted, Refusal> {
+        let name = door.source.name.clone();
+        match self.judge(gateway, door, request).await {
+            Ok(accepted) => {
+                metrics::hook(if accepted.known { "known" } else { "accepted" });
+                Ok(accepted)
+            }
+            Err((door, refusal)) => {
+                counted(&refusal);
+                tracing::warn!(
+                    source.name = name,
+                    hook.answer = refusal.entry().0,
+                    reason = %refusal,
+                    "a request was not taken in"
+                );
+                self.doors.note(gateway, &door, &refusal).await;
+                Err(refusal)
+            }
+        }
+    }
+
+    async fn judge(
+        &self,
+        gateway: &Gateway,
+        door: Arc<Door>,
+        request: Request,
+    ) -> Result<Accepted, (Arc<Door>, Refusal)> {
+        let (door, verified) = match verify(&door, &request) {
+            Ok(verified) => (door, verified),
+            Err(refusal) => {
+                // The secret may have been replaced a moment ago.
+                let Some(fresh) = self.doors.renew(gateway, &door).await else { return Err((door, refusal)) };
+                match verify(&fresh, &request) {
+                    Ok(verified) => (fresh, verified),
+                    Err(refusal) => return Err((fresh, refusal)),
+                }
+            }
+        };
+        let accepted = match self.rates.take(&door.source.name, Instant::now()) {
+            Ok(()) => self.store(gateway, &door, request, verified).await,
+            Err(seconds) => Err(Refusal::TooMany(seconds)),
+        };
+        accepted.map_err(|refusal| (door, refusal))
+    }
+
+    async fn store(
+        &self,
+        gateway: &Gateway,
+        door: &Door,
+        request: Request,
+        verified: Verified,
+    ) -> Result<Accepted, Refusal> {
+        let (id, at) = (ReceiptId(gateway.mint.next()), now());
+        let delivery = door.delivery(request, at);
+        let told = understand(door, &delivery)?;
+        let digest = hex::encode(openssl::sha::sha256(&delivery.body));
+        let headers = to_json(&delivery.headers).map_err(|_| Refusal::Later)?;
+        let row = Received {
+            id,
+            source_id: door.source.id,
+            delivery_key: delivery_key(&verified, &told, &digest, &id.to_string()),
+            digest,
+            verified_by: door.profile.name().to_owned(),
+            headers,
+            query: delivery.query,
+            body: delivery.body,
+            received_at: at,
+            attempts: 0,
+            due_at: at,
+        };
+        let (done, wait) = oneshot::channel();
+        let sent = self.sender.send(Waiting { row: Arc::new(row), done }).await;
+        let stored = if sent.is_ok() { wait.await.unwrap_or(None) } else { None };
+        match stored {
+            Some(Stored::New(receipt)) => Ok(Accepted { receipt, known: false }),
+            Some(Stored::Known(receipt)) => Ok(Accepted { receipt, known: true }),
+            Some(Stored::Conflict) => Err(Refusal::Conflict),
+            None => Err(Refusal::Later),
+        }
+    }
+}
+
+fn counted(refusal: &Refusal) {
+    metrics::hook(refusal.entry().1);
+}
+
+fn verify(door: &Door, request: &Request) -> Result<Verified, Refusal> {
+    let signed = Signed {
+        method: "POST",
+        path_and_query: &request.path_and_query,
+        headers: &request.headers,
+        body: &request.body,
+        remote: request.remote,
+    };
+    door.profile.verify(&signed, &door.secrets, now().0).map_err(Refusal::Unverified)
+}
+
+/// What a request means: a sender is told at once when it means nothing. A panic of the connector is a defect of ours, so the
+/// request is kept, and the worker tells of it.
+fn understand(door: &Door, delivery: &Delivery) -> Result<Told, Refusal> {
+    match catch_unwind(AssertUnwindSafe(|| door.connector.receive(delivery))) {
+        Ok(Ok(told)) => Ok(told),
+        Ok(Err(error)) => Err(Refusal::Unreadable(error.to_string())),
+        Err(_) => Ok(Told::ignored("the reader failed")),
+    }
+}
+
+async fn run(gateway: Shared, mut receiver: mpsc::Receiver<Waiting>) {
+    let mut group = Vec::new();
+    while receiver.recv_many(&mut group, GROUP_MAX).await > 0 {
+        commit(&gateway, std::mem::take(&mut group)).await;
+        gateway.wake.hooks.notify_one();
+    }
+}
+
+/// Commits a group, halving it as long as it fails, in the order in which it came.
+async fn commit(gateway: &Gateway, group: Vec<Waiting>) {
+    let mut left = vec![group];
+    while let Some(mut group) = left.pop() {
+        let rows: Vec<Arc<Received>> = group.iter().map(|waiting| waiting.row.clone()).collect();
+        match write(gateway, rows).await {
+            Ok(stored) => answer(group, stored.into_iter().map(Some)),
+            Err(StoreError::Query { .. }) if group.len() > 1 => {
+                let later = group.split_off(group.len() / 2);
+                left.push(later);
+                left.push(group);
+            }
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    requests = group.len(),
+                    "requests could not be stored; their senders are asked to try again"
+                );
+                answer(group, std::iter::repeat(None));
+                if !matches!(error, StoreError::Query { .. }) {
+                    left.drain(..).for_each(|group| answer(group, std::iter::repeat(None)));
+                }
+            }
+        }
+    }
+}
+
+async fn write(gateway: &Gateway, rows: Vec<Arc<Received>>) -> Result<Vec<Stored>, StoreError> {
+    let write = move |db: &mut Db<'_>| {
+        hooks::tell(db)?;
+        rows.iter().map(|row| hooks::store(db, row)).collect()
+    };
+    gateway.store.write("store requests", write).await
+}
+
+fn answer(group: Vec<Waiting>, stored: impl Iterator<Item = Option<Stored>>) {
+    for (waiting, stored) in group.into_iter().zip(stored) {
+        // A client that went away no longer waits; what it sent is on disk all the same.
+        let _ = waiting.done.send(stored);
+    }
+}
