@@ -207,7 +207,7 @@ pub struct Page {
     pub archive: Option<Request>,
     /// What this page only names, on the same host (`www.` aside). A request that is [`Request::about`] one of its items is made when that item
     /// is new or changed; what the answer says then stands in the place of that item, and when it cannot be had the item waits
-    /// for the next poll. One that is about none is a further list, read with this page.
+    /// for the next poll. One that is about none is a further list or a file, and is read with this page.
     #[serde(skip)]
     pub fetch: Vec<Request>,
 }

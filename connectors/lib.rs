@@ -10,18 +10,26 @@ pub mod contract;
 mod draft;
 pub mod error;
 pub mod feed;
+pub mod import;
 pub mod item;
 pub mod json;
 #[cfg(test)]
 mod kit;
+pub mod mapped;
 pub mod profiles;
+mod rich;
 pub mod settings;
 pub mod sitemap;
+mod template;
+pub mod wordpress;
 
 /// Every kind of connector there is.
 pub static CONNECTORS: &[&dyn contract::Kind] = &[
     &cap::Cap,                 // warnings: CAP 1.2, MeteoAlarm
     &cloudevents::CloudEvents, // the contract that our own plugins and templates speak
     &feed::Feed,               // RSS, Atom, JSON Feed
+    &import::Import,           // press releases in files: JSON, CSV, Markdown, HTML, NewsML-G2, ninjs
+    &mapped::Mapped,           // any JSON, by JSONPath and templates
     &sitemap::Sitemap,         // news sitemaps, and the pages that they list
+    &wordpress::WordPress,
 ];

@@ -157,7 +157,7 @@ impl Connector for Source {
         }
         sum.ignored.into_iter().for_each(|why| sum.warnings.add(why));
         let mut items = sum.items;
-        keep_last(&mut items);
+        identity::keep_last(&mut items);
         let page = Page { items, warnings: sum.warnings.into_sentences(), ..Page::default() };
         let requests = sum.requests;
         Ok(if requests.is_empty() { Told::Page(page) } else { Told::Fetch { requests, page } })
@@ -243,12 +243,4 @@ impl Source {
 
 fn bounded(subject: &str) -> Option<String> {
     Some(identity::bounded(subject.trim().to_owned())).filter(|id| !id.is_empty())
-}
-
-/// Of several events about one item in a batch the last one holds.
-fn keep_last(items: &mut Vec<Item>) {
-    let mut seen = std::collections::HashSet::new();
-    items.reverse();
-    items.retain(|item| seen.insert(item.source_id.clone()));
-    items.reverse();
 }

@@ -18,6 +18,9 @@ const PARTS_MAX: usize = 500;
 /// Elements that hold the text of a page, the best first.
 const CONTENTS: [&str; 3] = ["article", "main", "body"];
 
+/// Names of `meta` that say when a page was published.
+const PUBLISHED: &[&str] = &["article:published_time", "dcterms.issued", "dcterms.date", "dc.date", "date"];
+
 /// What was found in a page.
 #[derive(Debug, Default)]
 pub(crate) struct Facts<'p> {
@@ -140,6 +143,17 @@ impl<'p> Facts<'p> {
         self.contents.iter().find_map(|content| content.inside).filter(|inside| !inside.trim().is_empty())
     }
 
+    /// Its first heading.
+    pub(crate) fn heading(&self) -> Option<&str> {
+        self.heading.as_deref()
+    }
+
+    /// When it was published, as it says it, readable or not.
+    pub(crate) fn published(&self) -> Option<String> {
+        let linked = self.linked.iter().find(|object| is_article(object));
+        linked.and_then(|article| json::text(article, "/datePublished")).or_else(|| self.meta(PUBLISHED))
+    }
+
     /// The item that the page is about, without its text. Whoever asks looks at [`Self::canonical`] himself: it may lie.
     pub(crate) fn draft(&self) -> Draft {
         let none = Value::Null;
@@ -158,10 +172,7 @@ impl<'p> Facts<'p> {
             title: title.and_then(|title| text::title(&Text::Plain(title))).or_else(own_title),
             summary: summary.map(Text::Plain),
             language: language.or_else(|| self.meta(&["og:locale", "dcterms.language"])),
-            published_at: date(
-                "/datePublished",
-                &["article:published_time", "dcterms.issued", "dcterms.date", "dc.date", "date"],
-            ),
+            published_at: date("/datePublished", PUBLISHED),
             updated_at: date("/dateModified", &["article:modified_time", "og:updated_time", "dcterms.modified"]),
             authors: named(article, "/author"),
             categories: self.categories(article),
