@@ -5,6 +5,7 @@
 
 pub mod cap;
 pub mod capture;
+pub mod catalogue;
 pub mod cloudevents;
 pub mod contract;
 mod draft;
