@@ -70,8 +70,7 @@ async fn hold(gateway: &Gateway, id: SourceId) -> std::convert::Infallible {
 async fn drain(gateway: &Gateway, id: SourceId) -> Result<(), StoreError> {
     loop {
         let at = now();
-        let load =
-            move |db: &mut Db<'_>| Ok((sources::by_id(db, id)?, hooks::due(db, id, at, READ_MAX)?));
+        let load = move |db: &mut Db<'_>| Ok((sources::by_id(db, id)?, hooks::due(db, id, at, READ_MAX)?));
         let (source, rows) = gateway.store.read("read requests that wait", load).await?;
         let Some(source) = source.filter(|_| !rows.is_empty()) else { return Ok(()) };
         for row in rows {
