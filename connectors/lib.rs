@@ -5,11 +5,16 @@
 
 pub mod cap;
 pub mod capture;
+pub mod catalogue;
 pub mod cloudevents;
+pub mod contentful;
 pub mod contract;
 mod draft;
+pub mod drupal;
 pub mod error;
 pub mod feed;
+mod fields;
+pub mod ghost;
 pub mod import;
 pub mod item;
 pub mod json;
@@ -18,18 +23,29 @@ mod kit;
 pub mod mapped;
 pub mod profiles;
 mod rich;
+pub mod sanity;
 pub mod settings;
 pub mod sitemap;
+pub mod strapi;
 mod template;
+#[cfg(test)]
+mod trial;
+pub mod typo3;
 pub mod wordpress;
 
 /// Every kind of connector there is.
 pub static CONNECTORS: &[&dyn contract::Kind] = &[
-    &cap::Cap,                 // warnings: CAP 1.2, MeteoAlarm
+    &cap::Cap,                 // warnings: CAP 1.2, and Atom lists of them
     &cloudevents::CloudEvents, // the contract that our own plugins and templates speak
-    &feed::Feed,               // RSS, Atom, JSON Feed
-    &import::Import,           // press releases in files: JSON, CSV, Markdown, HTML, NewsML-G2, ninjs
-    &mapped::Mapped,           // any JSON, by JSONPath and templates
-    &sitemap::Sitemap,         // news sitemaps, and the pages that they list
+    &contentful::Contentful,
+    &drupal::Drupal,
+    &feed::Feed, // RSS, Atom, JSON Feed
+    &ghost::Ghost,
+    &import::Import, // press releases in files
+    &mapped::Mapped, // any JSON, by JSONPath and templates
+    &sanity::Sanity,
+    &sitemap::Sitemap, // news sitemaps, and the pages that they list
+    &strapi::Strapi,
+    &typo3::Typo3,
     &wordpress::WordPress,
 ];

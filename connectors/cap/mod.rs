@@ -20,7 +20,7 @@ use crate::draft::text::{self, Text};
 use crate::draft::tree::{self, Element, Vocabularies};
 use crate::draft::{Draft, Warnings, decode, identity};
 use crate::error::ConnectorError;
-use crate::item::{Category, Item, Media};
+use crate::item::{Category, Item, Media, RawHtml};
 use crate::settings::{Settings, refused};
 
 /// Largest document that is read, in bytes after decompression: a country's list with polygons stays under 4 MiB.
@@ -247,9 +247,17 @@ fn fill(draft: &mut Draft, infos: &[&Info]) {
     draft.title = title.and_then(|title| text::title(&Text::Plain(title.clone())));
     let areas = areas.join(", ");
     let body = paragraphs.into_iter().chain([areas.as_str()]).collect::<Vec<_>>().join("\n\n");
-    draft.body = Some(Text::Plain(body));
+    let RawHtml(mut body) = Text::Plain(body).into_html();
+    // The page of a warning is mostly one for all warnings: as the address of the item it would make them one.
+    if let Some(web) = infos.iter().find_map(|info| info.web.as_deref()).filter(|web| web.starts_with("http")) {
+        body.push_str("<p><a href=\"");
+        text::escape(web, &mut body);
+        body.push_str("\">");
+        text::escape(web, &mut body);
+        body.push_str("</a></p>");
+    }
+    draft.body = Some(Text::Html(body));
     draft.language = first.language.clone();
-    draft.link = infos.iter().find_map(|info| info.web.clone());
     // Only when all of it ends.
     let ends: Option<Vec<i64>> = infos.iter().map(|info| info.expires).collect();
     draft.expires_at = ends.and_then(|ends| ends.into_iter().max());

@@ -66,7 +66,10 @@ fn entries_of_one_message_are_one_item_and_its_document_is_read_back() {
     let page = read(json!({}), &fixture("list.xml")).unwrap();
     assert_eq!(short(&page), ["NL.1 Yellow wind warning"]);
     let item = &page.items[0];
-    assert_eq!(item.body.as_ref().unwrap().0, "<p>Zeeland, Utrecht</p>");
+    let page_of_all =
+        "<p><a href=\"https://waarschuwing.example?region=NL\">https://waarschuwing.example?region=NL</a></p>";
+    assert_eq!(item.body.as_ref().unwrap().0, format!("<p>Zeeland, Utrecht</p>{page_of_all}"));
+    assert_eq!(item.canonical_url, None, "the page of all warnings identifies none");
     assert_eq!(item.expires_at, Some(1_795_244_400_000));
     let [request] = page.fetch.as_slice() else { panic!("{:?}", page.fetch) };
     assert_eq!((request.url.as_str(), request.about.as_deref()), ("https://waarschuwing.example/api/1", Some("NL.1")));
@@ -107,7 +110,7 @@ fn what_a_message_is_about_does_not_hang_on_the_order() {
 #[test]
 fn a_cancellation_withdraws_each_message_that_it_names() {
     let cancel = message("D", "Cancel", 9, &["A", "B"]);
-    assert_eq!(short(&messages(&[cancel.clone()])), ["A withdrawn", "B withdrawn"]);
+    assert_eq!(short(&messages(std::slice::from_ref(&cancel))), ["A withdrawn", "B withdrawn"]);
     let known = [message("A", "Alert", 1, &[]), message("B", "Alert", 2, &[]), cancel];
     assert_eq!(short(&messages(&known)), ["A withdrawn", "B withdrawn"]);
 }

@@ -75,7 +75,6 @@ fn entry(item: &Element<'_>, warnings: &mut Warnings) -> Result<Option<Entry>, C
     let title = main("headline", "main").or_else(|| of_item.and_then(|meta| meta.text_of("title")));
     let mut draft = Draft {
         id: Some(id),
-        link: of_item.and_then(|meta| link(meta)),
         title: title.and_then(|title| text::title(&Text::Plain(title))),
         summary: main("description", "summary").map(Text::Plain),
         language: content
@@ -90,15 +89,6 @@ fn entry(item: &Element<'_>, warnings: &mut Warnings) -> Result<Option<Entry>, C
     };
     fill(item, &mut draft);
     Ok(Some(Entry { draft, version }))
-}
-
-/// The page of the item, where it names one.
-fn link(meta: &Element<'_>) -> Option<String> {
-    let is_page = |link: &&Element<'_>| {
-        link.attribute("rel").is_some_and(|rel| rel.ends_with("seeAlso") || rel.ends_with("isA"))
-            || link.attribute("contenttype").is_some_and(|kind| kind.contains("html"))
-    };
-    meta.all("link").find(is_page).and_then(|link| link.attribute("href"))
 }
 
 fn names(meta: &Element<'_>, name: &str) -> Vec<String> {

@@ -2,7 +2,7 @@
 //!
 //! Each field of an item is a JSONPath (RFC 9535) from the item, such as `$.post.title`, or a template, such as
 //! `{{ item.slug }}`. Nothing is configured at the other side but the address, and a secret in the way that the signature profile
-//! of the source wants (`profile`; a password in a header by default).
+//! of the source wants (`signature`; a password in a header by default).
 
 mod mapping;
 #[cfg(test)]

@@ -9,6 +9,14 @@ use crate::json;
 /// Deepest nesting that is followed: lists in lists, a link in a paragraph.
 const DEPTH_MAX: usize = 20;
 
+/// Whether a list is such blocks, by its shape.
+pub(crate) fn is(blocks: &[Value]) -> bool {
+    let is_block = |block: &Value| {
+        block.get("type").is_some_and(Value::is_string) && block.get("children").is_some_and(Value::is_array)
+    };
+    !blocks.is_empty() && blocks.iter().all(is_block)
+}
+
 /// As HTML. A block of an unknown type is a paragraph of its text. More than 512 KiB is cut at a block.
 pub(crate) fn strapi_blocks(blocks: &Value) -> RawHtml {
     let mut out = String::new();

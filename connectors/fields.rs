@@ -1,0 +1,318 @@
+//! Fields of a content type that the operator or the agency made up: which of them is the title, the body, the image. Systems
+//! that have no fixed content type share these settings: `types`, `page`, `language`, `format`, `fields`.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::contract::{ITEMS_PER_PAGE_MAX, Page};
+use crate::draft::text::{self, Text};
+use crate::draft::{Draft, Warnings};
+use crate::error::ConnectorError;
+use crate::item::{Category, EpochMs, Item, Media};
+use crate::json;
+use crate::rich::{self, Files};
+use crate::settings::{Settings, refused};
+
+/// Most images that are looked at of one item.
+const FILES_MAX: usize = 100;
+/// Most placeholders of one address.
+const PLACEHOLDERS_MAX: usize = 10;
+/// What stays as it is in an address: a path such as `nieuws/2026/brug`.
+const KEPT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
+
+const TITLE: &[&str] = &["title", "titel", "headline", "heading", "kop", "name", "naam"];
+const SUMMARY: &[&str] = &["summary", "samenvatting", "intro", "introductie", "inleiding", "lead", "teaser", "excerpt"];
+const BODY: &[&str] = &["body", "content", "inhoud", "tekst", "text", "html", "bodyText", "hoofdtekst"];
+const IMAGE: &[&str] = &["image", "afbeelding", "mainImage", "heroImage", "featuredImage", "foto", "photo"];
+const ALT: &[&str] = &["alt", "altText", "alternativeText"];
+const TAGS: &[&str] = &["tags", "trefwoorden"];
+
+/// What texts are written in when they are no rich text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Html,
+    Plain,
+    Markdown,
+}
+
+/// Which field is what.
+#[derive(Debug, Clone)]
+pub(crate) struct Fields {
+    /// Content types that are taken; all, when empty.
+    pub types: Vec<String>,
+    page: Option<Template>,
+    language: Option<String>,
+    format: Format,
+    title: Vec<String>,
+    summary: Vec<String>,
+    body: Vec<String>,
+    image: Vec<String>,
+    alt: Vec<String>,
+    tags: Vec<String>,
+    url: Vec<String>,
+    written_in: Vec<String>,
+    authors: Vec<String>,
+    published: Vec<String>,
+    embargo: Vec<String>,
+}
+
+impl Fields {
+    /// Takes the settings that all such systems share. `usual` is what texts are written in when nothing is said.
+    pub(crate) fn take(settings: &mut Settings, usual: Format) -> Result<Self, ConnectorError> {
+        let types = settings.texts("types")?.unwrap_or_default();
+        let page = settings.text("page")?.map(|text| Template::parse("page", &text)).transpose()?;
+        let language = settings.text("language")?;
+        if language.as_deref().is_some_and(|tag| text::language(tag).is_none()) {
+            return Err(refused("language", "is no language tag; write nl or en-GB"));
+        }
+        let format = match settings.text("format")?.as_deref() {
+            None => usual,
+            Some("html") => Format::Html,
+            Some("text") => Format::Plain,
+            Some("markdown") => Format::Markdown,
+            Some(_) => return Err(refused("format", "must be html, markdown or text")),
+        };
+        let named = settings.value("fields").unwrap_or_else(|| Value::Object(Map::new()));
+        let mut named = Settings::new(&named).map_err(|_| refused("fields", "must be a table"))?;
+        let mut field = |key, usual: &[&str]| match named.text(key) {
+            Ok(Some(path)) => Ok(vec![pointer(&path)]),
+            Ok(None) => Ok(usual.iter().map(|name| pointer(name)).collect()),
+            Err(error) => Err(within_fields(error)),
+        };
+        let fields = Self {
+            types,
+            page,
+            language,
+            format,
+            title: field("title", TITLE)?,
+            summary: field("summary", SUMMARY)?,
+            body: field("body", BODY)?,
+            image: field("image", IMAGE)?,
+            alt: field("alt", ALT)?,
+            tags: field("tags", TAGS)?,
+            url: field("url", &[])?,
+            written_in: field("language", &[])?,
+            authors: field("authors", &[])?,
+            published: field("published", &[])?,
+            embargo: field("embargo", &[])?,
+        };
+        named.finish().map_err(within_fields)?;
+        Ok(fields)
+    }
+
+    /// Whether items of that content type are taken.
+    pub(crate) fn takes(&self, content_type: Option<&str>) -> bool {
+        self.types.is_empty() || content_type.is_some_and(|found| self.types.iter().any(|known| known == found))
+    }
+
+    /// What `fields` say, as a draft without id and version. `meta` is what the system itself says of the item, for the address
+    /// of the page; `files` reads what the system has in the place of an image.
+    pub(crate) fn draft(
+        &self,
+        fields: &Value,
+        meta: &Value,
+        files: Files<'_>,
+        warnings: &mut Warnings,
+    ) -> Result<Draft, ConnectorError> {
+        let title = first(fields, &self.title).and_then(|value| match (self.format, value) {
+            // A title is a line, and `1. Begroting` no list.
+            (Format::Markdown, Value::String(title)) => Some(Text::Plain(title.clone())),
+            _ => self.text(value, files, warnings),
+        });
+        let summary = first(fields, &self.summary).and_then(|value| self.text(value, files, warnings));
+        let body = first(fields, &self.body).and_then(|value| self.text(value, files, warnings));
+        let title = title.and_then(|title| text::title(&one_line(title)));
+        if title.is_none() && summary.is_none() && body.is_none() {
+            let problem =
+                "it has no title, summary or text under the names that are known; name its fields in `fields`";
+            return Err(json::lacks("item", problem));
+        }
+        let published = self.date(fields, &self.published, "published")?;
+        let embargo = self.date(fields, &self.embargo, "embargo")?;
+        let own_language = || first(fields, &self.written_in).and_then(Value::as_str).map(str::to_owned);
+        let link = first(fields, &self.url).and_then(Value::as_str).map(str::to_owned);
+        let link = link.or_else(|| {
+            let page = self.page.as_ref()?;
+            let filled = page.fill(fields, meta);
+            if filled.is_none() {
+                warnings.add("the address of a page is not known: a field that `page` names is empty");
+            }
+            filled
+        });
+        Ok(Draft {
+            link,
+            title,
+            summary,
+            body,
+            language: own_language().or_else(|| self.language.clone()),
+            published_at: published.max(embargo),
+            authors: names(first(fields, &self.authors)),
+            categories: first(fields, &self.tags).map(tags).unwrap_or_default(),
+            files: self.images(fields, files),
+            ..Draft::default()
+        })
+    }
+
+    fn text(&self, value: &Value, files: Files<'_>, warnings: &mut Warnings) -> Option<Text> {
+        let found = match value {
+            Value::String(text) => match self.format {
+                Format::Html => Text::Html(text.clone()),
+                Format::Plain => Text::Plain(text.clone()),
+                Format::Markdown => Text::Html(rich::markdown(text).0),
+            },
+            other => rich::render(other, files, warnings)?,
+        };
+        Some(found).filter(|text| !text.is_blank())
+    }
+
+    fn images(&self, fields: &Value, files: Files<'_>) -> Vec<Media> {
+        let Some(value) = first(fields, &self.image) else { return Vec::new() };
+        let mut found: Vec<Media> = match value {
+            Value::Array(list) => list.iter().take(FILES_MAX).filter_map(files).collect(),
+            one => files(one).into_iter().collect(),
+        };
+        let alt = first(fields, &self.alt).and_then(Value::as_str).and_then(crate::draft::alt);
+        if let Some(image) = found.first_mut().filter(|image| image.alt.is_none()) {
+            image.alt = alt;
+        }
+        found
+    }
+
+    /// A date that the operator named. One that cannot be read is an error and not absent: it could be an embargo.
+    fn date(&self, fields: &Value, pointers: &[String], what: &str) -> Result<Option<EpochMs>, ConnectorError> {
+        let Some(value) = first(fields, pointers) else { return Ok(None) };
+        let found = json::date(value, "");
+        found.map(Some).ok_or_else(|| json::lacks("item", format!("its field for `fields.{what}` is no date")))
+    }
+}
+
+fn within_fields(error: ConnectorError) -> ConnectorError {
+    match error {
+        ConnectorError::Settings { key, problem } => refused(&format!("fields.{key}"), problem),
+        other => other,
+    }
+}
+
+/// `seo.title` as a pointer.
+fn pointer(path: &str) -> String {
+    path.split('.').map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1"))).collect()
+}
+
+/// The first field that holds something.
+fn first<'v>(fields: &'v Value, pointers: &[String]) -> Option<&'v Value> {
+    let is_something = |value: &&Value| match value {
+        Value::Null => false,
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        _ => true,
+    };
+    pointers.iter().filter_map(|pointer| fields.pointer(pointer)).find(is_something)
+}
+
+fn one_line(text: Text) -> Text {
+    match text {
+        // A title is plain text in all these systems, whatever their bodies are; `<b>` in one may be meant.
+        Text::Html(html) if !html.contains(['<', '&']) => Text::Plain(html),
+        other => other,
+    }
+}
+
+fn names(value: Option<&Value>) -> Vec<String> {
+    let name = |value: &Value| match value {
+        Value::String(name) => Some(name.clone()),
+        other => json::text(other, "/name").or_else(|| json::text(other, "/title")),
+    };
+    match value {
+        Some(Value::Array(list)) => list.iter().take(FILES_MAX).filter_map(name).collect(),
+        Some(one) => name(one).into_iter().collect(),
+        None => Vec::new(),
+    }
+}
+
+fn tags(value: &Value) -> Vec<Category> {
+    let term = |value: &Value| match value {
+        Value::String(term) => Some(term.clone()),
+        other => ["/name", "/title", "/label", "/value"].iter().find_map(|name| json::text(other, name)),
+    };
+    let terms: Vec<String> = match value {
+        Value::Array(list) => list.iter().take(1_000).filter_map(term).collect(),
+        Value::String(list) => list.split(',').take(1_000).map(|term| term.trim().to_owned()).collect(),
+        other => term(other).into_iter().collect(),
+    };
+    terms.into_iter().map(|term| Category { term, scheme: None }).collect()
+}
+
+/// The address of a page, with `{field}` in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Template(Vec<Part>);
+
+#[derive(Debug, Clone)]
+enum Part {
+    Literal(String),
+    Field(String),
+}
+
+impl Template {
+    /// Reads the value of the setting `key`.
+    pub(crate) fn parse(key: &str, text: &str) -> Result<Self, ConnectorError> {
+        let wrong = |problem: &str| refused(key, format!("{problem}; write https://www.stad.example/nieuws/{{slug}}"));
+        let (mut parts, mut rest) = (Vec::new(), text);
+        while let Some((before, after)) = rest.split_once('{') {
+            let (name, after) = after.split_once('}').ok_or_else(|| wrong("a `{` is not closed"))?;
+            if name.trim().is_empty() || name.contains('{') {
+                return Err(wrong("a `{}` has no name in it"));
+            }
+            parts.extend([Part::Literal(before.to_owned()), Part::Field(pointer(name.trim()))]);
+            rest = after;
+        }
+        parts.push(Part::Literal(rest.to_owned()));
+        if parts.len() > PLACEHOLDERS_MAX * 2 + 1 {
+            return Err(wrong("there are more than 10 fields in it"));
+        }
+        let filled = |with: &str| {
+            let text: String =
+                parts.iter().map(|part| if let Part::Literal(text) = part { text.as_str() } else { with }).collect();
+            Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https"))
+        };
+        match (filled("a"), filled("b")) {
+            (Some(a), Some(b)) if a.origin() == b.origin() => Ok(Self(parts)),
+            (Some(_), Some(_)) => Err(wrong("a field can be in the path and not in the host")),
+            _ => Err(wrong("it is no address")),
+        }
+    }
+
+    /// The address; `None` when a field is empty.
+    pub(crate) fn fill(&self, fields: &Value, meta: &Value) -> Option<String> {
+        let mut address = String::new();
+        for part in &self.0 {
+            match part {
+                Part::Literal(text) => address.push_str(text),
+                Part::Field(pointer) => {
+                    let value = [pointer.clone(), format!("{pointer}/current")]
+                        .iter()
+                        .find_map(|pointer| json::text(fields, pointer).or_else(|| json::text(meta, pointer)))?;
+                    address.extend(utf8_percent_encode(value.trim().trim_matches('/'), KEPT));
+                }
+            }
+        }
+        Some(address)
+    }
+}
+
+/// A page of a list: each id once, what could not be read left out and said.
+pub(crate) fn page(found: impl Iterator<Item = Result<Item, ConnectorError>>, mut warnings: Warnings) -> Page {
+    let mut seen = std::collections::HashSet::new();
+    let mut items = Vec::new();
+    for item in found {
+        match item {
+            Ok(_) if items.len() == ITEMS_PER_PAGE_MAX => {
+                warnings.add("the list has more than 1000 items; the first were kept")
+            }
+            Ok(item) if seen.insert(item.source_id.clone()) => items.push(item),
+            Ok(_) => warnings.add("an item is in the list twice; the first was kept"),
+            Err(problem) => warnings.add(format!("left out: {problem}")),
+        }
+    }
+    Page { items, warnings: warnings.into_sentences(), ..Page::default() }
+}
