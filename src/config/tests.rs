@@ -296,7 +296,7 @@ fn a_pushed_source_is_looked_at_daily_and_shows_no_secret() {
         "
     );
     let source = parse(&text).unwrap().sources.remove(0);
-    assert_eq!(source.schedule, Schedule::every("1d").unwrap());
+    assert_eq!(source.schedule, crate::source::schedule::Schedule::every("1d").unwrap());
     assert!(source.enabled);
     let shown = format!("{source:?} {}", serde_json::to_string(&source).unwrap());
     assert!(!shown.contains("the-secret-itself"), "{shown}");

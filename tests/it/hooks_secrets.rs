@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::harness::{Cms, Database, Gateway, SECRET, World, both, eventually};
+use crate::harness::{Cms, Database, Gateway, Kind, SECRET, World, both, eventually};
 
 const FIRST: &str = "whsec_Zmlyc3Qgc2VjcmV0IG9mIHRoZSBzb3VyY2UgaW4gdGVzdHM=";
 const SECOND: &str = "whsec_c2Vjb25kIHNlY3JldCBvZiB0aGUgc291cmNlIGluIHRlc3Rz";
@@ -166,7 +166,10 @@ both! {
         let made = ["backup", "--passphrase-file", &passphrase, "--to", to.to_str().unwrap()];
         world.gateway.cli(&made).await.well();
         world.gateway.kill9();
-        let target = Database::new(world.db.kind.other());
+        let target = Database::new(match world.db.kind {
+            Kind::Sqlite => Kind::Postgres,
+            Kind::Postgres => Kind::Sqlite,
+        });
         let mut elsewhere = world.gateway.elsewhere(&world.db, &target);
         let restore = ["restore", "--passphrase-file", &passphrase, to.to_str().unwrap()];
         elsewhere.cli(&restore).await.well();
