@@ -154,6 +154,7 @@ fn preview_post(gateway: &Gateway, source: &Source, actor: &Actor, item: &Item) 
     let state = match admit(&mut content, item, &decision, &source.settings.policy, at) {
         PostState::Held(reason) => format!("held: {}", reason.explain()),
         PostState::Scheduled(when) => format!("scheduled for {when}"),
+        PostState::Embargoed(until) => format!("embargoed until {until}"),
         _ => "ready".to_owned(),
     };
     let flags = content.flags.clone();

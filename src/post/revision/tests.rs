@@ -5,6 +5,7 @@ use std::time::Duration;
 use heraut_connectors::item::{Action, Item, Media, RawHtml};
 
 use super::*;
+use crate::post::policy::release_at;
 use crate::source::span::Span;
 
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
@@ -30,6 +31,9 @@ fn known(state: KnownState, by: KnownBy, of: &Item) -> Known {
         edits_today: 0,
         last_edit_at: None,
         held: None,
+        value: of.state.clone(),
+        release_at: release_at(of),
+        expires_at: of.expires_at.map(Timestamp),
         withdrawn_here: false,
     }
 }
