@@ -10,8 +10,8 @@ use crate::flow::{Gateway, now};
 use crate::ids::MediaId;
 use crate::net::Get;
 use crate::post::Image;
-use crate::post::policy::{IMAGES_MAX, embargo};
 use crate::post::picture::{Picture, read_picture};
+use crate::post::policy::{IMAGES_MAX, embargo};
 use crate::store::posts::{MediaRow, Post, image_of};
 
 /// Largest image that is fetched, in bytes: what Mastodon takes.

@@ -123,11 +123,9 @@ fn add_alias(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
 /// Remembers the ids that an item takes the place of, when something became of it.
 fn add_alternates(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
     let item = &step.incoming.item;
-    let idle = matches!(
-        step.decision.act,
-        Act::Same | Act::OutOfOrder | Act::Duplicate { .. } | Act::Refuse(_)
-    );
-    if item.alternate_ids.is_empty() || (idle && !step.decision.add_alias) || items::by_id(db, step.item_id)?.is_none() {
+    let idle = matches!(step.decision.act, Act::Same | Act::OutOfOrder | Act::Duplicate { .. } | Act::Refuse(_));
+    if item.alternate_ids.is_empty() || (idle && !step.decision.add_alias) || items::by_id(db, step.item_id)?.is_none()
+    {
         return Ok(());
     }
     let others = item.alternate_ids.iter().take(ALTERNATE_IDS_MAX);

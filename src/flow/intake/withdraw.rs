@@ -85,6 +85,8 @@ pub fn withdraw_item(db: &mut Db<'_>, row: &ItemRow, at: Timestamp) -> Queried<(
     match post.state {
         PostState::Published(_) => retract(db, Some(post.id), at),
         PostState::Withdrawn(_) => Ok(()),
-        PostState::Held(_) | PostState::Scheduled(_) | PostState::Embargoed(_) | PostState::Ready => cancel(db, Some(&post), at),
+        PostState::Held(_) | PostState::Scheduled(_) | PostState::Embargoed(_) | PostState::Ready => {
+            cancel(db, Some(&post), at)
+        }
     }
 }
