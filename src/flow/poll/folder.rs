@@ -13,6 +13,7 @@ use heraut_connectors::import;
 use super::{PollError, read_response};
 use crate::flow::now;
 use crate::flow::verify::with_causes;
+use crate::post::policy::embargo;
 
 /// How long a file must have been left alone: before that it may be half written.
 pub const LEFT_ALONE: Duration = Duration::from_secs(5);
@@ -76,8 +77,11 @@ pub async fn read(connector: Arc<dyn Connector>, folder: &str) -> Result<Content
         left -= file.bytes;
         match read_file(connector.clone(), file).await {
             Ok(page) => {
+                // The name of a file may say what is under embargo, and warnings are logged.
+                if page.items.iter().all(|item| embargo(item, now()).is_none()) {
+                    contents.page.warnings.extend(page.warnings.iter().map(|warning| format!("{name}: {warning}")));
+                }
                 contents.page.items.extend(page.items);
-                contents.page.warnings.extend(page.warnings.iter().map(|warning| format!("{name}: {warning}")));
             }
             Err(problem) => contents.problems.push(format!("{name}: {problem}")),
         }
