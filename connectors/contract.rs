@@ -220,6 +220,15 @@ pub struct Page {
     /// Where the list goes on: on the same host; at most [`PAGES_PER_POLL_MAX`] are read in one go.
     #[serde(skip)]
     pub next: Option<Request>,
+    /// Where older items are: an archive document (RFC 5005 `prev-archive`), on the same host. Read as if it were `next`, until an
+    /// item is known, when polls were missed, and never otherwise.
+    #[serde(skip)]
+    pub archive: Option<Request>,
+    /// What this page only names, on the same host (`www.` aside). A request that is [`Request::about`] one of its items is made when that item
+    /// is new or changed; what the answer says then stands in the place of that item, and when it cannot be had the item waits
+    /// for the next poll. One that is about none is a further list or a file, and is read with this page.
+    #[serde(skip)]
+    pub fetch: Vec<Request>,
 }
 
 /// When a feed document asks not to be fetched (RSS 2.0 `ttl`, `skipHours`, `skipDays`; RSS 1.0 syndication module).

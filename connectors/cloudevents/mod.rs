@@ -14,17 +14,14 @@ use url::Url;
 
 use self::envelope::Event;
 use crate::contract::{Connector, Delivery, Kind, Page, Request, Response, Secret, Told};
-use crate::draft::text::{self, Text};
-use crate::draft::{Draft, Warnings, identity};
+use crate::draft::{Draft, Warnings, identity, native, text};
 use crate::error::ConnectorError;
-use crate::item::{Action, Item, Media};
+use crate::item::{Action, Item};
 use crate::json;
 use crate::settings::{Settings, refused};
 
 /// Most events of one batch.
 pub const BATCH_MAX: usize = 100;
-/// Most files that are looked at of one item.
-const FILES_MAX: usize = 100;
 
 const WHAT: &str = "event";
 
@@ -251,57 +248,15 @@ impl Source {
         let data = data.ok_or_else(|| json::lacks(WHAT, "`data` is no JSON object"))?;
         let id = json::text(data, "/id").or_else(|| event.subject.clone());
         let id = id.ok_or_else(|| json::lacks(WHAT, "it names no item: neither `data.id` nor `subject` is there"))?;
-        let visibility = json::text(data, "/visibility").unwrap_or_else(|| "public".to_owned());
-        if visibility != "public" {
-            sum.warnings.add(format!("an item with visibility `{}` is not public", text::cut(visibility, 50)));
-            return self.retract(&Event { data: Some(serde_json::json!({ "id": id })), ..event.clone() }, sum);
+        let mut draft = native::draft(data, id, WHAT, &mut sum.warnings)?;
+        if draft.is_deleted {
+            draft.updated_at = event.time;
         }
-        if json::text(data, "/contentWarning").is_some() {
-            sum.warnings.add("`contentWarning` is not carried over");
-        }
-        let (published, updated) = (date(data, "published")?, date(data, "updated")?);
-        let embargo = date(data, "embargo")?;
-        let html = json::text(data, "/html").map(Text::Html);
-        let draft = Draft {
-            id: Some(id),
-            link: json::text(data, "/url"),
-            title: json::text(data, "/title").and_then(|title| text::title(&Text::Plain(title))),
-            summary: json::text(data, "/summary").map(Text::Plain),
-            body: html.or_else(|| json::text(data, "/text").map(Text::Plain)),
-            language: json::text(data, "/language"),
-            published_at: published.max(embargo),
-            updated_at: updated,
-            authors: json::list(data, "/authors").iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
-            categories: json::terms(data, "/tags", "/name"),
-            files: json::list(data, "/media").iter().take(FILES_MAX).filter_map(file).collect(),
-            ..Draft::default()
-        };
         let mut item = draft.finish(&self.site, &mut sum.warnings);
         item.source_version = event.sequence.or(item.source_version).or(event.time);
         sum.items.push(item);
         Ok(())
     }
-}
-
-/// A date of an item. One that cannot be read is an error and not absent: it could be an embargo.
-fn date(data: &Value, name: &str) -> Result<Option<i64>, ConnectorError> {
-    let pointer = format!("/{name}");
-    match data.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(_) => json::date(data, &pointer)
-            .map(Some)
-            .ok_or_else(|| json::lacks(WHAT, format!("`data.{name}` is no date; write it as 2026-11-20T09:00:00Z"))),
-    }
-}
-
-fn file(value: &Value) -> Option<Media> {
-    let alt = json::text(value, "/alt");
-    Some(Media {
-        url: json::text(value, "/url")?,
-        media_type: json::text(value, "/type"),
-        alt: alt.as_deref().and_then(crate::draft::alt),
-        ..Media::default()
-    })
 }
 
 fn bounded(subject: &str) -> Option<String> {
