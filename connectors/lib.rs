@@ -30,8 +30,8 @@ mod rich;
 pub mod sanity;
 pub mod settings;
 pub mod sitecore;
-pub mod storyblok;
 pub mod sitemap;
+pub mod storyblok;
 pub mod strapi;
 mod template;
 #[cfg(test)]
