@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::contract::{ITEMS_PER_PAGE_MAX, Page};
-use crate::draft::text::{self, Text};
+use crate::draft::text::{self, Text, Writing};
 use crate::draft::{Draft, Warnings};
 use crate::error::ConnectorError;
 use crate::item::{Category, EpochMs, Item, Media};
@@ -39,8 +39,6 @@ pub(crate) enum Format {
 /// Which field is what.
 #[derive(Debug, Clone)]
 pub(crate) struct Fields {
-    /// Content types that are taken; all, when empty.
-    pub types: Vec<String>,
     page: Option<Template>,
     language: Option<String>,
     format: Format,
@@ -55,12 +53,13 @@ pub(crate) struct Fields {
     authors: Vec<String>,
     published: Vec<String>,
     embargo: Vec<String>,
+    /// The field with the image, as the operator named it.
+    pub image_named: Option<String>,
 }
 
 impl Fields {
     /// Takes the settings that all such systems share. `usual` is what texts are written in when nothing is said.
     pub(crate) fn take(settings: &mut Settings, usual: Format) -> Result<Self, ConnectorError> {
-        let types = settings.texts("types")?.unwrap_or_default();
         let page = settings.text("page")?.map(|text| Template::parse("page", &text)).transpose()?;
         let language = settings.text("language")?;
         if language.as_deref().is_some_and(|tag| text::language(tag).is_none()) {
@@ -75,20 +74,23 @@ impl Fields {
         };
         let named = settings.value("fields").unwrap_or_else(|| Value::Object(Map::new()));
         let mut named = Settings::new(&named).map_err(|_| refused("fields", "must be a table"))?;
+        let image_named = named.text("image").map_err(within_fields)?;
         let mut field = |key, usual: &[&str]| match named.text(key) {
             Ok(Some(path)) => Ok(vec![pointer(&path)]),
             Ok(None) => Ok(usual.iter().map(|name| pointer(name)).collect()),
             Err(error) => Err(within_fields(error)),
         };
         let fields = Self {
-            types,
             page,
             language,
             format,
             title: field("title", TITLE)?,
             summary: field("summary", SUMMARY)?,
             body: field("body", BODY)?,
-            image: field("image", IMAGE)?,
+            image: match &image_named {
+                Some(path) => vec![pointer(path)],
+                None => IMAGE.iter().map(|name| pointer(name)).collect(),
+            },
             alt: field("alt", ALT)?,
             tags: field("tags", TAGS)?,
             url: field("url", &[])?,
@@ -96,14 +98,16 @@ impl Fields {
             authors: field("authors", &[])?,
             published: field("published", &[])?,
             embargo: field("embargo", &[])?,
+            image_named,
         };
         named.finish().map_err(within_fields)?;
         Ok(fields)
     }
 
-    /// Whether items of that content type are taken.
-    pub(crate) fn takes(&self, content_type: Option<&str>) -> bool {
-        self.types.is_empty() || content_type.is_some_and(|found| self.types.iter().any(|known| known == found))
+    /// With a field that is the title where no other one is.
+    pub(crate) fn or_title(mut self, name: &str) -> Self {
+        self.title.push(pointer(name));
+        self
     }
 
     /// What `fields` say, as a draft without id and version. `meta` is what the system itself says of the item, for the address
@@ -115,14 +119,13 @@ impl Fields {
         files: Files<'_>,
         warnings: &mut Warnings,
     ) -> Result<Draft, ConnectorError> {
-        let title = first(fields, &self.title).and_then(|value| match (self.format, value) {
-            // A title is a line, and `1. Begroting` no list.
-            (Format::Markdown, Value::String(title)) => Some(Text::Plain(title.clone())),
-            _ => self.text(value, files, warnings),
+        // A title is plain text in all these systems, whatever their bodies are.
+        let title = first(fields, &self.title).and_then(|value| match value {
+            Value::String(title) => text::title(&Text::Plain(title.clone())),
+            other => text::title(&rich::render(other, files, warnings)?),
         });
         let summary = first(fields, &self.summary).and_then(|value| self.text(value, files, warnings));
         let body = first(fields, &self.body).and_then(|value| self.text(value, files, warnings));
-        let title = title.and_then(|title| text::title(&one_line(title)));
         if title.is_none() && summary.is_none() && body.is_none() {
             let problem =
                 "it has no title, summary or text under the names that are known; name its fields in `fields`";
@@ -157,9 +160,12 @@ impl Fields {
     fn text(&self, value: &Value, files: Files<'_>, warnings: &mut Warnings) -> Option<Text> {
         let found = match value {
             Value::String(text) => match self.format {
-                Format::Html => Text::Html(text.clone()),
-                Format::Plain => Text::Plain(text.clone()),
+                // A field of one line, such as a lead, is plain text also where bodies are HTML.
+                Format::Html if Writing::of(std::iter::once(text.as_str())) != Writing::Plain => {
+                    Text::Html(text.clone())
+                }
                 Format::Markdown => Text::Html(rich::markdown(text).0),
+                _ => Text::Plain(text.clone()),
             },
             other => rich::render(other, files, warnings)?,
         };
@@ -187,6 +193,27 @@ impl Fields {
     }
 }
 
+/// The content types that are taken, under `types`; all, when there are none.
+#[derive(Debug, Clone)]
+pub(crate) struct Types(pub Vec<String>);
+
+impl Types {
+    /// Takes the setting.
+    pub(crate) fn take(settings: &mut Settings) -> Result<Self, ConnectorError> {
+        settings.texts("types").map(|types| Self(types.unwrap_or_default()))
+    }
+
+    /// Whether that type is taken.
+    pub(crate) fn has(&self, content_type: &str) -> bool {
+        self.0.is_empty() || self.0.iter().any(|known| known == content_type)
+    }
+
+    /// Whether to leave it out. What does not say its type is not: the filter of the webhook decided.
+    pub(crate) fn leave_out(&self, content_type: Option<&str>) -> bool {
+        content_type.is_some_and(|found| !self.has(found))
+    }
+}
+
 fn within_fields(error: ConnectorError) -> ConnectorError {
     match error {
         ConnectorError::Settings { key, problem } => refused(&format!("fields.{key}"), problem),
@@ -208,14 +235,6 @@ fn first<'v>(fields: &'v Value, pointers: &[String]) -> Option<&'v Value> {
         _ => true,
     };
     pointers.iter().filter_map(|pointer| fields.pointer(pointer)).find(is_something)
-}
-
-fn one_line(text: Text) -> Text {
-    match text {
-        // A title is plain text in all these systems, whatever their bodies are; `<b>` in one may be meant.
-        Text::Html(html) if !html.contains(['<', '&']) => Text::Plain(html),
-        other => other,
-    }
 }
 
 fn names(value: Option<&Value>) -> Vec<String> {
@@ -298,6 +317,16 @@ impl Template {
         }
         Some(address)
     }
+}
+
+/// An address below which others are: with a slash at its end, because without one its last part would be replaced.
+pub(crate) fn folder(mut url: Url) -> Url {
+    if !url.path().ends_with('/') {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    url
 }
 
 /// A page of a list: each id once, what could not be read left out and said.

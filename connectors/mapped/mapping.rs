@@ -21,7 +21,7 @@ pub(super) enum Field {
     /// A JSONPath, from the item.
     Path(JsonPath),
     /// A template, which sees `item`, `payload` (all that came) and `headers`.
-    Template(Template),
+    Template(Box<Template>),
     /// The text that stands in the settings itself.
     Constant(String),
 }
@@ -33,7 +33,7 @@ impl Field {
         if source.starts_with('$') {
             template::path(&key, source).map(Self::Path)
         } else if source.contains("{{") || source.contains("{%") {
-            Template::new(&key, source, makes).map(Self::Template)
+            Template::new(&key, source, makes).map(|template| Self::Template(Box::new(template)))
         } else if key.ends_with("language") {
             Ok(Self::Constant(source.to_owned()))
         } else {

@@ -168,7 +168,7 @@ impl Connector for Source {
         let Some(found) = self.map.items(&payload) else {
             return Ok(Told::ignored("there is nothing at `map.items`"));
         };
-        let mut sum = Sum::default();
+        let mut sum = Sum { budget: Budget::of_delivery(), ..Sum::default() };
         let common = context(&payload, &delivery.headers);
         for item in found.into_iter().take(ITEMS_PER_PAGE_MAX) {
             let part = Part { item, seen: with_item(&common, item) };
