@@ -80,7 +80,8 @@ struct Source {
 /// What a notification says of an item.
 enum Notice {
     Published(String),
-    Withdrawn(String),
+    /// With when it was last changed, if it says.
+    Withdrawn(String, Option<i64>),
     Ignored(&'static str),
 }
 
@@ -124,24 +125,28 @@ impl Connector for Source {
             return Err(json::lacks("webhook", problem));
         }
         // Of several notifications about one item the last one holds.
-        let (mut published, mut withdrawn, mut ignored): (Vec<String>, Vec<String>, Option<&'static str>) =
-            Default::default();
+        let (mut published, mut withdrawn, mut ignored): (
+            Vec<String>,
+            Vec<(String, Option<i64>)>,
+            Option<&'static str>,
+        ) = Default::default();
         for one in all {
             match self.notice(one)? {
                 Notice::Ignored(why) => ignored = Some(why),
                 Notice::Published(id) => {
-                    withdrawn.retain(|known| *known != id);
+                    withdrawn.retain(|(known, _)| *known != id);
                     published.retain(|known| *known != id);
                     published.push(id);
                 }
-                Notice::Withdrawn(id) => {
-                    withdrawn.retain(|known| *known != id);
+                Notice::Withdrawn(id, at) => {
+                    withdrawn.retain(|(known, _)| *known != id);
                     published.retain(|known| *known != id);
-                    withdrawn.push(id);
+                    withdrawn.push((id, at));
                 }
             }
         }
-        let page = Page { items: withdrawn.iter().map(|id| self.retraction(id)).collect(), ..Page::default() };
+        let page =
+            Page { items: withdrawn.iter().map(|(id, at)| self.retraction(id, *at)).collect(), ..Page::default() };
         let requests: Vec<Request> = published.chunks(IDS_PER_REQUEST).filter_map(|ids| self.these(ids)).collect();
         Ok(match (requests.is_empty(), page.items.is_empty()) {
             (true, true) => Told::ignored(ignored.unwrap_or("it says nothing")),
@@ -173,7 +178,7 @@ impl Source {
         let id = id.ok_or_else(|| json::lacks("webhook", "a notification has no `data.system.id`"))?;
         Ok(match text("/message/action").as_deref() {
             Some("published") => Notice::Published(id),
-            Some("unpublished" | "deleted") => Notice::Withdrawn(id),
+            Some("unpublished" | "deleted") => Notice::Withdrawn(id, json::date(one, "/data/system/last_modified")),
             _ => Notice::Ignored("nothing was published or withdrawn by it"),
         })
     }
@@ -208,8 +213,8 @@ impl Source {
         format!("{id}/{}", self.locale)
     }
 
-    fn retraction(&self, id: &str) -> Item {
-        let draft = Draft { id: Some(self.source_id(id)), is_deleted: true, ..Draft::default() };
+    fn retraction(&self, id: &str, updated_at: Option<i64>) -> Item {
+        let draft = Draft { id: Some(self.source_id(id)), is_deleted: true, updated_at, ..Draft::default() };
         draft.finish(&self.api, &mut Warnings::default())
     }
 
