@@ -50,8 +50,8 @@ pub static CONNECTORS: &[&dyn contract::Kind] = &[
     &drupal::Drupal,
     &feed::Feed, // RSS, Atom, JSON Feed
     &ghost::Ghost,
-    &kontent::Kontent,
     &import::Import, // press releases in files
+    &kontent::Kontent,
     &mapped::Mapped, // any JSON, by JSONPath and templates
     &plone::Plone,
     &sanity::Sanity,
