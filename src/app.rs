@@ -17,7 +17,7 @@ use crate::config::{ActorConfig, Config, MetricsListen, SourceConfig, environmen
 use crate::flow::clock;
 use crate::flow::keyring::{Keyring, KeyringError};
 use crate::flow::provision::{self, ActorPlan, By, ProvisionError, SourcePlan};
-use crate::flow::schedule::{self, Roles, Stop};
+use crate::flow::schedule::{self, Roles, Stop, Stopper};
 use crate::flow::{FlowSettings, Gateway, Shared};
 use crate::metrics::pulse;
 use crate::net::{Client, NetError, NetSettings};
@@ -348,8 +348,10 @@ pub fn start(gateway: &Shared, config: &Config, work: Work, stop: &Stop) -> Resu
             per_source_s: config.hooks.per_source,
             trusted_proxies: config.server.trusted_proxies.clone(),
         };
-        let (started, bound) = crate::web::serve(gateway.clone(), &config.server.listen, config.server.workers, limits)
-            .map_err(|problem| AppError::Listen { listen: format!("{:?}", config.server.listen), problem })?;
+        let server = &config.server;
+        let (started, bound) =
+            crate::web::serve(gateway.clone(), &server.listen, server.workers, limits, FINISH_WITHIN)
+                .map_err(|problem| AppError::Listen { listen: format!("{:?}", config.server.listen), problem })?;
         addresses = bound;
         servers.push(started);
     }
@@ -386,28 +388,15 @@ fn start_metrics(
 impl Running {
     /// Runs until `stop` is given, then finishes what is under way. All ends within [`STOP_WITHIN`]: requests and deliveries that
     /// take longer than [`FINISH_WITHIN`] are broken off, and deliveries are sent again later. An error means that a part ended
-    /// by itself; then the rest is ended too, so that whoever watches over the process starts all of it anew.
-    pub async fn run(mut self, mut stop: Stop) -> Result<(), AppError> {
+    /// by itself; then the rest is ended too, by the `stopper` of that `stop`, so that whoever watches over the process starts all
+    /// of it anew.
+    pub async fn run(mut self, stopper: Stopper, mut stop: Stop) -> Result<(), AppError> {
         let handles: Vec<_> = self.servers.iter().map(Server::handle).collect();
         let mut servers: JoinSet<std::io::Result<()>> = JoinSet::new();
         self.servers.drain(..).for_each(|server| {
             servers.spawn(server);
         });
-        let ended = tokio::select! {
-            biased;
-            () = stop.wait() => Ok(()),
-            Some(ended) = servers.join_next() => Err(AppError::Web(match ended {
-                Ok(Ok(())) => std::io::Error::other("it ended by itself"),
-                Ok(Err(error)) => error,
-                Err(error) => std::io::Error::other(error),
-            })),
-            Some(ended) = self.tasks.join_next() => Err(AppError::Loop(match ended {
-                Ok(()) => "it returned".to_owned(),
-                Err(error) => error.to_string(),
-            })),
-        };
-        // A loop that ends because it was told to may be seen before the signal is.
-        let ended = if stop.is_set() { Ok(()) } else { ended };
+        let ended = told_to_end(&mut servers, &mut self.tasks, &stopper, &mut stop).await;
         tracing::info!(within_s = STOP_WITHIN.as_secs(), "stopping: nothing new is begun");
         pulse::here().stop();
         let finish = async {
@@ -422,5 +411,61 @@ impl Running {
             );
         }
         ended
+    }
+}
+
+/// Waits until `stop` is given or a part ends by itself. Then all loops are told to end: one that was not would have what it
+/// does broken off.
+async fn told_to_end(
+    servers: &mut JoinSet<std::io::Result<()>>,
+    loops: &mut JoinSet<()>,
+    stopper: &Stopper,
+    stop: &mut Stop,
+) -> Result<(), AppError> {
+    let ended = tokio::select! {
+        biased;
+        () = stop.wait() => Ok(()),
+        Some(ended) = servers.join_next() => Err(AppError::Web(match ended {
+            Ok(Ok(())) => std::io::Error::other("it ended by itself"),
+            Ok(Err(error)) => error,
+            Err(error) => std::io::Error::other(error),
+        })),
+        Some(ended) = loops.join_next() => Err(AppError::Loop(match ended {
+            Ok(()) => "it returned".to_owned(),
+            Err(error) => error.to_string(),
+        })),
+    };
+    // A loop that ends because it was told to may be seen before the signal is.
+    let ended = if stop.is_set() { Ok(()) } else { ended };
+    stopper.stop();
+    ended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_end_of_one_loop_tells_the_others_to_end_and_is_an_error() {
+        let (stopper, mut stop) = Stopper::new();
+        let (mut servers, mut loops) = (JoinSet::new(), JoinSet::new());
+        let mut told = stop.clone();
+        loops.spawn(async move { told.wait().await });
+        loops.spawn(async {});
+        let ended = told_to_end(&mut servers, &mut loops, &stopper, &mut stop).await;
+        assert!(matches!(ended, Err(AppError::Loop(_))), "{ended:?}");
+        // Otherwise it would wait for ever.
+        let other = tokio::time::timeout(Duration::from_secs(60), loops.join_next()).await;
+        assert!(matches!(other, Ok(Some(Ok(())))), "{other:?}");
+    }
+
+    #[tokio::test]
+    async fn loops_that_end_because_they_were_told_to_are_no_error() {
+        let (stopper, mut stop) = Stopper::new();
+        let (mut servers, mut loops) = (JoinSet::new(), JoinSet::new());
+        loops.spawn(async {});
+        stopper.stop();
+        let ended = told_to_end(&mut servers, &mut loops, &stopper, &mut stop).await;
+        assert!(ended.is_ok(), "{ended:?}");
     }
 }

@@ -1,12 +1,13 @@
 //! A throwaway PostgreSQL cluster on loopback, as durable as one in use: fsync, synchronous commit and full pages stay on.
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 
 use tempfile::TempDir;
 
+use super::installed::{as_user, done, initdb, programs, unprivileged};
 use super::process;
 use super::reaper;
 
@@ -38,7 +39,7 @@ impl Cluster {
         std::fs::write(home.path().join("password"), &password).unwrap();
         let user = unprivileged();
         if let Some(user) = &user {
-            done(Command::new("chown").args(["-R", user]).arg(home.path()));
+            done(Command::new("chown").args(["-R", user]).arg(home.path())).unwrap();
         }
         let url = format!("postgres://postgres:{password}@127.0.0.1:{port}/postgres");
         let cluster = Self { home, bin, user, url };
@@ -48,9 +49,7 @@ impl Cluster {
 
     fn make(&self, port: u16) {
         let data = self.data();
-        let mut initdb = self.command("initdb");
-        initdb.arg("-D").arg(&data).arg("--pwfile").arg(self.home.path().join("password"));
-        done(initdb.args(["-U", "postgres", "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8"]));
+        done(&mut initdb(&self.bin, self.user.as_deref(), self.home.path())).unwrap();
         let options = format!(
             "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -c max_connections=100 \
              -c fsync=on -c synchronous_commit=on -c full_page_writes=on"
@@ -63,7 +62,7 @@ impl Cluster {
         reaper::at_the_end(&format!("[ -d '{home}' ] && {{ {stop}; rm -rf '{home}'; }}"));
         let mut start = self.command("pg_ctl");
         start.args(["start", "-w", "-s", "-D"]).arg(&data).arg("-l").arg(self.home.path().join("log"));
-        done(start.args(["-o", &options]).stdout(Stdio::null()).stderr(Stdio::null()));
+        done(start.args(["-o", &options]).stdout(Stdio::null()).stderr(Stdio::null())).unwrap();
     }
 
     fn data(&self) -> PathBuf {
@@ -104,45 +103,4 @@ impl Drop for Cluster {
         let mut stop = self.command("pg_ctl");
         let _ = stop.args(["stop", "-m", "immediate", "-s", "-D"]).arg(self.data()).status();
     }
-}
-
-/// The folder with `initdb` and `pg_ctl`: on the `PATH`, or where Debian puts them, the newest.
-fn programs() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    let mut debian: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .filter_map(Result::ok)
-        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
-        .collect();
-    debian.sort();
-    folders.extend(debian.into_iter().rev().map(|(_, folder)| folder));
-    folders.into_iter().find(|folder| folder.join("initdb").exists() && folder.join("pg_ctl").exists())
-}
-
-/// PostgreSQL refuses to run as root; then it runs as this user.
-fn unprivileged() -> Option<String> {
-    let said = |command: &mut Command| command.output().ok().filter(|output| output.status.success());
-    let root = said(Command::new("id").arg("-u")).is_some_and(|output| output.stdout.trim_ascii() == b"0");
-    let user = if said(Command::new("id").args(["-u", "postgres"])).is_some() { "postgres" } else { "nobody" };
-    root.then(|| user.to_owned())
-}
-
-fn as_user(user: Option<&str>, program: &Path, home: &Path) -> Command {
-    let mut command = match user {
-        Some(user) => {
-            let mut command = Command::new("runuser");
-            command.args(["-u", user, "--"]).arg(program);
-            command
-        }
-        None => Command::new(program),
-    };
-    command.current_dir(home);
-    command
-}
-
-fn done(command: &mut Command) {
-    let output = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    assert!(output.status.success(), "{command:?} failed: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -5,8 +5,12 @@
 // Each benchmark uses its part of this.
 #![allow(dead_code, unused_imports)]
 
+#[path = "../../tests/it/harness/installed.rs"]
+mod installed;
 #[path = "../../tests/it/harness/reaper.rs"]
 mod reaper;
+#[path = "../../tests/it/harness/sql.rs"]
+mod sql;
 
 pub mod cluster;
 pub mod database;
@@ -20,11 +24,12 @@ pub mod world;
 
 use std::time::{Duration, Instant};
 
-pub use database::{Database, Kind};
+pub use database::Database;
 pub use figures::Figures;
 pub use gateway::Gateway;
 pub use people::{Crowd, Host};
 pub use process::Usage;
+pub use sql::Kind;
 pub use standin::{Conduct, StandIn};
 pub use world::{Plan, World};
 

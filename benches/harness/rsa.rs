@@ -1,5 +1,5 @@
 //! What a signature costs here and now: the measure for all else. The machine may be shared, so it is taken again and again,
-//! before and after what it is compared with.
+//! before and after what it is compared with. OpenSSL makes it, whatever the gateway signs with, so that figures compare.
 
 use openssl::hash::MessageDigest;
 use openssl::pkey::{PKey, Private};

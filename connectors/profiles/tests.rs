@@ -21,93 +21,82 @@ fn vector(settings: Value, headers: &[(&'static str, &'static str)]) -> Vector {
     Vector { settings, secret: SECRET.to_owned(), headers: headers.to_vec(), at: None, id: None }
 }
 
+fn timed(vector: Vector) -> Vector {
+    Vector { at: Some(AT), ..vector }
+}
+
+fn identified(id: &'static str, vector: Vector) -> Vector {
+    Vector { id: Some(id), ..vector }
+}
+
+const SHA256: &str = "sha256=8fe882cfde0e0d25b4380564d3ca6bb92c4d3bc71a6d1f6b0e3faa78c61f3679";
+const SHA1: &str = "sha1=ad719c75a74a77bcb6b6143313eea0b900da9190";
+const BASE64: &str = "j+iCz94ODSW0OAVk08pruSxNO8cabR9rDj+qeMYfNnk=";
+
 fn vectors() -> Vec<Vector> {
-    let github = "sha256=8fe882cfde0e0d25b4380564d3ca6bb92c4d3bc71a6d1f6b0e3faa78c61f3679";
-    let sha1 = "sha1=ad719c75a74a77bcb6b6143313eea0b900da9190";
-    let base64 = "j+iCz94ODSW0OAVk08pruSxNO8cabR9rDj+qeMYfNnk=";
-    let contentful = "a9c8552782f30df28c8acbd9a2d61c42133ae24f8af2aa3b08bec9c90e768984";
-    let typo3 = json!({"profile": "typo3", "identifier": "11111111-2222-3333-4444-555555555555"});
-    let chatwoot = "sha256=670697e8986dac4c4b6bc5a09e95856b6fff960da3a1b3470bc85423dabef102";
-    let ghost = "sha256=91a20fff1b42b467ce423599e14fe7a05f03b71328a44d42fb719c3cbf4e6689, t=1700000000000";
-    let timed = |vector: Vector| Vector { at: Some(AT), ..vector };
+    [of_the_body_alone(), of_more_than_the_body()].into_iter().flatten().collect()
+}
+
+fn of_the_body_alone() -> Vec<Vector> {
+    let github = [("x-hub-signature-256", SHA256), ("x-github-delivery", "guid-1")];
+    let drupal = [("x-hub-signature", SHA1), ("x-drupal-delivery", "d-1")];
     vec![
-        Vector {
-            id: Some("guid-1"),
-            ..vector(json!("github"), &[("x-hub-signature-256", github), ("x-github-delivery", "guid-1")])
-        },
-        Vector {
-            id: Some("d-1"),
-            ..vector(json!("hub-sha1"), &[("x-hub-signature", sha1), ("x-drupal-delivery", "d-1")])
-        },
+        identified("guid-1", vector(json!("github"), &github)),
+        identified("d-1", vector(json!("hub-sha1"), &drupal)),
         vector(json!("storyblok"), &[("webhook-signature", "ad719c75a74a77bcb6b6143313eea0b900da9190")]),
-        vector(json!("kontent"), &[("x-kontent-ai-signature", base64)]),
-        vector(json!("kontent"), &[("x-kc-signature", base64)]),
-        vector(json!("wp-webhooks"), &[("x-wp-webhook-signature", base64)]),
-        Vector {
-            secret: STANDARD.to_owned(),
-            id: Some("msg_1"),
-            ..timed(vector(
-                json!("standard"),
-                &[
-                    ("webhook-id", "msg_1"),
-                    ("webhook-timestamp", "1700000000"),
-                    ("webhook-signature", "v1,CEiV6/xE+ObXiUPsP+p0ipc0LWl3kjy2cvj91E2ZxF8="),
-                ],
-            ))
-        },
+        vector(json!("kontent"), &[("x-kontent-ai-signature", BASE64)]),
+        vector(json!("kontent"), &[("x-kc-signature", BASE64)]),
+        vector(json!("wp-webhooks"), &[("x-wp-webhook-signature", BASE64)]),
+        vector(json!("agorapulse"), &[("x-hook-signature", BASE64)]),
+        vector(json!("websub"), &[("x-hub-signature", SHA1)]),
+        vector(json!("websub"), &[("x-hub-signature", SHA256)]),
+        // Computed with Python's hmac.
+        vector(json!("freescout"), &[("x-freescout-signature", "rXGcdadKd7y2thQzE+6guQDakZA=")]),
+        // An older Ghost.
+        vector(json!("ghost"), &[("x-ghost-signature", SHA256)]),
+    ]
+}
+
+fn of_more_than_the_body() -> Vec<Vector> {
+    let standard = [
+        ("webhook-id", "msg_1"),
+        ("webhook-timestamp", "1700000000"),
+        ("webhook-signature", "v1,CEiV6/xE+ObXiUPsP+p0ipc0LWl3kjy2cvj91E2ZxF8="),
+    ];
+    let ghost = "sha256=91a20fff1b42b467ce423599e14fe7a05f03b71328a44d42fb719c3cbf4e6689, t=1700000000000";
+    let typo3 = [
+        ("webhook-signature", "085e59de20116c30f0142cb1d2c0740fc254f3741860df9dbc0054e6a83fbf31"),
+        ("webhook-signature-algo", "sha256"),
+    ];
+    let sanity = [
+        ("sanity-webhook-signature", "t=1700000000000,v1=cyIGsOnHRgLFpPw8V4LFw2yv5KTCwIktq3ydSs1Y4ss"),
+        ("idempotency-key", "key-1"),
+    ];
+    let contentful = [
+        ("content-type", "application/json"),
+        ("x-contentful-signed-headers", "content-type,x-contentful-signed-headers,x-contentful-timestamp"),
+        ("x-contentful-timestamp", "1700000000000"),
+        ("x-contentful-signature", "a9c8552782f30df28c8acbd9a2d61c42133ae24f8af2aa3b08bec9c90e768984"),
+    ];
+    let chatwoot = [
+        ("x-chatwoot-signature", "sha256=670697e8986dac4c4b6bc5a09e95856b6fff960da3a1b3470bc85423dabef102"),
+        ("x-chatwoot-timestamp", "1700000000"),
+        ("x-chatwoot-delivery", "c-1"),
+    ];
+    let zendesk = [
+        ("x-zendesk-webhook-signature", "yi4Plullm2Kt5h8nIgq2J30hevS45/EvzegRv/aP7/o="),
+        ("x-zendesk-webhook-signature-timestamp", "1700000000"),
+    ];
+    let identifier = json!({"profile": "typo3", "identifier": "11111111-2222-3333-4444-555555555555"});
+    let keyed = |secret: &str, vector: Vector| Vector { secret: secret.to_owned(), ..vector };
+    vec![
+        identified("msg_1", timed(keyed(STANDARD, vector(json!("standard"), &standard)))),
         timed(vector(json!("ghost"), &[("x-ghost-signature", ghost)])),
-        // An older Ghost: over the body alone.
-        vector(json!("ghost"), &[("x-ghost-signature", github)]),
-        vector(
-            typo3,
-            &[
-                ("webhook-signature", "085e59de20116c30f0142cb1d2c0740fc254f3741860df9dbc0054e6a83fbf31"),
-                ("webhook-signature-algo", "sha256"),
-            ],
-        ),
-        Vector {
-            id: Some("key-1"),
-            ..timed(vector(
-                json!("sanity"),
-                &[
-                    ("sanity-webhook-signature", "t=1700000000000,v1=cyIGsOnHRgLFpPw8V4LFw2yv5KTCwIktq3ydSs1Y4ss"),
-                    ("idempotency-key", "key-1"),
-                ],
-            ))
-        },
-        Vector {
-            secret: "a".repeat(64),
-            ..timed(vector(
-                json!("contentful"),
-                &[
-                    ("content-type", "application/json"),
-                    ("x-contentful-signed-headers", "content-type,x-contentful-signed-headers,x-contentful-timestamp"),
-                    ("x-contentful-timestamp", "1700000000000"),
-                    ("x-contentful-signature", contentful),
-                ],
-            ))
-        },
-        Vector {
-            id: Some("c-1"),
-            ..timed(vector(
-                json!("chatwoot"),
-                &[
-                    ("x-chatwoot-signature", chatwoot),
-                    ("x-chatwoot-timestamp", "1700000000"),
-                    ("x-chatwoot-delivery", "c-1"),
-                ],
-            ))
-        },
-        timed(vector(
-            json!("zendesk"),
-            &[
-                ("x-zendesk-webhook-signature", "yi4Plullm2Kt5h8nIgq2J30hevS45/EvzegRv/aP7/o="),
-                ("x-zendesk-webhook-signature-timestamp", "1700000000"),
-            ],
-        )),
-        vector(json!("agorapulse"), &[("x-hook-signature", base64)]),
-        vector(json!("websub"), &[("x-hub-signature", sha1)]),
-        vector(json!("websub"), &[("x-hub-signature", github)]),
+        vector(identifier, &typo3),
+        identified("key-1", timed(vector(json!("sanity"), &sanity))),
+        timed(keyed(&"a".repeat(64), vector(json!("contentful"), &contentful))),
+        identified("c-1", timed(vector(json!("chatwoot"), &chatwoot))),
+        timed(vector(json!("zendesk"), &zendesk)),
     ]
 }
 

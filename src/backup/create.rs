@@ -1,8 +1,7 @@
 //! Makes a backup: one snapshot of the database, and the pictures that it names.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 
 use flate2::Compression;
@@ -11,7 +10,7 @@ use openssl::sha::Sha256;
 
 use crate::backup::envelope::Sealer;
 use crate::backup::manifest::{FORMAT, MANIFEST, Manifest, Rows, SKIPPED, SUMMARY, Summary};
-use crate::backup::pictures::{self, Counted, Named, Tally};
+use crate::backup::pictures::{self, Named, Tally};
 use crate::backup::read::ENTRY_BYTES_MAX;
 use crate::backup::{BackupError, Progress, Watch, sealed};
 use crate::config::Secret;
@@ -104,16 +103,12 @@ struct Writer<'w, W: Write> {
 }
 
 impl<W: Write> Writer<'_, W> {
-    fn append(&mut self, name: &str, size: u64, from: impl Read) -> Result<(), BackupError> {
+    fn entry(&mut self, name: &str, bytes: &[u8]) -> Result<(), BackupError> {
         let mut header = tar::Header::new_gnu();
-        header.set_size(size);
+        header.set_size(bytes.len() as u64);
         header.set_mode(0o600);
         header.set_mtime(u64::try_from(self.now.0 / 1_000).unwrap_or_default());
-        self.archive.append_data(&mut header, name, from).map_err(BackupError::Write)
-    }
-
-    fn entry(&mut self, name: &str, bytes: &[u8]) -> Result<(), BackupError> {
-        self.append(name, bytes.len() as u64, bytes)
+        self.archive.append_data(&mut header, name, bytes).map_err(BackupError::Write)
     }
 
     fn table(&mut self, snapshot: &mut Snapshot, table: &Table, master: &MasterKey) -> Result<Rows, BackupError> {
@@ -150,14 +145,14 @@ impl<W: Write> Writer<'_, W> {
         Ok(())
     }
 
-    /// A picture that is not there does not stop a backup: the news is worth more, and it is told.
+    /// A picture that cannot be had does not stop a backup: the news is worth more, and it is told. It is read before its entry
+    /// is begun, because an entry cannot be taken back.
     fn picture(&mut self, folder: &Path, line: &str, tally: &mut Tally) -> Result<(), BackupError> {
         self.watch.go_on()?;
         let named = Named::read(line)?;
         let (name, path) = (named.name(), folder.join(named.name()));
-        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
-        let (size, file) = match opened {
-            Ok(opened) => opened,
+        let bytes = match pictures::read_whole(&path) {
+            Ok(bytes) => bytes,
             Err(error) => {
                 tally.problem();
                 let text = format!("the picture {} is left out: {error}", path.display());
@@ -165,19 +160,14 @@ impl<W: Write> Writer<'_, W> {
                 return Ok(());
             }
         };
-        let mut file = Counted::new(file.take(size));
-        self.append(&format!("media/{name}"), size, &mut file)?;
-        let (bytes, sha256) = file.count();
-        if bytes != size {
-            let source = std::io::Error::other("it became shorter meanwhile");
-            return Err(BackupError::Picture { path, attempt: "read", source });
-        }
+        let sha256 = hex::encode(openssl::sha::sha256(&bytes));
+        self.entry(&format!("media/{name}"), &bytes)?;
         if sha256 != named.sha256 {
             tally.problem();
             let text = format!("the picture {} is not what was stored; it is kept as it is", path.display());
             self.watch.tell(Progress::Problem(&text));
         }
-        tally.add(&name, size, &sha256);
+        tally.add(&name, bytes.len() as u64, &sha256);
         self.watch.tell(Progress::Pictures(tally.files()));
         Ok(())
     }

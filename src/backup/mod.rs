@@ -131,13 +131,11 @@ pub enum BackupError {
         #[source]
         source: LoadError,
     },
-    /// A picture cannot be read or written.
-    #[error("the picture {path} cannot be {attempt}", path = path.display())]
+    /// A picture cannot be written.
+    #[error("the picture {path} cannot be written", path = path.display())]
     Picture {
         /// The file.
         path: PathBuf,
-        /// Read or written.
-        attempt: &'static str,
         /// The system's words.
         #[source]
         source: io::Error,

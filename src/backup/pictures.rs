@@ -1,5 +1,6 @@
 //! The picture files: which ones a backup takes along, and how a restore puts them back.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,9 @@ use crate::backup::manifest::Media;
 
 /// The table that names the pictures.
 pub const TABLE: &str = "media";
+
+/// Largest file that is taken for a picture, in bytes: what the gateway stores at most. It is in memory while it is read.
+pub const PICTURE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// What a row of that table says of its file.
 #[derive(Debug, Deserialize)]
@@ -33,6 +37,16 @@ impl Named {
     /// The name of the file in the folder for media.
     pub fn name(&self) -> String {
         format!("{}.{}", self.id, self.extension)
+    }
+}
+
+/// The bytes of a picture file.
+pub fn read_whole(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(PICTURE_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 {
+        0..=PICTURE_BYTES_MAX => Ok(bytes),
+        _ => Err(io::Error::other(format!("it has more than {PICTURE_BYTES_MAX} bytes, and none that was stored has"))),
     }
 }
 
@@ -103,7 +117,10 @@ impl Tally {
 pub struct Waiting {
     folder: PathBuf,
     waiting: TempDir,
-    names: Vec<String>,
+    /// SHA-256 by name, of those that wait.
+    found: BTreeMap<String, String>,
+    /// The same as the rows say it.
+    stored: BTreeMap<String, String>,
 }
 
 /// Pictures that stand in their place. Unless they are kept, they go away again.
@@ -112,17 +129,27 @@ pub struct Placed(Vec<PathBuf>);
 impl Waiting {
     /// Makes the folder for media, and one in it for those that wait.
     pub fn new(folder: &Path) -> Result<Self, BackupError> {
-        let failed = |source| BackupError::Picture { path: folder.to_owned(), attempt: "written", source };
+        let failed = |source| BackupError::Picture { path: folder.to_owned(), source };
         std::fs::create_dir_all(folder).map_err(failed)?;
         let waiting = tempfile::Builder::new().prefix(".restore-").tempdir_in(folder).map_err(failed)?;
-        Ok(Self { folder: folder.to_owned(), waiting, names: Vec::new() })
+        Ok(Self { folder: folder.to_owned(), waiting, found: BTreeMap::new(), stored: BTreeMap::new() })
+    }
+
+    /// Takes note of what rows of [`TABLE`] say.
+    pub fn note(&mut self, lines: &str) -> Result<(), BackupError> {
+        for line in lines.lines() {
+            let named = Named::read(line)?;
+            self.stored.insert(named.name(), named.sha256);
+        }
+        Ok(())
     }
 
     /// Takes one in.
     pub fn add(&mut self, name: &str, bytes: &mut dyn Read) -> Result<(), BackupError> {
         let path = self.waiting.path().join(name);
-        let failed = |source| BackupError::Picture { path: path.clone(), attempt: "written", source };
+        let failed = |source| BackupError::Picture { path: path.clone(), source };
         let mut file = File::create_new(&path).map_err(failed)?;
+        let mut bytes = Counted::new(bytes);
         let mut buffer = vec![0; 64 * 1024];
         loop {
             // What fails here is the backup.
@@ -133,31 +160,27 @@ impl Waiting {
             file.write_all(buffer.get(..read).unwrap_or_default()).map_err(failed)?;
         }
         file.sync_all().map_err(failed)?;
-        self.names.push(name.to_owned());
+        self.found.insert(name.to_owned(), bytes.count().1);
         Ok(())
     }
 
-    /// Puts them in their place. One of the same name there is replaced: a picture never changes under its name, so that one
-    /// is the same or damaged.
+    /// Puts them in their place. One of the same name there is replaced only by one that is what was stored: a picture never
+    /// changes under its name, so the one there is the same or damaged, and one that was damaged in the backup is no better.
     pub fn place(self) -> Result<Placed, BackupError> {
         let mut placed = Placed(Vec::new());
-        for name in &self.names {
+        for (name, found) in &self.found {
             let path = self.folder.join(name);
             let new = !path.exists();
-            std::fs::rename(self.waiting.path().join(name), &path).map_err(|source| BackupError::Picture {
-                path: path.clone(),
-                attempt: "written",
-                source,
-            })?;
+            if !new && self.stored.get(name) != Some(found) {
+                continue;
+            }
+            std::fs::rename(self.waiting.path().join(name), &path)
+                .map_err(|source| BackupError::Picture { path: path.clone(), source })?;
             if new {
                 placed.0.push(path);
             }
         }
-        sync_folder(&self.folder).map_err(|source| BackupError::Picture {
-            path: self.folder.clone(),
-            attempt: "written",
-            source,
-        })?;
+        sync_folder(&self.folder).map_err(|source| BackupError::Picture { path: self.folder.clone(), source })?;
         Ok(placed)
     }
 }

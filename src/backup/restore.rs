@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::backup::manifest::{Manifest, Summary};
-use crate::backup::pictures::Waiting;
+use crate::backup::pictures::{self, Waiting};
 use crate::backup::read::{Sink, read};
 use crate::backup::{BackupError, Progress, Watch, sealed};
 use crate::config::Secret;
@@ -97,6 +97,9 @@ impl Sink for Filling<'_> {
         let columns: Vec<Column> = open.columns(table).into_iter().cloned().collect();
         if columns.is_empty() {
             return Ok(());
+        }
+        if table == pictures::TABLE {
+            open.waiting.note(lines)?;
         }
         let mut rows = String::with_capacity(lines.len() + 2);
         rows.push('[');

@@ -1,6 +1,7 @@
 //! `heraut backup`.
 
-use std::io::{self, IsTerminal as _};
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +15,7 @@ use crate::backup::create::{self, Installation};
 use crate::backup::file::NewFile;
 use crate::backup::manifest::{Manifest, Summary};
 use crate::backup::read::{self, Check};
-use crate::backup::{self, Progress, Watch};
+use crate::backup::{self, BackupError, Progress, Watch};
 use crate::cli::output;
 use crate::config::{Config, Secret, environment};
 use crate::flow::now;
@@ -34,7 +35,7 @@ pub struct Arguments {
     /// Replace the file if it is there, at the moment when the new backup is whole.
     #[arg(long, requires = "to")]
     replace: bool,
-    /// Make nothing: read this backup from end to end, and say whether it is whole and what is in it.
+    /// Make nothing: read this backup from end to end, and say whether it is whole and what is in it; `-` is standard input.
     #[arg(long, value_name = "FILE")]
     check: Option<PathBuf>,
     /// The file with the passphrase; else HERAUT_BACKUP_PASSPHRASE.
@@ -83,11 +84,8 @@ pub async fn run(config: &Path, arguments: Arguments) -> anyhow::Result<()> {
 
 /// Reads a backup from end to end, and prints what it is.
 pub async fn check(file: PathBuf, passphrase: Secret, json: bool) -> anyhow::Result<()> {
-    let shown = file.display().to_string();
-    let checked = watched(move |watch| {
-        let from = std::fs::File::open(&file)?;
-        Ok(read::read(from, &passphrase, &mut Check, watch)?)
-    });
+    let shown = if file.as_os_str() == "-" { "standard input".to_owned() } else { file.display().to_string() };
+    let checked = watched(move |watch| Ok(read::read(open(&file)?, &passphrase, &mut Check, watch)?));
     let (manifest, summary) = checked.await.with_context(|| format!("the backup {shown} cannot be used"))?;
     if json {
         return output::json(&json!({ "manifest": manifest, "summary": summary }));
@@ -102,6 +100,14 @@ pub async fn check(file: PathBuf, passphrase: Secret, json: bool) -> anyhow::Res
     let rows: Vec<_> = create::counts(&summary).into_iter().map(|(name, n)| [name.to_owned(), n.to_string()]).collect();
     output::table(["TABLE", "ROWS"], &rows);
     Ok(())
+}
+
+/// Opens a backup; `-` is standard input.
+pub fn open(file: &Path) -> io::Result<Box<dyn Read>> {
+    if file.as_os_str() == "-" {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    Ok(Box::new(File::open(file)?))
 }
 
 /// A backup in one sentence.
@@ -139,6 +145,7 @@ pub async fn watched<T: Send + 'static>(
             _ = tokio::signal::ctrl_c() => {}
         }
         stopping.store(true, Ordering::Relaxed);
+        output::note("heraut: stopping; ask once more to end at once");
         // The work looks now and then; who asks again does not want to wait for that.
         tokio::select! {
             _ = terminate.recv() => {}
@@ -151,7 +158,8 @@ pub async fn watched<T: Send + 'static>(
         let tell = |progress: Progress<'_>| teller.borrow_mut().tell(progress);
         let done = work(&Watch { stop: &stop, tell: &tell });
         teller.borrow().end();
-        done
+        // What failed then is mostly a pipe whose other end was asked to stop as well.
+        done.map_err(|error| if stop.load(Ordering::Relaxed) { BackupError::Stopped.into() } else { error })
     });
     let done = done.await.context("the work ended by a defect")?;
     listener.abort();

@@ -14,6 +14,7 @@ use crate::store::Db;
 use crate::store::deliveries::{self, DeliveryState, Receipt, Which};
 use crate::store::inboxes::{self, InboxRow};
 use crate::store::reports::{self, Scope};
+use crate::time::Timestamp;
 
 use answer::{Facts, Host};
 
@@ -76,26 +77,26 @@ fn find(db: &mut Db<'_>, which: &Which) -> crate::store::Queried<Found> {
     let at = now();
     let scope = Scope { host: which.host.clone(), post: which.post };
     let asked = scope.host.is_some() || scope.post.is_some();
-    let host = which.host.as_deref().map(|host| find_host(db, host)).transpose()?;
+    let host = which.host.as_deref().map(|host| find_host(db, host, at)).transpose()?;
     let (sums, reasons, lacking) = if asked {
-        (reports::sums(db, &scope)?, reports::reasons(db, &scope)?, reports::lacking(db, &scope)?)
+        (reports::sums(db, &scope, at)?, reports::reasons(db, &scope)?, reports::lacking(db, &scope)?)
     } else {
         (Vec::new(), Vec::new(), reports::owed_most(db)?)
     };
     let totals = deliveries::totals(db)?;
     let inboxes = which.host.as_deref().map_or(Ok(Vec::new()), |host| inboxes::of_host(db, host))?;
-    let receipts = deliveries::receipts(db, which)?;
+    let receipts = deliveries::receipts(db, which, at)?;
     let facts = Facts { at, post: which.post, host, sums, reasons, lacking, totals: totals.clone() };
     Ok(Found { facts, receipts, inboxes, totals })
 }
 
-fn find_host(db: &mut Db<'_>, name: &str) -> crate::store::Queried<Host> {
-    let inboxes = reports::host_inboxes(db, name, now())?;
+fn find_host(db: &mut Db<'_>, name: &str, at: Timestamp) -> crate::store::Queried<Host> {
+    let inboxes = reports::host_inboxes(db, name, at)?;
     let similar = if inboxes.inboxes == 0 { reports::similar_hosts(db, name)? } else { Vec::new() };
     Ok(Host {
         name: name.to_owned(),
         failure: reports::last_failure(db, name)?,
-        breaker_until: reports::breaker(db, name, now())?,
+        breaker_until: reports::breaker(db, name, at)?,
         followers: reports::followers_of(db, name)?,
         inboxes,
         similar,
@@ -129,10 +130,16 @@ fn as_json(found: &Found, lines: &[String]) -> Value {
 fn row(receipt: &Receipt) -> [String; 7] {
     let state =
         serde_json::to_value(receipt.state).ok().and_then(|v| v.as_str().map(ToOwned::to_owned)).unwrap_or_default();
-    let what = match (&receipt.error, receipt.next_at, receipt.settled_at) {
-        (Some(error), Some(next), _) => format!("{error}; next at {next}"),
+    let next = match (receipt.sending, receipt.next_at) {
+        (true, _) => Some("being sent now".to_owned()),
+        (false, Some(next)) if receipt.error.is_some() => Some(format!("next at {next}")),
+        (false, Some(next)) => Some(format!("due at {next}")),
+        (false, None) => None,
+    };
+    let what = match (&receipt.error, next, receipt.settled_at) {
+        (Some(error), Some(next), _) => format!("{error}; {next}"),
         (Some(error), None, _) => error.clone(),
-        (None, Some(next), _) => format!("due at {next}"),
+        (None, Some(next), _) => next,
         (None, None, Some(at)) => format!("at {at}"),
         (None, None, None) => String::new(),
     };

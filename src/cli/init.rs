@@ -43,8 +43,10 @@ pub fn run(config: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     MasterKey::generate()?.write_new(&key)?;
     output::line(format!("wrote {}", config.display()));
     output::line(format!("wrote {} (if it is lost, only a backup brings the actors back)", key.display()));
-    output::line(
-        "next: set server.public_url, add an agency, an actor and a source, run `heraut check`, plan `heraut backup`",
-    );
+    output::line(format!(
+        "next: see that server.public_url is right ({}), add an agency, an actor and a source, run `heraut check`, plan \
+         `heraut backup`",
+        arguments.public_url
+    ));
     Ok(())
 }

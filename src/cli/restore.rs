@@ -1,7 +1,5 @@
 //! `heraut restore`.
 
-use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -10,7 +8,7 @@ use clap::Args;
 use crate::app;
 use crate::backup::manifest::Manifest;
 use crate::backup::restore::{self, Target};
-use crate::cli::backup::{check, passphrase, told, watched};
+use crate::cli::backup::{check, open, passphrase, told, watched};
 use crate::cli::{output, who};
 use crate::config::Config;
 use crate::flow::mint::Mint;
@@ -51,11 +49,7 @@ pub async fn run(config: &Path, arguments: Arguments) -> anyhow::Result<()> {
             public_url: &public_url,
             master: &master,
         };
-        if arguments.file.as_os_str() == "-" {
-            return Ok(restore::restore(io::stdin().lock(), &passphrase, &target, entry, watch)?);
-        }
-        let from = File::open(&arguments.file)?;
-        Ok(restore::restore(from, &passphrase, &target, entry, watch)?)
+        Ok(restore::restore(open(&arguments.file)?, &passphrase, &target, entry, watch)?)
     })
     .await
     .with_context(|| format!("{shown} was not restored, and the database is as it was"))?;

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::app::{self, Work};
 use crate::cli::{open_with, output};
-use crate::config::MetricsListen;
+use crate::config::{MetricsListen, environment};
 use crate::flow::schedule::{Roles, Stopper};
 
 /// `heraut serve`.
@@ -66,6 +66,12 @@ pub async fn run(config: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     let (stopper, stop) = Stopper::new();
     let has = |role| arguments.role.contains(&role);
     let roles = Roles { ingest: has(Role::Ingest), deliver: has(Role::Deliver) };
+    if roles.deliver && gateway.settings.bench_ed25519 {
+        tracing::warn!(
+            variable = environment::BENCH_SIGNATURE,
+            "deliveries are signed by RFC 9421 with Ed25519, which most peers refuse: that is for a benchmark; unset the variable"
+        );
+    }
     let metrics = arguments.metrics_listen.unwrap_or(config.server.metrics_listen);
     let running = app::start(&gateway, &config, Work { web: has(Role::Web), roles, metrics }, &stop)?;
     for address in &running.addresses {
@@ -78,12 +84,13 @@ pub async fn run(config: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     }
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
         .context("the signal SIGTERM cannot be listened for")?;
+    let signalled = stopper.clone();
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = tokio::signal::ctrl_c() => {}
         }
-        stopper.stop();
+        signalled.stop();
         // Whoever asks a second time does not want to wait.
         tokio::select! {
             _ = terminate.recv() => {}
@@ -91,5 +98,5 @@ pub async fn run(config: &Path, arguments: &Arguments) -> anyhow::Result<()> {
         }
         std::process::exit(1);
     });
-    Ok(running.run(stop).await?)
+    Ok(running.run(stopper, stop).await?)
 }

@@ -164,7 +164,14 @@ fn what_a_source_says_beyond_our_keys_goes_to_its_connector() {
 #[test]
 fn a_source_is_checked_by_its_connector_and_its_schedule() {
     let table = [
-        ("kind = \"teletext\"", "source[0].kind: `teletext` is no kind of source; there is feed"),
+        ("kind = \"teletext\"", "source[0].kind: `teletext` is no kind of source; there is cloudevents, feed"),
+        ("kind = \"feed\"\nurl = \"https://a.example/rss\"\nsecret = \"x\"", "source[0].kind: "),
+        (
+            "kind = \"cloudevents\"\nsecret = \"x\"\nsecret_file = \"y\"",
+            "source[0].secret: is given in more than one way",
+        ),
+        ("kind = \"cloudevents\"\nsignature = \"githab\"", "source[0].signature: `githab` is no profile"),
+        ("kind = \"cloudevents\"\nsignature = { window_s = 0 }", "source[0].signature.window_s: "),
         ("kind = \"feed\"", "source[0].url: "),
         ("kind = \"feed\"\nurl = \"https://a.example/rss\"\nurll = 1", "source[0].urll: "),
         ("kind = \"feed\"\nurl = \"https://a.example/rss\"\nevery = \"8d\"", "source[0].every: "),
@@ -267,4 +274,36 @@ fn domains_are_read_to_one_form() {
     for text in ["", "https://a.nl", "a.nl/", "a.nl/x", "me@a.nl", "a b.nl", "a.nl?x", "a.nl#x", "a.nl:x", "\\a"] {
         assert!(parse_domain(text).is_err(), "{text}");
     }
+}
+
+#[test]
+fn a_pushed_source_is_looked_at_daily_and_shows_no_secret() {
+    let text = format!(
+        "{MINIMAL}
+        [[agency]]
+        name = \"a\"
+        domain = \"a.example\"
+        [[actor]]
+        agency = \"a\"
+        handle = \"nieuws\"
+        [[source]]
+        name = \"cms\"
+        actor = \"nieuws\"
+        kind = \"cloudevents\"
+        secret = \"the-secret-itself\"
+        token_env = \"HERAUT_TEST_TOKEN\"
+        previous_secret_file = \"old\"
+        "
+    );
+    let source = parse(&text).unwrap().sources.remove(0);
+    assert_eq!(source.schedule, crate::source::schedule::Schedule::every("1d").unwrap());
+    assert!(source.enabled);
+    let shown = format!("{source:?} {}", serde_json::to_string(&source).unwrap());
+    assert!(!shown.contains("the-secret-itself"), "{shown}");
+    for key in ["\"secret\"", "\"token_env\"", "\"previous_secret_file\""] {
+        assert!(shown.contains(key), "{key}: {shown}");
+    }
+    assert!(source.hook.secret.unwrap().read().is_ok());
+    let missing = [source.hook.token.unwrap().read(), source.hook.previous_secret.unwrap().read()];
+    assert!(missing.iter().all(Result::is_err));
 }

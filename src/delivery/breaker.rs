@@ -3,7 +3,7 @@
 //! | from | to | by |
 //! |---|---|---|
 //! | Closed | Closed, one more failure | a failure below [`FAILURES_MAX`] |
-//! | Closed | Open | the failure that reaches it |
+//! | Closed | Open | the failure that reaches it, or the answer that asks to be left alone until then |
 //! | Open | HalfOpen | [`Breaker::ask`] after its time: the one who asked is the probe |
 //! | HalfOpen | HalfOpen | [`Breaker::ask`] after [`PAUSE`]: nothing became of that probe, who asks now is the next one |
 //! | HalfOpen | Closed | success |
@@ -17,6 +17,8 @@ use crate::time::Timestamp;
 
 /// Failures in a row that open it (Mastodon: 10 per inbox).
 pub const FAILURES_MAX: u32 = 10;
+/// The same for a host that never answered, and does not answer now: it is known to be there by nothing else.
+pub const STRANGER_FAILURES_MAX: u32 = 3;
 /// How long it stays open (Mastodon: 60 s).
 pub const PAUSE: Duration = Duration::from_secs(60);
 
@@ -72,12 +74,21 @@ impl Breaker {
         }
     }
 
-    /// After a failure of the host.
-    pub fn failed(self, now: Timestamp) -> Self {
+    /// After a failure of the host, of which so many in a row open it.
+    pub fn failed(self, now: Timestamp, most: u32) -> Self {
         match self {
-            Self::Closed { failures } if failures + 1 < FAILURES_MAX => Self::Closed { failures: failures + 1 },
+            Self::Closed { failures } if failures + 1 < most => Self::Closed { failures: failures + 1 },
             Self::Open { until } => Self::Open { until: until.max(now) },
             Self::Closed { .. } | Self::HalfOpen { .. } => Self::Open { until: now.after(PAUSE) },
+        }
+    }
+
+    /// After an answer that asks to be left alone until then (429 or 503 with `Retry-After`, RFC 9110 §10.2.3): such limits are
+    /// per sender, so they hold for all inboxes of the host (Mastodon and nginx count by address).
+    pub fn asked_to_wait(self, until: Timestamp) -> Self {
+        match self {
+            Self::Open { until: already } => Self::Open { until: already.max(until) },
+            Self::Closed { .. } | Self::HalfOpen { .. } => Self::Open { until },
         }
     }
 }

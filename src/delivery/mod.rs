@@ -45,7 +45,7 @@ pub enum Outcome {
 ///
 /// Where the reference leaves a choice: a redirect of a POST is not followed, and is tried later, because it mostly comes from
 /// a proxy that is being moved and because the actor's next refresh brings the new inbox. A 401 is tried later, as Mastodon
-/// does: the peer may have failed to fetch our key; the second signature scheme will take the one retry of its own.
+/// does: the peer may have failed to fetch our key. It is signed as before then; no other scheme is tried.
 pub fn classify(status: u16, retry_after: Option<&str>, now: Timestamp) -> Outcome {
     let later = |why: &str| Outcome::TryLater {
         status: Some(status),

@@ -1,7 +1,7 @@
 //! Decides and carries out what inbound activities mean, inside the transaction that stores them: what was known when it was
 //! decided is what is there when it is done.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -18,10 +18,11 @@ use crate::inbox::remote::RemoteActor;
 use crate::inbox::{Incoming, NoteIn};
 use crate::post::sanitize::sanitize;
 use crate::store::activities::{self, ActivityRow};
+use crate::store::deliveries::{self, Answer};
 use crate::store::followers::{self, FollowerRow};
 use crate::store::messages::{self, MessageRow};
 use crate::store::reactions::{self, QuoteRow, ReactionRow};
-use crate::store::{Db, Queried, actors, audit, deliveries, inboxes, remote as remote_store};
+use crate::store::{Db, Queried, actors, audit, inboxes, remote as remote_store};
 use crate::time::Timestamp;
 use crate::urls::{ActorUrl, Base, InboxUrl};
 
@@ -88,8 +89,8 @@ pub fn carry_out<'a>(
         Desk { db, base, mint, at, sender: &arrival.sender.actor, seen: &mut seen }.take(arrival)?;
     }
     // At the end and all at once: places in line first and rows of inboxes after, as everybody locks them.
-    for (actor, answers) in seen.answers {
-        deliveries::owe_answers(db, actor, &answers, at)?;
+    if !seen.answers.is_empty() {
+        deliveries::owe_answers(db, &seen.answers, at)?;
     }
     // A valid signature shows that the host is back: what is owed to it need not wait for its turn.
     let mut hosts: Vec<String> = seen.hosts.into_iter().collect();
@@ -104,7 +105,7 @@ struct Seen {
     actors: HashMap<ActorId, Option<Rc<Actor>>>,
     inboxes: HashMap<String, InboxId>,
     /// What our actors answer, and to which inbox.
-    answers: BTreeMap<ActorId, Vec<(ActivityId, InboxId)>>,
+    answers: Vec<Answer>,
 }
 
 /// What the effects of one arrival share inside the transaction.
@@ -302,7 +303,7 @@ impl Desk<'_, '_> {
         let row = ActivityRow { id, actor_id: actor, post_id: None, kind: kind.to_owned(), bytes, created_at: self.at };
         activities::insert(self.db, &row)?;
         let inbox = self.inbox(&self.sender.inbox.clone())?;
-        self.seen.answers.entry(actor).or_default().push((id, inbox));
+        self.seen.answers.push(Answer { actor, activity: id, inbox });
         Ok(())
     }
 

@@ -14,12 +14,9 @@ use crate::post::lane::Dispatch;
 use crate::store::activities::{self, ActivityRow};
 use crate::store::deliveries::FanOut;
 use crate::store::items::{self, ItemState};
-use crate::store::posts::{self, Change, PendingChange, Post};
+use crate::store::posts::{self, Change, Due, PendingChange, Post};
 use crate::store::{Db, Queried, StoreError, actors, audit, deliveries, proofs};
 use crate::time::Timestamp;
-
-/// Posts and changes that one round takes.
-const ROUND_MAX: i64 = 50;
 
 /// Why publishing failed; what was not published is still due.
 #[derive(Debug, Error)]
@@ -37,21 +34,22 @@ pub enum PublishError {
     },
 }
 
-/// Publishes what is due: posts, edits and withdrawals. Returns how many were handled, held ones included.
-pub async fn run_due(gateway: &Gateway) -> Result<usize, PublishError> {
+/// Publishes the next post, edit or withdrawal that is due, or holds it. Returns whether there was one. One at a time: a warning
+/// that comes meanwhile is the next.
+pub async fn run_due(gateway: &Gateway) -> Result<bool, PublishError> {
     let at = now();
-    let load = move |db: &mut Db<'_>| Ok((posts::due(db, at, ROUND_MAX)?, posts::due_changes(db, at, ROUND_MAX)?));
-    let (due, changes) = gateway.store.read("read what is due", load).await?;
-    let handled = due.len() + changes.len();
-    for post in due {
-        let span = metrics::trace::publish(post.id.0);
-        publish(gateway, post).instrument(span).await?;
+    match gateway.store.read("read what is due", move |db| posts::next_due(db, at)).await? {
+        None => return Ok(false),
+        Some(Due::Post(post)) => {
+            let span = metrics::trace::publish(post.id.0);
+            publish(gateway, post).instrument(span).await?;
+        }
+        Some(Due::Change(change)) => {
+            let span = metrics::trace::publish(change.post_id.0);
+            apply_change(gateway, change).instrument(span).await?;
+        }
     }
-    for change in changes {
-        let span = metrics::trace::publish(change.post_id.0);
-        apply_change(gateway, change).instrument(span).await?;
-    }
-    Ok(handled)
+    Ok(true)
 }
 
 /// Why an actor may not publish now.

@@ -82,7 +82,10 @@ pub async fn receive(gateway: &Gateway, arrivals: &Arrivals, request: Request) -
     let signature = cavage::parse(&received, &[&gateway.base.authority()], now())?;
     let sender = match sender(gateway, &signature).await {
         Ok(sender) => sender,
-        Err(problem) => return without_key(&request.body, &signature, problem),
+        Err(problem) => match last_words(gateway, &request.body, &signature, &problem).await? {
+            Some(sender) => sender,
+            None => return without_key(&request.body, &signature, problem),
+        },
     };
     let host = sender.actor.url.authority();
     if let Err(wait_s) = arrivals.rates.take(&host, Instant::now()) {
@@ -102,12 +105,12 @@ enum NoSender {
 /// The actor whose key made the signature. A key that we know and that does not fit is fetched anew, once: it may have been
 /// rotated.
 async fn sender(gateway: &Gateway, signature: &ParsedSignature) -> Result<Arc<Signer>, NoSender> {
-    let known = remote::key_owner(gateway, signature.key_id(), false).await.map_err(NoSender::Fetch)?;
+    let known = remote::key_owner(gateway, signature.key_id()).await.map_err(NoSender::Fetch)?;
     match fits(&known, signature) {
         Ok(()) => Ok(known),
         Err(first) => {
             let fresh =
-                remote::key_owner(gateway, signature.key_id(), true).await.map_err(|_| NoSender::Signature(first))?;
+                remote::key_owner_anew(gateway, signature.key_id()).await.map_err(|_| NoSender::Signature(first))?;
             fits(&fresh, signature).map_err(NoSender::Signature)?;
             Ok(fresh)
         }
@@ -118,6 +121,20 @@ fn fits(owner: &Signer, signature: &ParsedSignature) -> Result<(), SignatureErro
     let key_id = signature.key_id();
     let key = owner.key(key_id).ok_or_else(|| SignatureError::Invalid(key_id.to_string()))?;
     cavage::verify(signature, key?)
+}
+
+/// The actor that deletes itself, after its server took its document away: believed with the key that we know, however old.
+async fn last_words(
+    gateway: &Gateway,
+    body: &[u8],
+    signature: &ParsedSignature,
+    problem: &NoSender,
+) -> Result<Option<Arc<Signer>>, StoreError> {
+    if !matches!(problem, NoSender::Fetch(RemoteFetchError::Gone(_))) || deletes_its_actor(body).is_none() {
+        return Ok(None);
+    }
+    let known = remote::last_known(gateway, signature.key_id()).await?;
+    Ok(known.filter(|known| fits(known, signature).is_ok()))
 }
 
 /// What to answer when the key cannot be had. An account that deletes itself takes its key along: that is a 202, or its server

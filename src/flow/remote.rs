@@ -20,6 +20,7 @@ use crate::inbox::remote::{KeyDocument, RemoteActor, RemoteError, read_actor, re
 use crate::net::{Get, SignHop};
 use crate::signature::cavage;
 use crate::store::{Db, StoreError, remote};
+use crate::time::Timestamp;
 use crate::urls::{ActorUrl, KeyUrl, ObjectUrl};
 
 pub use crate::flow::remote::keys::{Keys, Signer};
@@ -126,35 +127,58 @@ impl Failures {
     }
 }
 
-/// The owner of a key. `fresh` asks its server even if we know it: its key may have changed.
-pub async fn key_owner(gateway: &Gateway, key: &KeyUrl, fresh: bool) -> Result<Arc<Signer>, RemoteFetchError> {
+/// The owner of a key; its server is asked where we do not know it.
+pub async fn key_owner(gateway: &Gateway, key: &KeyUrl) -> Result<Arc<Signer>, RemoteFetchError> {
     let keys = &gateway.remote.keys;
-    if !fresh {
-        if let Some(signer) = keys.get(key, now()) {
-            return Ok(signer);
-        }
-        let id = key.to_string();
-        let known = gateway.store.read("read a remote key", move |db| remote::by_key(db, &id)).await?;
-        if let Some(known) = known {
-            if now().since(known.fetched_at) < FRESH_FOR {
-                return Ok(keys.put(key, Signer::known(known.actor), known.fetched_at.after(FRESH_FOR)));
-            }
-            return renewed(gateway, key, known.actor).await;
-        }
+    if let Some(signer) = keys.get(key, now()) {
+        return Ok(signer);
     }
+    let id = key.to_string();
+    let known = gateway.store.read("read a remote key", move |db| remote::by_key(db, &id)).await?;
+    match known {
+        Some(known) if now().since(known.fetched_at) < FRESH_FOR => {
+            Ok(keys.put(key, Signer::known(known.actor), known.fetched_at.after(FRESH_FOR)))
+        }
+        Some(known) => renewed(gateway, key, known.actor).await,
+        None => asked(gateway, key).await,
+    }
+}
+
+/// The owner of a key that a signature does not fit: it may have been replaced, so its server is asked anew. Anybody can send
+/// signatures that do not fit, so that is done once in a while at most; in between it is what was found then.
+pub async fn key_owner_anew(gateway: &Gateway, key: &KeyUrl) -> Result<Arc<Signer>, RemoteFetchError> {
+    let keys = &gateway.remote.keys;
+    let asking = keys.asking(key);
+    // Who comes while it is asked waits for the answer: it may have been signed with the new key as well.
+    let mut asked_at = asking.lock().await;
+    if keys::asked_lately(*asked_at, Instant::now())
+        && let Some(signer) = keys.get(key, now())
+    {
+        return Ok(signer);
+    }
+    *asked_at = Some(Instant::now());
+    asked(gateway, key).await
+}
+
+async fn asked(gateway: &Gateway, key: &KeyUrl) -> Result<Arc<Signer>, RemoteFetchError> {
     let asked_at = now();
     let signer = Signer::fetched(ask_for_key(gateway, key).await?, asked_at);
-    Ok(keys.put(key, signer, asked_at.after(FRESH_FOR)))
+    Ok(gateway.remote.keys.put(key, signer, asked_at.after(FRESH_FOR)))
+}
+
+/// The owner of a key as it was last fetched, however long ago. Only for what may be believed with an old key.
+pub async fn last_known(gateway: &Gateway, key: &KeyUrl) -> Result<Option<Arc<Signer>>, StoreError> {
+    let id = key.to_string();
+    let known = gateway.store.read("read an old remote key", move |db| remote::by_key(db, &id)).await?;
+    Ok(known.map(|known| Arc::new(Signer::known(known.actor))))
 }
 
 /// The owner of a key that we have known for long: asked again, so that a key that was replaced is believed no more. While its
 /// server cannot be asked, what we know goes on.
 async fn renewed(gateway: &Gateway, key: &KeyUrl, known: RemoteActor) -> Result<Arc<Signer>, RemoteFetchError> {
-    let asked_at = now();
-    match ask_for_key(gateway, key).await {
-        Ok(actor) => Ok(gateway.remote.keys.put(key, Signer::fetched(actor, asked_at), asked_at.after(FRESH_FOR))),
+    match asked(gateway, key).await {
         Err(RemoteFetchError::Unavailable { .. }) => Ok(Arc::new(Signer::known(known))),
-        Err(other) => Err(other),
+        answer => answer,
     }
 }
 
@@ -182,9 +206,10 @@ pub async fn actor(gateway: &Gateway, url: &ActorUrl, fresh: bool) -> Result<Rem
             return Ok(known.actor);
         }
     }
+    let asked_at = now();
     let (bytes, final_url) = fetch(gateway, url.as_str()).await?;
     let actor = read_actor(&bytes, &final_url, None)?;
-    keep(gateway, &actor).await?;
+    keep(gateway, &actor, asked_at).await?;
     Ok(actor)
 }
 
@@ -194,9 +219,9 @@ pub async fn note(gateway: &Gateway, url: &ObjectUrl) -> Result<NoteIn, RemoteFe
     Ok(read_note(&bytes, &final_url)?)
 }
 
-async fn keep(gateway: &Gateway, actor: &RemoteActor) -> Result<(), RemoteFetchError> {
-    let (kept, at) = (actor.clone(), now());
-    gateway.store.write("keep a remote actor", move |db: &mut Db<'_>| remote::upsert(db, &kept, at)).await?;
+async fn keep(gateway: &Gateway, actor: &RemoteActor, asked_at: Timestamp) -> Result<(), RemoteFetchError> {
+    let kept = actor.clone();
+    gateway.store.write("keep a remote actor", move |db: &mut Db<'_>| remote::upsert(db, &kept, asked_at)).await?;
     gateway.remote.forget_key(actor);
     Ok(())
 }

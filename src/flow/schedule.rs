@@ -27,7 +27,8 @@ pub struct Stop {
     receiver: watch::Receiver<bool>,
 }
 
-/// Ends the loops that have the matching [`Stop`]; dropping it ends them too.
+/// Ends the loops that have the matching [`Stop`]; dropping the last of its clones ends them too.
+#[derive(Clone)]
 pub struct Stopper {
     sender: watch::Sender<bool>,
 }
@@ -153,8 +154,8 @@ async fn publish_loop(gateway: Shared, mut stop: Stop) {
     while !stop.is_set() {
         pulse::beat(Loop::Publish);
         match publish::run_due(&gateway).await {
-            Ok(0) => {}
-            Ok(_) => continue,
+            Ok(true) => continue,
+            Ok(false) => {}
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "posts that are due were not published")
             }

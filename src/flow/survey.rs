@@ -1,14 +1,14 @@
 //! Looks over the whole installation for a scrape of `/metrics`: what is owed, how sources and proofs do, what is held. It reads
 //! the database, so it is done at most every few seconds, however often is scraped, and rarer when it takes long.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+mod lately;
 
-use tokio::sync::Mutex;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use crate::actor::Actor;
 use crate::actor::verification::{Proof, VerifiedActor};
+use crate::flow::survey::lately::Lately;
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, Shared, now};
 use crate::metrics::{self, Family, pulse};
@@ -21,8 +21,12 @@ use crate::time::Timestamp;
 const SURVEY_EVERY: Duration = Duration::from_secs(5);
 /// A survey may take one part in so many of the time.
 const SURVEY_SHARE: u32 = 50;
+/// But one is taken so often at least: alerts look at it.
+const SURVEY_KEPT_MAX: Duration = Duration::from_secs(300);
 /// How long a scrape waits for a survey; Prometheus waits 10 s by default.
 const SURVEY_TIMEOUT: Duration = Duration::from_secs(6);
+/// How long it waits for the database to say anything at all.
+const UP_TIMEOUT: Duration = Duration::from_secs(2);
 /// How a delivery's inbox does, by its number in the database.
 const INBOX: [&str; 3] = ["healthy", "failing", "parked"];
 /// The states that a source can be in.
@@ -31,37 +35,28 @@ const SOURCE_STATES: [&str; 4] = ["ok", "failing", "stale", "stopped"];
 /// Makes the pages that scrapes read; one per process.
 pub struct Surveyor {
     gateway: Shared,
-    last: Mutex<Option<Taken>>,
-}
-
-struct Taken {
-    at: Instant,
-    took: Duration,
-    families: Arc<Vec<Family>>,
+    last: Lately<Vec<Family>>,
 }
 
 impl Surveyor {
     /// For that gateway.
     pub fn new(gateway: Shared) -> Self {
-        Self { gateway, last: Mutex::new(None) }
+        Self { gateway, last: Lately::new(kept_for) }
     }
 
-    /// The page of now. Without a database it has only what the process knows of itself, and says so.
+    /// The page of now. Without a database it has only what the process knows of itself, and says so. While a survey takes longer
+    /// than a scrape may, it has that of before.
     pub async fn page(&self) -> Result<String, String> {
-        let mut families = match tokio::time::timeout(SURVEY_TIMEOUT, self.families()).await {
-            Ok(Ok(families)) => families.to_vec(),
-            Ok(Err(error)) => {
-                tracing::warn!(error = with_causes(&error), "the database could not be surveyed for metrics");
-                vec![up(false)]
-            }
-            Err(_) => {
-                tracing::warn!(
-                    timeout_s = SURVEY_TIMEOUT.as_secs(),
-                    "the database could not be surveyed for metrics in time"
-                );
-                vec![up(false)]
-            }
-        };
+        let up = self.is_up().await;
+        let mut families = vec![plain(
+            "heraut_database_up",
+            "1 when the database answered this process, 0 when not.",
+            if up { 1.0 } else { 0.0 },
+        )];
+        if up {
+            let surveyed = self.last.get(SURVEY_TIMEOUT, || survey(self.gateway.clone())).await;
+            families.extend(surveyed.iter().flat_map(|surveyed| surveyed.iter().cloned()));
+        }
         let used = self.gateway.store.connections();
         metrics::connections(used.open, used.idle, used.most);
         let ages = pulse::here().ages(Instant::now());
@@ -74,23 +69,41 @@ impl Surveyor {
         metrics::page(&families)
     }
 
-    /// The last survey, or a new one when that is too old. Who asks while one is taken waits for it.
-    async fn families(&self) -> Result<Arc<Vec<Family>>, StoreError> {
-        let mut last = self.last.lock().await;
-        if let Some(taken) = last.as_ref().filter(|t| t.at.elapsed() < SURVEY_EVERY.max(t.took * SURVEY_SHARE)) {
-            return Ok(taken.families.clone());
+    /// Whether the database answers now. Asked at every scrape, however old the survey is.
+    async fn is_up(&self) -> bool {
+        match tokio::time::timeout(UP_TIMEOUT, self.gateway.store.read("answer a scrape", survey::answers)).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::warn!(error = with_causes(&error), "the database could not be surveyed for metrics");
+                false
+            }
+            Err(_) => {
+                let timeout_s = UP_TIMEOUT.as_secs();
+                tracing::warn!(timeout_s, "the database could not be surveyed for metrics in time");
+                false
+            }
         }
-        let begun = Instant::now();
-        let mut families = take(&self.gateway).await?;
-        let took = begun.elapsed();
-        families.push(plain(
-            "heraut_survey_seconds",
-            "Time that the last survey of the database took.",
-            took.as_secs_f64(),
-        ));
-        let families = Arc::new(families);
-        *last = Some(Taken { at: Instant::now(), took, families: families.clone() });
-        Ok(families)
+    }
+}
+
+/// How long a survey is kept that took so long.
+fn kept_for(took: Duration) -> Duration {
+    took.saturating_mul(SURVEY_SHARE).clamp(SURVEY_EVERY, SURVEY_KEPT_MAX)
+}
+
+/// A survey, with the time that it took.
+async fn survey(gateway: Shared) -> Option<Vec<Family>> {
+    let begun = Instant::now();
+    match take(&gateway).await {
+        Ok(mut families) => {
+            let took = begun.elapsed().as_secs_f64();
+            families.push(plain("heraut_survey_seconds", "Time that the last survey of the database took.", took));
+            Some(families)
+        }
+        Err(error) => {
+            tracing::warn!(error = with_causes(&error), "the database could not be surveyed for metrics");
+            None
+        }
     }
 }
 
@@ -128,8 +141,7 @@ async fn take(gateway: &Gateway) -> Result<Vec<Family>, StoreError> {
         })
     };
     let seen = gateway.store.read("be surveyed for metrics", look).await?;
-    let mut families = vec![up(true)];
-    families.extend(deliveries(&seen, at));
+    let mut families = deliveries(&seen, at);
     families.extend(waiting(&seen, at));
     families.extend(sources(&seen, at));
     families.extend(pushed(&seen, at));
@@ -147,10 +159,6 @@ fn pushed(seen: &Seen, at: Timestamp) -> [Family; 2] {
             oldest.map_or(0.0, |oldest| age(oldest, at)),
         ),
     ]
-}
-
-fn up(up: bool) -> Family {
-    plain("heraut_database_up", "1 when the database answered this process, 0 when not.", if up { 1.0 } else { 0.0 })
 }
 
 fn plain(name: &'static str, help: &'static str, value: f64) -> Family {
@@ -179,7 +187,7 @@ fn deliveries(seen: &Seen, at: Timestamp) -> Vec<Family> {
     for row in &seen.owed {
         let inbox = usize::try_from(row.inbox).ok().and_then(|n| INBOX.get(n)).copied().unwrap_or("parked");
         owed.insert((row.agency.clone(), inbox), float(row.n));
-        oldest.insert((row.agency.clone(), inbox), age(row.oldest, at));
+        oldest.insert((row.agency.clone(), inbox), row.oldest.map_or(0.0, |since| age(since, at)));
     }
     held.extend(seen.held.iter().map(|row| (row.agency.clone(), float(row.n))));
     let rows = |of: BTreeMap<(String, &'static str), f64>| {
@@ -195,7 +203,7 @@ fn deliveries(seen: &Seen, at: Timestamp) -> Vec<Family> {
         },
         Family {
             name: "heraut_deliveries_oldest_age_seconds",
-            help: "Age of the oldest delivery that is owed, 0 when nothing is.",
+            help: "Age of the oldest delivery that is owed, to a healthy inbox since it could be made; 0 when there is none.",
             labels: &["agency", "inbox"],
             rows: rows(oldest),
         },

@@ -1,11 +1,12 @@
 //! Deliveries: one activity owed to one inbox, and its outcome, kept as a receipt.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use diesel::prelude::*;
+use diesel::result::Error as DieselError;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
 
-use crate::ids::{ActivityId, ActorId, InboxId, PostId};
+use crate::ids::{ActivityId, ActorId, AgencyId, InboxId, PostId};
 use crate::on;
 use crate::post::lane::{Dispatch, Lane};
 use crate::store::listen::{self, Topic};
@@ -73,7 +74,9 @@ pub struct Receipt {
     pub created_at: Timestamp,
     /// When it was settled.
     pub settled_at: Option<Timestamp>,
-    /// When the inbox is tried next.
+    /// A worker has the inbox in hand: it is being sent what it is owed, in order.
+    pub sending: bool,
+    /// When the inbox is tried next; `None` while a worker has it in hand.
     pub next_at: Option<Timestamp>,
 }
 
@@ -138,18 +141,36 @@ pub fn fan_out(db: &mut Db<'_>, what: &FanOut) -> Queried<usize> {
     Ok(owed)
 }
 
-/// Owes answers of `actor`, not news: each activity to the inbox that waits for it.
-pub fn owe_answers(db: &mut Db<'_>, actor: ActorId, answers: &[(ActivityId, InboxId)], now: Timestamp) -> Queried<()> {
-    let joined = turns::join(db, actor, Lane::Answer)?;
-    let (mut places, mut turns) = (0, Vec::with_capacity(answers.len()));
-    for (activity, inbox) in answers {
-        places += 1;
-        turns.push((*inbox, joined.turn(places)));
+/// An answer, not news, that an actor owes to the one inbox that waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Answer {
+    /// Who answers.
+    pub actor: ActorId,
+    /// The activity.
+    pub activity: ActivityId,
+    /// The inbox.
+    pub inbox: InboxId,
+}
+
+/// Owes answers, of one agency in this order. To be called once in a transaction: it takes the places in line of all agencies, and
+/// then the inboxes, as everybody does who takes both.
+pub fn owe_answers(db: &mut Db<'_>, answers: &[Answer], now: Timestamp) -> Queried<()> {
+    let actors: BTreeSet<ActorId> = answers.iter().map(|answer| answer.actor).collect();
+    let (agencies, joined) = turns::join_all(db, &actors.into_iter().collect::<Vec<_>>(), Lane::Answer)?;
+    let mut places: HashMap<AgencyId, i64> = HashMap::new();
+    let mut turns = Vec::with_capacity(answers.len());
+    for Answer { actor, activity, inbox } in answers {
+        let agency = agencies.get(actor).ok_or(DieselError::NotFound)?;
+        let joined = joined.get(agency).ok_or(DieselError::NotFound)?;
+        let place = places.entry(*agency).or_default();
+        *place += 1;
+        let turn = joined.turn(*place);
+        turns.push((*inbox, turn));
         on!(db, c => diesel::insert_into(deliveries::table)
             .values((
                 deliveries::activity_id.eq(activity),
                 deliveries::inbox_id.eq(inbox),
-                deliveries::turn.eq(joined.turn(places)),
+                deliveries::turn.eq(turn),
                 deliveries::state.eq(DeliveryState::Owed.code()),
                 deliveries::attempts.eq(0),
                 deliveries::created_at.eq(now),
@@ -157,7 +178,9 @@ pub fn owe_answers(db: &mut Db<'_>, actor: ActorId, answers: &[(ActivityId, Inbo
             .on_conflict_do_nothing()
             .execute(c))?;
     }
-    turns::take(db, joined, places)?;
+    for (agency, joined) in joined {
+        turns::take(db, joined, places.get(&agency).copied().unwrap_or_default())?;
+    }
     inboxes::line_up_with(db, &turns, now)?;
     listen::tell(db, Topic::Deliver)
 }
@@ -299,15 +322,15 @@ pub fn give_up(db: &mut Db<'_>, inbox: InboxId, since: Timestamp, now: Timestamp
         .execute(c))
 }
 
-/// Receipts, newest activity first.
-pub fn receipts(db: &mut Db<'_>, which: &Which) -> Queried<Vec<Receipt>> {
+/// Receipts, newest activity first, as they are now.
+pub fn receipts(db: &mut Db<'_>, which: &Which, now: Timestamp) -> Queried<Vec<Receipt>> {
     let rows: Vec<ReceiptRow> = on!(db, c => {
         let mut query = deliveries::table
             .inner_join(activities::table.on(activities::id.eq(deliveries::activity_id)))
             .inner_join(inboxes_table::table.on(inboxes_table::id.eq(deliveries::inbox_id)))
             .select((
                 (activities::id, activities::post_id, activities::kind),
-                (inboxes_table::url, inboxes_table::host, inboxes_table::due_at),
+                (inboxes_table::url, inboxes_table::host, inboxes_table::due_at, inboxes_table::lease_until),
                 (
                     deliveries::state, deliveries::attempts, deliveries::status, deliveries::error,
                     deliveries::created_at, deliveries::settled_at,
@@ -322,20 +345,38 @@ pub fn receipts(db: &mut Db<'_>, which: &Which) -> Queried<Vec<Receipt>> {
         }
         query.order((activities::id.desc(), inboxes_table::url)).limit(which.limit).load(c)
     })?;
-    Ok(rows.into_iter().map(receipt).collect())
+    Ok(rows.into_iter().map(|row| receipt(row, now)).collect())
 }
 
 type ReceiptRow = (
     (ActivityId, Option<PostId>, String),
-    (String, String, Option<Timestamp>),
+    (String, String, Option<Timestamp>, Timestamp),
     (i16, i32, Option<i32>, Option<String>, Timestamp, Option<Timestamp>),
 );
 
-fn receipt(((activity_id, post_id, kind), (inbox, host, due_at), rest): ReceiptRow) -> Receipt {
+fn receipt(row: ReceiptRow, now: Timestamp) -> Receipt {
+    let ((activity_id, post_id, kind), (inbox, host, due_at, lease_until), rest) = row;
     let (code, attempts, status, error, created_at, settled_at) = rest;
     let state = DeliveryState::from_code(code);
-    let next_at = if state == DeliveryState::Owed { due_at } else { None };
-    Receipt { post_id, activity_id, kind, inbox, host, state, attempts, status, error, created_at, settled_at, next_at }
+    let owed = state == DeliveryState::Owed;
+    // While it is leased, `due_at` is only the end of the lease.
+    let sending = owed && lease_until > now;
+    let next_at = if owed && !sending { due_at } else { None };
+    Receipt {
+        post_id,
+        activity_id,
+        kind,
+        inbox,
+        host,
+        state,
+        attempts,
+        status,
+        error,
+        created_at,
+        settled_at,
+        sending,
+        next_at,
+    }
 }
 
 /// How many deliveries are in each state, for `heraut deliveries` and health.

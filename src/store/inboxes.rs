@@ -95,14 +95,11 @@ pub fn ensure(db: &mut Db<'_>, url: &InboxUrl, new_id: InboxId, now: Timestamp) 
 /// be tried again has come. What waited for its time without failing joins the line first. The lease and due conditions stand in
 /// the outer `WHERE` too: on PostgreSQL two workers may pick the same rows.
 pub fn lease(db: &mut Db<'_>, now: Timestamp, until: Timestamp, healthy: i64, failing: i64) -> Queried<Vec<Leased>> {
-    const JOIN: &str = "UPDATE inboxes SET turn = COALESCE((SELECT MIN(d.turn) FROM deliveries d \
-        WHERE d.inbox_id = inboxes.id AND d.state = 0), 0) \
-        WHERE turn IS NULL AND due_at IS NOT NULL AND due_at <= $1 AND lease_until <= $1 AND failures = 0";
     const LINE: &str = "turn IS NOT NULL AND due_at <= $1 AND lease_until <= $1 ORDER BY turn LIMIT $2";
     const RETRIES: &str = "turn IS NULL AND due_at IS NOT NULL AND due_at <= $1 AND lease_until <= $1 AND failures > 0 \
         ORDER BY due_at LIMIT $2";
     if healthy > 0 {
-        on!(db, c => diesel::sql_query(JOIN).bind::<BigInt, _>(now).execute(c))?;
+        join_line(db, now)?;
     }
     let mut leased = Vec::new();
     for (pick, limit) in [(LINE, healthy), (RETRIES, failing)] {
@@ -114,6 +111,23 @@ pub fn lease(db: &mut Db<'_>, now: Timestamp, until: Timestamp, healthy: i64, fa
     leased.sort_unstable_by_key(|inbox| inbox.turn);
     turns::serve(db, leased.iter().filter_map(|inbox| inbox.turn))?;
     Ok(leased)
+}
+
+/// Lets what waited for its time without failing join the line. On PostgreSQL those that another process has in its hands are
+/// left to it, or every lease would wait there, and two that lock several would wait for each other.
+fn join_line(db: &mut Db<'_>, now: Timestamp) -> Queried<()> {
+    const SET: &str = "UPDATE inboxes SET turn = COALESCE((SELECT MIN(d.turn) FROM deliveries d \
+        WHERE d.inbox_id = inboxes.id AND d.state = 0), 0)";
+    const TIME_HAS_COME: &str =
+        "turn IS NULL AND due_at IS NOT NULL AND due_at <= $1 AND lease_until <= $1 AND failures = 0";
+    let free = format!("SELECT id FROM inboxes WHERE {TIME_HAS_COME} ORDER BY id FOR NO KEY UPDATE SKIP LOCKED");
+    let join = match db {
+        Db::Lite(_) => format!("{SET} WHERE {TIME_HAS_COME}"),
+        Db::Pg(_) => format!(
+            "WITH free AS MATERIALIZED ({free}) {SET} WHERE inboxes.id IN (SELECT id FROM free) AND {TIME_HAS_COME}"
+        ),
+    };
+    on!(db, c => diesel::sql_query(join).bind::<BigInt, _>(now).execute(c)).map(|_| ())
 }
 
 /// Claims the inboxes that `pick` describes.
@@ -133,7 +147,7 @@ fn claim(db: &mut Db<'_>, pick: &str, limit: i64, now: Timestamp, until: Timesta
             Ok(picked)
         }
         Db::Pg(c) => diesel::sql_query(format!(
-            "WITH picked AS MATERIALIZED ({SELECT} {pick} FOR UPDATE SKIP LOCKED) \
+            "WITH picked AS MATERIALIZED ({SELECT} {pick} FOR NO KEY UPDATE SKIP LOCKED) \
              UPDATE inboxes SET lease_until = $3, due_at = $3, turn = NULL FROM picked \
              WHERE inboxes.id = picked.id AND inboxes.lease_until <= $1 AND inboxes.due_at <= $1 RETURNING picked.*"
         ))
@@ -225,6 +239,9 @@ pub fn line_up_with(db: &mut Db<'_>, turns: &[(InboxId, i64)], now: Timestamp) -
 /// Locks inboxes until the transaction ends, in the order of their ids, so that two who lock several do not wait for each other.
 /// Who owes something to an inbox, and who lets go of it, must see what the other did: on PostgreSQL a statement that waited for
 /// a row still looks at other tables as they were before. SQLite has one writer anyhow.
+///
+/// `FOR NO KEY UPDATE`, here and everywhere: a delivery that was just inserted keeps its inbox `FOR KEY SHARE` until the
+/// transaction ends. A stronger lock would wait for that: two fan-outs to the same inboxes for each other.
 pub fn lock(db: &mut Db<'_>, ids: &[InboxId]) -> Queried<()> {
     let Db::Pg(c) = db else { return Ok(()) };
     let mut ids = ids.to_vec();
@@ -232,7 +249,7 @@ pub fn lock(db: &mut Db<'_>, ids: &[InboxId]) -> Queried<()> {
     ids.dedup();
     for chunk in ids.chunks(BINDS_MAX) {
         let rows = inboxes::table.filter(inboxes::id.eq_any(chunk)).order(inboxes::id).select(inboxes::id);
-        rows.for_update().load::<InboxId>(&mut **c)?;
+        rows.for_no_key_update().load::<InboxId>(&mut **c)?;
     }
     Ok(())
 }
@@ -240,7 +257,7 @@ pub fn lock(db: &mut Db<'_>, ids: &[InboxId]) -> Queried<()> {
 /// As [`lock`], for all inboxes that an activity is owed to.
 pub fn lock_owed(db: &mut Db<'_>, activity: ActivityId) -> Queried<()> {
     const LOCK: &str = "SELECT id FROM inboxes WHERE id IN (SELECT inbox_id FROM deliveries WHERE activity_id = $1) \
-                        ORDER BY id FOR UPDATE";
+                        ORDER BY id FOR NO KEY UPDATE";
     let Db::Pg(c) = db else { return Ok(()) };
     diesel::sql_query(LOCK).bind::<BigInt, _>(activity).execute(&mut **c).map(|_| ())
 }
@@ -248,7 +265,7 @@ pub fn lock_owed(db: &mut Db<'_>, activity: ActivityId) -> Queried<()> {
 /// As [`lock`], for all inboxes that something of an actor is held for.
 pub fn lock_held(db: &mut Db<'_>, actor: ActorId) -> Queried<()> {
     const LOCK: &str = "SELECT id FROM inboxes WHERE id IN (SELECT d.inbox_id FROM deliveries d JOIN activities a \
-                        ON a.id = d.activity_id WHERE a.actor_id = $1 AND d.state = 4) ORDER BY id FOR UPDATE";
+                        ON a.id = d.activity_id WHERE a.actor_id = $1 AND d.state = 4) ORDER BY id FOR NO KEY UPDATE";
     let Db::Pg(c) = db else { return Ok(()) };
     diesel::sql_query(LOCK).bind::<BigInt, _>(actor).execute(&mut **c).map(|_| ())
 }
@@ -328,7 +345,7 @@ pub fn defer_host(db: &mut Db<'_>, host: &str, until: Timestamp) -> Queried<()> 
         Db::Lite(c) => diesel::update(in_line).set(rest).execute(&mut **c)?,
         Db::Pg(c) => {
             // Those that another process has in its hands are left to it: it will find the same.
-            let free = in_line.select(inboxes::id).order(inboxes::id).for_update().skip_locked();
+            let free = in_line.select(inboxes::id).order(inboxes::id).for_no_key_update().skip_locked();
             let free: Vec<InboxId> = free.load(&mut **c)?;
             diesel::update(inboxes::table.filter(inboxes::id.eq_any(free))).set(rest).execute(&mut **c)?
         }

@@ -130,7 +130,20 @@ impl Loading {
             let later = self.connection.batch("PRAGMA defer_foreign_keys=ON");
             later.map_err(|source| failed("begin to restore", source))?;
         }
-        self.tables()
+        let tables = self.tables()?;
+        self.triggers("DISABLE", &tables)?;
+        Ok(tables)
+    }
+
+    /// Rows come as they were, so no trigger may change them. Foreign keys stay, and the end of the transaction undoes it. SQLite
+    /// has no such switch: there, triggers only count versions, which may be higher.
+    fn triggers(&mut self, switch: &str, tables: &[Table]) -> Result<(), LoadError> {
+        if self.engine() == Engine::Sqlite {
+            return Ok(());
+        }
+        let each = tables.iter().map(|table| format!("ALTER TABLE {} {switch} TRIGGER USER;", quoted(&table.name)));
+        let switched = self.connection.batch(&each.collect::<String>());
+        switched.map_err(|source| failed("switch the triggers of its tables", source))
     }
 
     fn tables(&mut self) -> Result<Vec<Table>, LoadError> {
@@ -185,8 +198,9 @@ impl Loading {
         }
     }
 
-    /// Inserts rows, given as a JSON array of objects as [`crate::store::snapshot::Snapshot::rows`] makes them. Of `columns`
-    /// those that the rows have; the others take their default. Gives how many were inserted.
+    /// Inserts rows as they are, after [`Loading::prepare`]. They are given as a JSON array of objects as
+    /// [`crate::store::snapshot::Snapshot::rows`] makes them. Of `columns` those that the rows have; the others take their
+    /// default. Gives how many were inserted.
     pub fn insert(&mut self, table: &str, columns: &[&catalogue::Column], rows: &str) -> Result<usize, LoadError> {
         let query = match self.engine() {
             Engine::Sqlite => sqlite_insert(table, columns),
@@ -203,6 +217,8 @@ impl Loading {
     /// Brings the schema up to date, frees every lease (whoever held one does not run on this database), lets sequences go on
     /// after the highest number, adds the entry to the audit log, and commits.
     pub fn finish(mut self, entry: &Entry) -> Result<(), LoadError> {
+        let tables = self.tables()?;
+        self.triggers("ENABLE", &tables)?;
         self.migrate(|_| true)?;
         self.complete(entry).map_err(|source| failed("complete the restored database", source))?;
         self.made.0 = None;

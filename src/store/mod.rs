@@ -1,8 +1,8 @@
 //! The database: SQLite (one writer, a pool of readers) or PostgreSQL (a pool), behind one set of queries.
 //!
-//! A call is one hop to the blocking pool around one closure, and a write is one transaction. No connection is held across an
-//! `.await`, no HTTP happens inside a transaction. The query functions of the sub-modules take a [`Db`], so that a step can put
-//! several into one transaction: what belongs together is committed together.
+//! A call is one hop to a thread of the database's own around one closure, and a write is one transaction. No connection is held
+//! across an `.await`, no HTTP happens inside a transaction. The query functions of the sub-modules take a [`Db`], so that a
+//! step can put several into one transaction: what belongs together is committed together.
 
 pub mod activities;
 pub mod actors;

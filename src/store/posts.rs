@@ -219,15 +219,63 @@ pub fn latest(db: &mut Db<'_>, limit: i64) -> Queried<Vec<Post>> {
     rows.into_iter().map(post_of).collect()
 }
 
-/// Posts that can be published now: ready, or scheduled and due; a crisis first, then oldest first.
-pub fn due(db: &mut Db<'_>, now: Timestamp, limit: i64) -> Queried<Vec<Post>> {
-    let rows: Vec<Row> = on!(db, c => posts::table
-        .filter(posts::state.eq("ready").or(posts::state.eq("scheduled").and(posts::due_at.le(Some(now)))))
-        .order((posts::lane, posts::id))
-        .limit(limit)
-        .select(Row::as_select())
-        .load(c))?;
-    rows.into_iter().map(post_of).collect()
+/// What is published next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Due {
+    /// A post.
+    Post(Post),
+    /// An edit or withdrawal of a public one.
+    Change(PendingChange),
+}
+
+/// What is to be published next, if anything: a crisis before all else, then whichever of post and change has waited longer.
+/// Asked again after each, so that a warning waits for one other at most.
+pub fn next_due(db: &mut Db<'_>, now: Timestamp) -> Queried<Option<Due>> {
+    let post = match (first_due(db, "ready", None)?, first_due(db, "scheduled", Some(now))?) {
+        (Some(ready), Some(scheduled)) => {
+            Some(if (ready.lane, ready.id) <= (scheduled.lane, scheduled.id) { ready } else { scheduled })
+        }
+        (ready, scheduled) => ready.or(scheduled),
+    };
+    let Some((lane, since, change)) = first_due_change(db, now)? else {
+        return post.map(|row| post_of(row).map(Due::Post)).transpose();
+    };
+    match post {
+        Some(row) if (row.lane, row.due_at.unwrap_or(row.created_at)) <= (lane, since) => {
+            post_of(row).map(|post| Some(Due::Post(post)))
+        }
+        _ => change_of(change).map(|change| Some(Due::Change(change))),
+    }
+}
+
+/// The first post in that state, and due by then where that is given: by lane, within one the oldest.
+fn first_due(db: &mut Db<'_>, state: &str, by: Option<Timestamp>) -> Queried<Option<Row>> {
+    on!(db, c => {
+        let mut query = posts::table
+            .filter(posts::state.eq(state))
+            .order((posts::lane, posts::id))
+            .select(Row::as_select())
+            .into_boxed();
+        if let Some(by) = by {
+            query = query.filter(posts::due_at.le(Some(by)));
+        }
+        query.first(c).optional()
+    })
+}
+
+/// The first change that nothing holds back: its lane, since when it is due, and what it is.
+fn first_due_change(db: &mut Db<'_>, now: Timestamp) -> Queried<Option<(i16, Timestamp, ChangeRow)>> {
+    on!(db, c => post_changes::table
+        .inner_join(posts::table.on(posts::id.eq(post_changes::post_id)))
+        .filter(post_changes::reason.is_null().and(post_changes::due_at.le(now)))
+        .order((posts::lane, post_changes::due_at, post_changes::post_id))
+        .select((
+            posts::lane,
+            post_changes::due_at,
+            (post_changes::post_id, post_changes::kind, post_changes::content, post_changes::reason),
+        ))
+        .first(c)
+        .optional())
 }
 
 /// Posts of an actor that are held for that reason, oldest first.
@@ -314,17 +362,6 @@ fn change_of((post_id, kind, content, reason): ChangeRow) -> Queried<PendingChan
         _ => Change::Withdraw,
     };
     Ok(PendingChange { post_id, change, held: reason.as_deref().and_then(HoldReason::from_name) })
-}
-
-/// Changes that can be sent now, oldest post first.
-pub fn due_changes(db: &mut Db<'_>, now: Timestamp, limit: i64) -> Queried<Vec<PendingChange>> {
-    let rows: Vec<ChangeRow> = on!(db, c => post_changes::table
-        .filter(post_changes::reason.is_null().and(post_changes::due_at.le(now)))
-        .order(post_changes::post_id)
-        .limit(limit)
-        .select((post_changes::post_id, post_changes::kind, post_changes::content, post_changes::reason))
-        .load(c))?;
-    rows.into_iter().map(change_of).collect()
 }
 
 /// The change of a post that waits, if any.

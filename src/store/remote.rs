@@ -17,30 +17,49 @@ pub struct Known {
     pub fetched_at: Timestamp,
 }
 
-/// Stores what a remote actor's document says. A key id belongs to one actor: an older owner loses it.
-pub fn upsert(db: &mut Db<'_>, actor: &RemoteActor, now: Timestamp) -> Queried<()> {
+/// Stores what a remote actor's document said when it was fetched, unless a newer one is known: documents may be stored in
+/// another order than they were fetched, and a key that was replaced must not come back. A key id belongs to one actor: an owner
+/// that was fetched before loses it, one that was fetched later keeps it.
+pub fn upsert(db: &mut Db<'_>, actor: &RemoteActor, fetched_at: Timestamp) -> Queried<()> {
     let document = to_json(actor)?;
-    let key_id = actor.key.as_ref().map(|key| key.id.as_str().to_owned());
-    if let Some(key_id) = &key_id {
-        on!(db, c => diesel::update(remote_actors::table.filter(
-                remote_actors::key_id.eq(Some(key_id)).and(remote_actors::url.ne(actor.url.as_str()))))
+    let url = actor.url.as_str();
+    let newer: i64 = on!(db, c => remote_actors::table
+        .filter(remote_actors::url.eq(url).and(remote_actors::fetched_at.gt(fetched_at)))
+        .count()
+        .get_result(c))?;
+    if newer > 0 {
+        return Ok(());
+    }
+    let mut key_id = actor.key.as_ref().map(|key| key.id.as_str().to_owned());
+    if let Some(id) = &key_id {
+        let elsewhere = remote_actors::key_id.eq(Some(id)).and(remote_actors::url.ne(url));
+        on!(db, c => diesel::update(remote_actors::table.filter(elsewhere.and(remote_actors::fetched_at.le(fetched_at))))
             .set(remote_actors::key_id.eq(None::<String>))
             .execute(c))?;
+        let kept: i64 = on!(db, c => remote_actors::table.filter(elsewhere).count().get_result(c))?;
+        key_id = key_id.filter(|_| kept == 0);
     }
+    put(db, url, &document, key_id.as_deref(), fetched_at)
+}
+
+/// The last step of [`upsert`], with the condition once more: another process may do the same.
+fn put(db: &mut Db<'_>, url: &str, document: &str, key_id: Option<&str>, fetched_at: Timestamp) -> Queried<()> {
+    use diesel::query_dsl::methods::FilterDsl as _;
     on!(db, c => diesel::insert_into(remote_actors::table)
         .values((
-            remote_actors::url.eq(actor.url.as_str()),
-            remote_actors::document.eq(&document),
-            remote_actors::key_id.eq(&key_id),
-            remote_actors::fetched_at.eq(now),
+            remote_actors::url.eq(url),
+            remote_actors::document.eq(document),
+            remote_actors::key_id.eq(key_id),
+            remote_actors::fetched_at.eq(fetched_at),
         ))
         .on_conflict(remote_actors::url)
         .do_update()
         .set((
-            remote_actors::document.eq(&document),
-            remote_actors::key_id.eq(&key_id),
-            remote_actors::fetched_at.eq(now),
+            remote_actors::document.eq(document),
+            remote_actors::key_id.eq(key_id),
+            remote_actors::fetched_at.eq(fetched_at),
         ))
+        .filter(remote_actors::fetched_at.le(fetched_at))
         .execute(c))
     .map(|_| ())
 }

@@ -65,17 +65,25 @@ pub struct Sum {
     /// When the last of them was settled.
     #[diesel(sql_type = Nullable<BigInt>)]
     pub settled: Option<Timestamp>,
-    /// When the first of their inboxes is due.
+    /// How many are to inboxes that a worker has in hand.
+    #[diesel(sql_type = BigInt)]
+    pub sending: i64,
+    /// When the first of the other inboxes is due.
     #[diesel(sql_type = Nullable<BigInt>)]
     pub due: Option<Timestamp>,
 }
 
-/// Deliveries by type of activity and state.
-pub fn sums(db: &mut Db<'_>, scope: &Scope) -> Queried<Vec<Sum>> {
+/// Deliveries by type of activity and state, as they are now.
+pub fn sums(db: &mut Db<'_>, scope: &Scope, now: Timestamp) -> Queried<Vec<Sum>> {
+    // While an inbox is leased, its `due_at` is only the end of the lease. The time is written out, because SQLite takes what
+    // stands first for `$1`.
     let statement = format!(
         "SELECT a.kind, d.state, COUNT(*) AS n, MIN(d.created_at) AS oldest, MAX(d.settled_at) AS settled, \
-         MIN(i.due_at) AS due {} GROUP BY a.kind, d.state ORDER BY a.kind, d.state",
-        scope.from()
+         COUNT(CASE WHEN i.lease_until > {now} THEN 1 END) AS sending, \
+         MIN(CASE WHEN i.lease_until > {now} THEN NULL ELSE i.due_at END) AS due {from} \
+         GROUP BY a.kind, d.state ORDER BY a.kind, d.state",
+        now = now.0,
+        from = scope.from()
     );
     within!(db, scope, statement)
 }
@@ -162,7 +170,7 @@ pub struct HostInboxes {
     /// Since when the first of them fails.
     #[diesel(sql_type = Nullable<BigInt>)]
     pub failing_since: Option<Timestamp>,
-    /// When the first is tried next.
+    /// When the first is tried next of those that no worker has in hand.
     #[diesel(sql_type = Nullable<BigInt>)]
     pub due: Option<Timestamp>,
     /// When one last accepted something.
@@ -175,7 +183,8 @@ pub fn host_inboxes(db: &mut Db<'_>, host: &str, now: Timestamp) -> Queried<Host
     const DO: &str = "SELECT COUNT(*) AS inboxes, CAST(COUNT(failing_since) AS BIGINT) AS failing, \
          CAST(COUNT(parked_at) AS BIGINT) AS parked, \
          CAST(COALESCE(SUM(CASE WHEN lease_until > $1 THEN 1 ELSE 0 END), 0) AS BIGINT) AS leased, \
-         MIN(failing_since) AS failing_since, MIN(due_at) AS due, MAX(last_ok_at) AS ok_at FROM inboxes WHERE host = $2";
+         MIN(failing_since) AS failing_since, \
+         MIN(CASE WHEN lease_until > $1 THEN NULL ELSE due_at END) AS due, MAX(last_ok_at) AS ok_at FROM inboxes WHERE host = $2";
     on!(db, c => diesel::sql_query(DO).bind::<BigInt, _>(now).bind::<Text, _>(host).get_result(c))
 }
 

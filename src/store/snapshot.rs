@@ -52,6 +52,10 @@ impl Own {
     }
 }
 
+/// Tables are read from their beginning by one process, so that two backups of what did not change have the same digests.
+const POSTGRES_BEGIN: &str = "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; \
+     SET LOCAL synchronize_seqscans = off; SET LOCAL max_parallel_workers_per_gather = 0";
+
 #[derive(QueryableByName)]
 struct Line {
     #[diesel(sql_type = Text)]
@@ -73,7 +77,7 @@ impl Snapshot {
         let mut connection = connect(url, true)?;
         let begin = match connection.engine() {
             Engine::Sqlite => "PRAGMA busy_timeout=10000; PRAGMA temp_store=MEMORY; BEGIN",
-            Engine::Postgres => "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+            Engine::Postgres => POSTGRES_BEGIN,
         };
         let failed = |source| StoreError::Query { what: "begin a snapshot", source };
         connection.batch(begin).map_err(failed)?;

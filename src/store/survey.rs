@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use diesel::migration::MigrationSource;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, SmallInt, Text};
+use diesel::sql_types::{BigInt, Integer, Nullable, SmallInt, Text};
 use diesel::{pg::Pg, sqlite::Sqlite};
 
 use crate::on;
@@ -28,23 +28,27 @@ pub struct Owed {
     /// How many.
     #[diesel(sql_type = BigInt)]
     pub n: i64,
-    /// Since when the oldest is owed.
-    #[diesel(sql_type = BigInt)]
-    pub oldest: Timestamp,
+    /// Since when the oldest is owed; to an inbox that is healthy, since when it waits. `None` where all are under way, or
+    /// spread over a time that is still to come.
+    #[diesel(sql_type = Nullable<BigInt>)]
+    pub oldest: Option<Timestamp>,
 }
 
-/// Reads the index of what is owed; an activity is owed since it was made.
+/// Reads the index of what is owed. An activity is owed since it was made; but what is spread, or owed to a host that was away
+/// and is back, waits for nobody but us only since its inbox was due, and is not late before.
 const OWED: &str = "SELECT g.name AS agency, o.inbox, CAST(SUM(o.n) AS BIGINT) AS n, MIN(o.oldest) AS oldest FROM (\
-     SELECT a.actor_id, CAST(CASE WHEN i.parked_at IS NOT NULL THEN 2 WHEN i.failing_since IS NOT NULL \
-       OR h.open_until > $1 THEN 1 ELSE 0 END AS SMALLINT) AS inbox, COUNT(*) AS n, MIN(a.created_at) AS oldest \
-     FROM deliveries d JOIN inboxes i ON i.id = d.inbox_id LEFT JOIN hosts h ON h.host = i.host \
-     JOIN activities a ON a.id = d.activity_id WHERE d.state = 0 GROUP BY 1, 2) o \
+     SELECT w.actor_id, w.inbox, COUNT(*) AS n, MIN(CASE WHEN w.inbox > 0 OR w.due_at IS NULL OR w.due_at <= w.created_at \
+       THEN w.created_at WHEN w.due_at <= $1 THEN w.due_at END) AS oldest FROM (\
+       SELECT a.actor_id, a.created_at, i.due_at, CAST(CASE WHEN i.parked_at IS NOT NULL THEN 2 \
+         WHEN i.failing_since IS NOT NULL OR h.open_until > $2 THEN 1 ELSE 0 END AS SMALLINT) AS inbox \
+       FROM deliveries d JOIN inboxes i ON i.id = d.inbox_id LEFT JOIN hosts h ON h.host = i.host \
+       JOIN activities a ON a.id = d.activity_id WHERE d.state = 0) w GROUP BY 1, 2) o \
    JOIN actors r ON r.id = o.actor_id JOIN agencies g ON g.id = r.agency_id GROUP BY 1, 2 ORDER BY 1, 2";
 
 /// Deliveries that are owed, by agency and by how the inbox does. Its cost grows with what is owed: about 1 µs each.
 pub fn owed(db: &mut Db<'_>, now: Timestamp) -> Queried<Vec<Owed>> {
     let since = Timestamp(now.0 - PROBED_WITHIN_MS);
-    on!(db, c => diesel::sql_query(OWED).bind::<BigInt, _>(since).load(c))
+    on!(db, c => diesel::sql_query(OWED).bind::<BigInt, _>(now).bind::<BigInt, _>(since).load(c))
 }
 
 /// Deliveries that are held, by agency.
@@ -154,6 +158,11 @@ fn versions<B: diesel::backend::Backend>(source: &impl MigrationSource<B>) -> Qu
     Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
 }
 
+/// Whether the database answers at all.
+pub fn answers(db: &mut Db<'_>) -> Queried<()> {
+    on!(db, c => diesel::select(1.into_sql::<Integer>()).get_result::<i32>(c)).map(|_| ())
+}
+
 /// How the connections of this process are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connections {
@@ -192,7 +201,7 @@ mod tests {
         let store = Store::open(&format!("sqlite:{}", folder.path().join("a.db").display())).unwrap();
         let plan = |db: &mut Db<'_>| {
             let rows: Vec<Plan> = on!(db, c => diesel::sql_query(format!("EXPLAIN QUERY PLAN {OWED}"))
-                .bind::<BigInt, _>(Timestamp(1)).load(c))?;
+                .bind::<BigInt, _>(Timestamp(1)).bind::<BigInt, _>(Timestamp(1)).load(c))?;
             Ok(rows.into_iter().map(|row| row.detail).collect::<Vec<_>>().join("\n"))
         };
         let plan = store.read("explain", plan).await.unwrap();

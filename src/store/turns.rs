@@ -2,13 +2,15 @@
 //! joins at the place that is served now, or behind what its agency has in line already, whichever is later. So an agency that
 //! owes a hundred thousand deliveries does not keep another one's first waiting, and each keeps the order of its own.
 
+use std::collections::{BTreeSet, HashMap};
+
 use diesel::prelude::*;
 
 use crate::ids::{ActorId, AgencyId};
 use crate::on;
 use crate::post::lane::Lane;
 use crate::store::schema::{actors, turns};
-use crate::store::{Db, Queried};
+use crate::store::{BINDS_MAX, Db, Queried};
 
 /// The row that holds the place that is served now.
 const SERVED: AgencyId = AgencyId(0);
@@ -29,9 +31,33 @@ impl Joined {
     }
 }
 
-/// Joins a lane for the agency of an actor.
+/// Joins a lane for the agency of an actor. Who joins for several agencies does so with [`join_all`].
 pub fn join(db: &mut Db<'_>, actor: ActorId, lane: Lane) -> Queried<Joined> {
     let agency: AgencyId = on!(db, c => actors::table.find(actor).select(actors::agency_id).first(c))?;
+    join_as(db, agency, lane)
+}
+
+/// Joins a lane for the agencies of these actors, once each and in the order of their ids, so that two who join for several do not
+/// wait for each other. Gives which actor is of which agency; one that is not there has none.
+pub fn join_all(
+    db: &mut Db<'_>,
+    of: &[ActorId],
+    lane: Lane,
+) -> Queried<(HashMap<ActorId, AgencyId>, HashMap<AgencyId, Joined>)> {
+    let mut agencies = HashMap::new();
+    for chunk in of.chunks(BINDS_MAX) {
+        let rows: Vec<(ActorId, AgencyId)> = on!(db, c => actors::table
+            .filter(actors::id.eq_any(chunk))
+            .select((actors::id, actors::agency_id))
+            .load(c))?;
+        agencies.extend(rows);
+    }
+    let in_order: BTreeSet<AgencyId> = agencies.values().copied().collect();
+    let joined = in_order.into_iter().map(|agency| Ok((agency, join_as(db, agency, lane)?))).collect::<Queried<_>>()?;
+    Ok((agencies, joined))
+}
+
+fn join_as(db: &mut Db<'_>, agency: AgencyId, lane: Lane) -> Queried<Joined> {
     on!(db, c => diesel::insert_into(turns::table)
         .values((turns::agency_id.eq(agency), turns::lane.eq(lane.code()), turns::next.eq(0)))
         .on_conflict_do_nothing()

@@ -22,12 +22,14 @@ pub use crate::web::kept::answer::Answer;
 pub use crate::web::kept::key::Key;
 
 use crate::flow::Shared;
-use crate::store::{StoreError, public};
+use crate::store::public;
 
 /// How long an answer is kept at most. Only for what changes by the clock alone, as a proof that lapses does.
 pub const KEPT_FOR: Duration = Duration::from_secs(10);
 /// How often the version is read anew because of other processes, while requests come.
 pub const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// For how long after the database failed nobody asks it for the version again.
+const FAILED_FOR: Duration = Duration::from_secs(1);
 /// Most answers that are kept.
 pub const ANSWERS_MAX: usize = 4_096;
 /// Most bytes that they take, keys and headers included.
@@ -43,7 +45,8 @@ pub struct Kept {
     ours: String,
     shelves: RwLock<Shelves>,
     seen: RwLock<Option<Seen>>,
-    looking: tokio::sync::Mutex<()>,
+    /// Locked while the database is asked; when it failed last.
+    looking: tokio::sync::Mutex<Option<Instant>>,
     making: Mutex<HashMap<Key, Arc<Making>>>,
 }
 
@@ -101,7 +104,7 @@ impl Kept {
     /// Looks for an answer. Where another request is making it, waits for that.
     pub async fn look(&self, key: &Key) -> Look<'_> {
         for _ in 0..WAITS_MAX {
-            let Ok(version) = self.version().await else { return Look::Unknown };
+            let Some(version) = self.version().await else { return Look::Unknown };
             if let Some(found) = self.find(key, version) {
                 return Look::Found(found);
             }
@@ -116,8 +119,8 @@ impl Kept {
             }
         }
         match self.version().await {
-            Ok(version) => Look::Missing(self.seat(key, version, None)),
-            Err(_) => Look::Unknown,
+            Some(version) => Look::Missing(self.seat(key, version, None)),
+            None => Look::Unknown,
         }
     }
 
@@ -125,20 +128,32 @@ impl Kept {
         Seat { kept: self, key: key.clone(), version, making }
     }
 
-    /// The version of public content. It is that of now or, of what other processes did, of [`LOOK_EVERY`] ago.
-    async fn version(&self) -> Result<i64, StoreError> {
+    /// The version of public content. It is that of now or, of what other processes did, of [`LOOK_EVERY`] ago. `None` while the
+    /// database does not say: to find that out takes seconds, so not each who waits here does it again.
+    async fn version(&self) -> Option<i64> {
         if let Some(version) = self.seen_version() {
-            return Ok(version);
+            return Some(version);
         }
-        let _turn = self.looking.lock().await;
+        let mut failed_at = self.looking.lock().await;
         if let Some(version) = self.seen_version() {
-            return Ok(version);
+            return Some(version);
+        }
+        if failed_at.is_some_and(|at| at.elapsed() < FAILED_FOR) {
+            return None;
         }
         // Before the version: a write that comes between the two is looked at once more.
         let (commits, at) = (self.gateway.store.commits(), Instant::now());
-        let version = self.gateway.store.read("read the version of public content", public::version).await?;
+        let read = self.gateway.store.read("read the version of public content", public::version).await;
+        *failed_at = read.is_err().then(Instant::now);
+        let version = read.ok()?;
         *self.seen.write().unwrap_or_else(PoisonError::into_inner) = Some(Seen { version, commits, at });
-        Ok(version)
+        Some(version)
+    }
+
+    /// When the database failed last to say the version.
+    #[cfg(test)]
+    pub(super) async fn failed_at(&self) -> tokio::sync::MutexGuard<'_, Option<Instant>> {
+        self.looking.lock().await
     }
 
     fn seen_version(&self) -> Option<i64> {

@@ -62,8 +62,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Open connections per worker; more wait in the backlog.
 const CONNECTIONS_PER_WORKER_MAX: usize = 10_000;
-/// Time for requests in hand to finish when the server is stopped.
-const SHUTDOWN_S: u64 = 10;
 
 /// What the handlers share; cheap to clone.
 #[derive(Clone)]
@@ -151,12 +149,13 @@ fn for_people(config: &mut ServiceConfig) {
 
 /// Binds `listen` and makes the server, which answers once it is polled or spawned; `workers` is one per core when not given.
 /// Gives also the addresses that it is bound to: the ports that the system chose, where 0 was asked for. It handles no signals:
-/// whoever runs it stops it through [`Server::handle`], and then requests in hand have 10 seconds.
+/// whoever runs it stops it through [`Server::handle`], and then requests in hand have `shutdown` to finish, in whole seconds.
 pub fn serve(
     gateway: Shared,
     listen: &[SocketAddr],
     workers: Option<usize>,
     limits: Limits,
+    shutdown: Duration,
 ) -> io::Result<(Server, Vec<SocketAddr>)> {
     let shelf = Shelf::new(gateway, limits);
     let mut server = HttpServer::new(move || {
@@ -171,7 +170,7 @@ pub fn serve(
     .client_request_timeout(HEAD_TIMEOUT)
     .client_disconnect_timeout(DISCONNECT_TIMEOUT)
     .max_connections(CONNECTIONS_PER_WORKER_MAX)
-    .shutdown_timeout(SHUTDOWN_S)
+    .shutdown_timeout(shutdown.as_secs())
     .disable_signals();
     if let Some(workers) = workers {
         server = server.workers(workers.max(1));

@@ -1,6 +1,6 @@
 //! `heraut deliveries` as an operator reads it: why a host did not get something.
 
-use crate::harness::{Behaviour, Peer, World, both, eventually, until};
+use crate::harness::{Behaviour, Peer, Setup, World, both, eventually, until};
 
 async fn answer(world: &World, arguments: &[&str]) -> String {
     let all: Vec<&str> = ["deliveries"].iter().chain(arguments).copied().collect();
@@ -66,5 +66,30 @@ both! {
         let close = answer(&world, &["--host", &world.peer.authority()[..6]]).await;
         assert!(close.contains(&format!("did you mean {}", world.peer.authority())), "{close}");
         assert!(answer(&world, &[]).await.starts_with("all deliveries: delivered"), "an overview");
+    }
+
+    /// While a worker has an inbox in hand, its row says when the lease ends: that is no time at which it is tried.
+    async fn what_is_being_sent_is_said_to_be_so_and_not_to_be_due_when_the_lease_ends(db: Database) {
+        let world = World::with(db, Setup::new().delivery("timeout = \"60s\"\nlease = \"120s\"")).await;
+        let hanging = Peer::start();
+        hanging.account("traag").follows(&world.gateway).await;
+        until("its Accept came", || hanging.count("Accept") == 1).await;
+        until("nothing is in hand", || world.db.number("SELECT COUNT(*) FROM inboxes WHERE lease_until > 0") == 0).await;
+        hanging.behaves(Behaviour::Hang);
+        world.published("dijk", "De dijk").await;
+        until("it is on its way", || hanging.arrivals().iter().any(|a| a.kind() == "Create")).await;
+        let host = hanging.authority();
+        let told = answer(&world, &["--host", &host]).await;
+        assert!(told.contains(&format!("{host}: Create delivered 0 of 1, owed 1")), "{told}");
+        assert_eq!(told.matches("being sent now").count(), 2, "in the sum, and in the receipt:\n{told}");
+        assert!(!told.contains("next at") && !told.contains("due at") && !told.contains("tried next"), "{told}");
+        let json = world.gateway.cli(&["deliveries", "--host", &host, "--json"]).await.well().json();
+        let of_create = |rows: &serde_json::Value| {
+            let rows = rows.as_array().unwrap().iter();
+            rows.filter(|row| row["kind"] == "Create").cloned().collect::<Vec<_>>().remove(0)
+        };
+        let (receipt, sum) = (of_create(&json["deliveries"]), of_create(&json["sums"]));
+        assert!(receipt["next_at"].is_null() && sum["next_at"].is_null() && json["host"]["next_at"].is_null(), "{json}");
+        assert_eq!((&receipt["sending"], &sum["sending"]), (&true.into(), &1.into()), "{json}");
     }
 }

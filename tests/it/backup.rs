@@ -143,10 +143,15 @@ both! {
         world.gateway.stop().await;
         let other = Database::new(world.db.kind);
         let second = world.gateway.elsewhere(&world.db, &other);
-        let mut child = second.begin(&["restore", "-", "--passphrase-file", &secret]);
-        child.stdin.take().unwrap().write_all(&piped.stdout).unwrap();
-        let ended = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
-        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        for command in [["backup", "--check", "-"].as_slice(), &["restore", "-", "--check"], &["restore", "-"]] {
+            let mut child = second.begin(&[command, &["--passphrase-file", &secret]].concat());
+            // One that reads nothing ends before all is written.
+            let _ = child.stdin.take().unwrap().write_all(&piped.stdout);
+            let ended = tokio::task::spawn_blocking(|| child.wait_with_output().unwrap()).await.unwrap();
+            assert!(ended.status.success(), "{command:?}: {}", String::from_utf8_lossy(&ended.stderr));
+            let checks = command.contains(&"--check");
+            assert_eq!(String::from_utf8_lossy(&ended.stdout).contains("standard input is whole"), checks, "{ended:?}");
+        }
         assert_eq!(other.number("SELECT COUNT(*) FROM actor_keys"), 4);
     }
 }

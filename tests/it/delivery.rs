@@ -281,4 +281,13 @@ both! {
         until("all is recorded", || world.db.number("SELECT COUNT(*) FROM deliveries WHERE state = 0") == 0).await;
         assert_eq!(told(&world.peer.arrivals()), said(&world), "each once, in order");
     }
+
+    async fn a_signature_that_is_for_benchmarks_alone_is_warned_of_at_the_start(db: Database) {
+        const WARNING: &str = "deliveries are signed by RFC 9421 with Ed25519, which most peers refuse";
+        let mut world = World::unfollowed(db, Setup::new()).await;
+        assert!(!world.gateway.log().contains(WARNING), "{}", world.gateway.log());
+        assert!(world.gateway.stop().await.success());
+        world.gateway.spawn_with(&["serve"], &[("HERAUT_BENCH_SIGNATURE", "rfc9421-ed25519")]);
+        until("it is warned of", || world.gateway.log().contains(WARNING)).await;
+    }
 }

@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::harness::{Cms, Gateway, SECRET, World, both, eventually};
+use crate::harness::{Cms, Database, Gateway, Kind, SECRET, World, both, eventually};
 
 const FIRST: &str = "whsec_Zmlyc3Qgc2VjcmV0IG9mIHRoZSBzb3VyY2UgaW4gdGVzdHM=";
 const SECOND: &str = "whsec_c2Vjb25kIHNlY3JldCBvZiB0aGUgc291cmNlIGluIHRlc3Rz";
@@ -136,6 +136,45 @@ both! {
                 assert!(!bytes.windows(bare.len()).any(|window| window == bare), "{secret} is in the file");
             }
         }
+    }
+
+    async fn addresses_and_passwords_of_senders_are_not_stored(db: Database) {
+        let world = World::of_web_alone(db, Cms::setup()).await;
+        let cms = Cms::of(&world.gateway);
+        let body = cms.event("gepubliceerd", json!({"id": "1", "title": "x"})).to_string();
+        let mut headers = cms.headers("x", crate::harness::now_s(), body.as_bytes());
+        let further = [
+            ("x-forwarded-for", "198.51.100.77"),
+            ("x-real-ip", "198.51.100.77"),
+            ("authorization", "Bearer 198.51.100.77"),
+            ("cookie", "a=198.51.100.77"),
+            ("x-event", "kept"),
+        ];
+        headers.extend(further.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(cms.post(&headers, body.as_bytes()).await.status, 202);
+        let stored = world.db.lines("SELECT headers AS t FROM hook_deliveries").join("");
+        assert!(stored.contains("kept") && !stored.contains("198.51.100.77"), "{stored}");
+        assert!(!world.gateway.log().contains("198.51.100.77"));
+    }
+
+    async fn a_restore_under_another_master_key_keeps_the_secrets(db: Database) {
+        let mut world = World::with(db, Cms::setup()).await;
+        added(&world.gateway).await;
+        let passphrase = file(&world.gateway, "passphrase", "a passphrase that is long enough");
+        std::fs::set_permissions(&passphrase, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let to = world.gateway.folder().join("all.age");
+        let made = ["backup", "--passphrase-file", &passphrase, "--to", to.to_str().unwrap()];
+        world.gateway.cli(&made).await.well();
+        world.gateway.kill9();
+        let target = Database::new(match world.db.kind {
+            Kind::Sqlite => Kind::Postgres,
+            Kind::Postgres => Kind::Sqlite,
+        });
+        let mut elsewhere = world.gateway.elsewhere(&world.db, &target);
+        let restore = ["restore", "--passphrase-file", &passphrase, to.to_str().unwrap()];
+        elsewhere.cli(&restore).await.well();
+        elsewhere.restart().await;
+        assert_eq!(status(&Cms::named(&elsewhere, "eigen", FIRST), "9").await, 202);
     }
 
     async fn a_secret_in_a_file_that_everybody_reads_is_refused_at_the_start(db: Database) {

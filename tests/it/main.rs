@@ -31,6 +31,7 @@ mod hooks_answers;
 mod hooks_secrets;
 mod installation;
 mod intake;
+mod locks;
 mod messages;
 mod metrics;
 mod migrations;

@@ -98,6 +98,17 @@ fn the_alert_rules_can_be_read_and_each_says_what_to_do() {
 }
 
 #[test]
+fn a_loop_is_called_stuck_after_as_long_as_by_the_health_check() {
+    use heraut::metrics::pulse::Loop;
+    let stuck = rules().into_iter().find(|rule| rule.alert == "HerautLoopStuck").unwrap().expr;
+    let patience = |which: Loop| which.patience().as_secs();
+    assert!(stuck.contains(&format!("{{loop=\"poll\"}} > {}", patience(Loop::Poll))), "{stuck}");
+    for which in [Loop::Publish, Loop::Verify, Loop::Deliver] {
+        assert!(stuck.contains(&format!("{{loop!=\"poll\"}} > {}", patience(which))), "{stuck}");
+    }
+}
+
+#[test]
 fn the_expressions_of_the_dashboard_can_be_read() {
     let expressions = dashboard();
     assert!(expressions.len() >= 15);

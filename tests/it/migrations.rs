@@ -3,6 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use diesel::pg::PgConnection;
+use diesel::sqlite::SqliteConnection;
+use diesel::{Connection, connection::SimpleConnection};
+use diesel_migrations::MigrationHarness;
+use heraut::post::lane::Lane;
+use heraut::store::{POSTGRES_MIGRATIONS, SQLITE_MIGRATIONS};
+
 use crate::harness::{Database, Kind, both};
 
 /// Columns by table and name: the type, and whether it may be null.
@@ -102,7 +109,42 @@ fn differences(kind: Kind, wanted: &Columns, found: &Columns) -> String {
     text
 }
 
+/// Applies the first migration alone: the schema of the first commit.
+fn migrate_to_the_base(db: &Database) {
+    match db.kind {
+        Kind::Sqlite => {
+            let mut connection = SqliteConnection::establish(db.url.strip_prefix("sqlite:").unwrap()).unwrap();
+            connection.batch_execute("PRAGMA journal_mode=WAL").unwrap();
+            connection.run_next_migration(SQLITE_MIGRATIONS).unwrap();
+        }
+        Kind::Postgres => {
+            PgConnection::establish(&db.url).unwrap().run_next_migration(POSTGRES_MIGRATIONS).unwrap();
+        }
+    }
+}
+
 both! {
+    async fn what_was_owed_before_there_were_turns_is_news_and_no_warning(db: Database) {
+        migrate_to_the_base(&db);
+        let mut sql = "INSERT INTO agencies (id, name, domain, provisioned, created_at) VALUES (1, 'a', 'a.example', TRUE, 1);
+            INSERT INTO actors (id, agency_id, handle, handle_domain, kind, language, profile, url, provisioned, created_at,
+            updated_at) VALUES (1, 1, 'h', 'a.example', 'Organization', 'nl', '{}', 'https://a.example/1', TRUE, 1, 1);
+            INSERT INTO inboxes (id, url, host, created_at) VALUES (1, 'https://b.example/inbox', 'b.example', 1);"
+            .to_owned();
+        for (activity, state) in [(1, 0), (2, 4), (3, 1), (4, 0)] {
+            sql += &format!(
+                "INSERT INTO activities (id, actor_id, kind, bytes, created_at) VALUES ({activity}, 1, 'Create', '{{}}', 1);
+                 INSERT INTO deliveries (activity_id, inbox_id, state, created_at) VALUES ({activity}, 1, {state}, 1);"
+            );
+        }
+        db.execute(&sql);
+        drop(db.store());
+        assert_eq!(db.number("SELECT COUNT(*) FROM deliveries"), 4);
+        let turns = db.lines("SELECT CAST(turn AS TEXT) AS t FROM deliveries WHERE state IN (0, 4)");
+        let lanes: Vec<Lane> = turns.iter().map(|turn| Lane::of_turn(turn.parse().unwrap()).0).collect();
+        assert_eq!(lanes, [Lane::News; 3], "also what is held, and is owed again one day");
+    }
+
     async fn the_migrations_replayed_equal_the_schema_that_the_code_is_compiled_with(db: Database) {
         drop(db.store());
         let (columns, keys) = wanted(db.kind);

@@ -114,6 +114,47 @@ both! {
         .await;
     }
 
+    async fn an_account_that_is_gone_is_forgotten_although_its_key_was_known_for_long(db: Database) {
+        let mut world = World::new(db).await;
+        let object = world.published("dijk", "De dijk").await.activity["object"]["id"].clone();
+        let gone = world.peer.account("weg");
+        gone.follows(&world.gateway).await;
+        gone.says(&world.gateway, &gone.activity("Like", object)).await;
+        // What this process has in memory is as young as what it read.
+        world.gateway.stop().await;
+        world.db.execute("UPDATE remote_actors SET fetched_at = 1");
+        world.gateway.restart().await;
+        world.peer.page("/users/weg", Reply::status(410));
+        let inbox = world.gateway.url("/ap/inbox");
+        let mut forged = gone.letter(&inbox, &gone.activity("Delete", gone.id.clone()));
+        forged.key = crate::harness::Key::OTHER;
+        assert!([202, 401].contains(&forged.send().await.status));
+        let of = |table: &str, column: &str| {
+            world.db.number(&format!("SELECT COUNT(*) FROM {table} WHERE {column} = '{}'", gone.id))
+        };
+        assert_eq!((of("followers", "url"), of("reactions", "author_url")), (1, 1), "whoever else says so");
+        let like = gone.letter(&inbox, &gone.activity("Like", world.gateway.actor())).send().await;
+        assert!([401, 503].contains(&like.status), "anything else of an account that is gone: {}", like.text());
+        gone.says(&world.gateway, &gone.activity("Delete", gone.id.clone())).await;
+        assert_eq!((of("followers", "url"), of("reactions", "author_url"), of("remote_actors", "url")), (0, 0, 0));
+    }
+
+    async fn signatures_that_do_not_fit_a_known_key_cost_its_server_one_fetch(db: Database) {
+        let world = World::new(db).await;
+        let (citizen, inbox) = (&world.citizen, world.gateway.url("/ap/inbox"));
+        citizen.says(&world.gateway, &citizen.activity("View", citizen.id.clone())).await;
+        let before = world.peer.fetches().len();
+        for n in 0..8 {
+            let mut forged = citizen.letter(&inbox, &citizen.activity("View", citizen.id.clone()));
+            forged.key = crate::harness::Key::OTHER;
+            let reply = forged.send().await;
+            assert_eq!(reply.status, 401, "{n}: {}", reply.text());
+        }
+        let fetches = world.peer.fetches().len() - before;
+        assert!(fetches <= 2, "8 forged signatures cost {fetches} fetches; two only where the minute went by between them");
+        citizen.says(&world.gateway, &citizen.activity("View", citizen.id.clone())).await;
+    }
+
     async fn a_key_that_was_replaced_is_believed_no_more_and_the_new_one_is(db: Database) {
         let world = World::new(db).await;
         let citizen = &world.citizen;

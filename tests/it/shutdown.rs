@@ -72,4 +72,24 @@ both! {
         let recorded = "SELECT COUNT(*) FROM deliveries d JOIN activities a ON a.id = d.activity_id WHERE a.kind = 'Create' AND d.state = 1";
         assert_eq!(world.db.number(recorded), i64::try_from(sent).unwrap(), "what was sent is recorded");
     }
+
+    async fn of_the_posts_that_are_due_no_further_one_is_published_after_the_signal(db: Database) {
+        let mut world = World::new(db).await;
+        let soon = chrono::Utc::now().timestamp_millis() + 1_500;
+        let due: Vec<String> = (1..=6).map(|n| World::post_by_hand(n, 2, "scheduled", soon)).collect();
+        world.db.execute(&due.concat());
+        let holding = world.db.hold_publishing();
+        // By then the first of them waits to be stored. Were it not so, there would be nothing to see.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let log = world.gateway.folder().join("log");
+        let stopping = move || std::fs::read_to_string(&log).unwrap().contains("stopping: nothing new is begun");
+        let releasing = tokio::spawn(async move {
+            until("it stops", stopping).await;
+            holding.release("SELECT 1");
+        });
+        assert_eq!(world.gateway.stop().await.code(), Some(0), "{}", world.gateway.log());
+        releasing.await.unwrap();
+        let published = world.db.number("SELECT COUNT(*) FROM posts WHERE state = 'published'");
+        assert!(published <= 1, "{published} of 6 were published");
+    }
 }

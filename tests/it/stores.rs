@@ -6,11 +6,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use heraut::ids::{ActivityId, ActorId, InboxId, PostId};
-use heraut::store::{Db, Store, deliveries, inboxes, posts, proofs, sources};
+use heraut::inbox::remote::RemoteActor;
+use heraut::store::deliveries::Answer;
+use heraut::store::listen::{self, Heard, Topic};
+use heraut::store::posts::Due;
+use heraut::store::{Db, Store, deliveries, inboxes, posts, proofs, remote, sources, survey};
 use heraut::time::Timestamp;
 use heraut::urls::InboxUrl;
 
-use crate::harness::{Database, Kind, both};
+use crate::harness::{Database, Kind, PATIENCE, both, run};
 
 const WORKERS: usize = 8;
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
@@ -68,6 +72,22 @@ fn actors(n: usize) -> String {
         );
     }
     sql
+}
+
+/// The id of a key of nobody in particular.
+fn key_id(key: &str) -> String {
+    format!("https://elders.example/keys/{key}")
+}
+
+/// A remote actor with that key.
+fn remote_actor(name: &str, key: &str) -> RemoteActor {
+    let url = format!("https://elders.example/users/{name}");
+    serde_json::from_value(serde_json::json!({
+        "url": url, "kind": "Person", "inbox": format!("{url}/inbox"), "username": name,
+        "handle": format!("@{name}@elders.example"), "also_known_as": [],
+        "key": { "id": key_id(key), "owner": url, "pem": "" },
+    }))
+    .unwrap()
 }
 
 /// Runs two writes so that the second begins inside the first, and the first commits only when the second is done or has to
@@ -193,7 +213,7 @@ both! {
             db.execute("UPDATE inboxes SET due_at = 1, turn = 1");
             let lease = |db: &mut Db<'_>| Ok(inboxes::lease(db, NOW, LATER, 1, 0)?.len());
             assert_eq!(one.write("lease the inbox", lease).await.unwrap(), 1);
-            let owe = |db: &mut Db<'_>| deliveries::owe_answers(db, ActorId(1), &[(ActivityId(1), InboxId(1))], NOW);
+            let owe = |db: &mut Db<'_>| deliveries::owe_answers(db, &[Answer { actor: ActorId(1), activity: ActivityId(1), inbox: InboxId(1) }], NOW);
             let release = |db: &mut Db<'_>| inboxes::release(db, &[InboxId(1)], LATER, NOW);
             if owes_first { overlap(one, owe, other, release) } else { overlap(one, release, other, owe) }
             let due = db.number("SELECT COUNT(*) FROM inboxes WHERE due_at IS NOT NULL AND turn IS NOT NULL AND lease_until <= due_at");
@@ -218,6 +238,101 @@ both! {
             let hold = move |db: &mut Db<'_>| posts::hold_unverified(db, &post, known);
             assert_eq!(store.write("hold", hold).await.unwrap(), held, "with the check of {known:?}");
             assert_eq!(db.number("SELECT COUNT(*) FROM posts WHERE state = 'held'"), i64::from(held));
+        }
+    }
+
+    async fn what_has_waited_longest_is_published_next_and_a_warning_before_it(db: Database) {
+        let store = db.store();
+        db.execute(&actors(1));
+        let content = r#"{"title":null,"html":"<p>Nieuws</p>","language":"nl","link":null,"hashtags":[],"images":[],"warning":null,"flags":[]}"#;
+        // By id: state, lane, when it was made, and when it is or was due.
+        let later = NOW.0 + 1;
+        for (id, state, lane, made, due) in [
+            (1, "scheduled", 2, 1, later), (2, "ready", 2, 30, 0), (3, "scheduled", 2, 1, 20), (4, "published", 2, 1, 0),
+            (5, "published", 0, 1, 0), (6, "scheduled", 0, 1, 60), (7, "scheduled", 0, 1, later), (8, "published", 2, 1, 0),
+        ] {
+            let due = if due == 0 { "NULL".to_owned() } else { due.to_string() };
+            db.execute(&format!(
+                "INSERT INTO posts (id, actor_id, state, lane, content, revision, created_at, due_at)
+                 VALUES ({id}, 1, '{state}', {lane}, '{content}', 1, {made}, {due})"
+            ));
+        }
+        db.execute(&format!(
+            "INSERT INTO post_changes (post_id, kind, due_at, created_at) VALUES (4, 'withdraw', 40, 1), (5, 'withdraw', 50, 1),
+             (8, 'withdraw', 10, 1);
+             INSERT INTO post_changes (post_id, kind, due_at, created_at, reason) VALUES (3, 'withdraw', 1, 1, 'unverified');
+             INSERT INTO post_changes (post_id, kind, due_at, created_at) VALUES (7, 'withdraw', {later}, 1);"
+        ));
+        let mut order = Vec::new();
+        while let Some(due) = store.read("look", |db| posts::next_due(db, NOW)).await.unwrap() {
+            let (id, rest) = match due {
+                Due::Post(post) => (post.id, "UPDATE posts SET state = 'published' WHERE id ="),
+                Due::Change(change) => (change.post_id, "DELETE FROM post_changes WHERE post_id ="),
+            };
+            db.execute(&format!("{rest} {id}"));
+            order.push(id.0);
+        }
+        assert_eq!(order, [5, 6, 8, 2, 3, 4], "warnings, then news as they became due; of posts the older one first");
+    }
+
+    /// Two documents of one actor may be stored in another order than they were fetched.
+    async fn an_older_document_of_a_remote_actor_does_not_take_the_place_of_a_newer_one(db: Database) {
+        let store = db.store();
+        let keep = async |who: &str, key: &str, fetched_at: i64| {
+            let actor = remote_actor(who, key);
+            store.write("keep", move |db| remote::upsert(db, &actor, Timestamp(fetched_at))).await.unwrap();
+        };
+        let owner = async |key: &str| {
+            let id = key_id(key);
+            let known = store.read("read a key", move |db| remote::by_key(db, &id)).await.unwrap();
+            known.map(|known| (known.actor.username, known.fetched_at.0))
+        };
+        let owned_by = |who: &str, at: i64| Some((who.to_owned(), at));
+        keep("a", "new", 20).await;
+        keep("a", "old", 10).await;
+        assert_eq!((owner("new").await, owner("old").await), (owned_by("a", 20), None), "the old key is not back");
+        keep("a", "newest", 20).await;
+        assert_eq!((owner("new").await, owner("newest").await), (None, owned_by("a", 20)), "of the same instant, the later");
+        keep("b", "newest", 19).await;
+        assert_eq!(owner("newest").await, owned_by("a", 20), "an older claim does not take the key away");
+        keep("c", "newest", 21).await;
+        assert_eq!(owner("newest").await, owned_by("c", 21), "a newer one does");
+        keep("a", "newest", 20).await;
+        assert_eq!(owner("newest").await, owned_by("c", 21));
+        assert_eq!(db.number("SELECT COUNT(*) FROM remote_actors"), 3);
+    }
+
+    /// What alerts look at: how long deliveries wait that could be made.
+    async fn what_is_owed_to_inboxes_that_work_grows_old_only_while_it_could_be_delivered(db: Database) {
+        const AGE: i64 = 3_600_000;
+        let store = db.store();
+        db.execute(&actors(1));
+        db.execute(&format!(
+            "INSERT INTO activities (id, actor_id, kind, bytes, created_at) VALUES (1, 1, 'Create', '{{}}', {})",
+            NOW.0 - AGE
+        ));
+        let url = InboxUrl::parse("https://h1.example/inbox").unwrap();
+        let make = move |db: &mut Db<'_>| {
+            inboxes::ensure(db, &url, InboxId(1), NOW)?;
+            deliveries::owe_answers(db, &[Answer { actor: ActorId(1), activity: ActivityId(1), inbox: InboxId(1) }], NOW)
+        };
+        store.write("owe", make).await.unwrap();
+        let table: [(_, _, i16, Option<i64>); 7] = [
+            ("waits in line since it was made", format!("due_at = {}, turn = 1", NOW.0 - AGE), 0, Some(AGE)),
+            ("was in line before it was made", format!("due_at = {}, turn = 1", NOW.0 - 2 * AGE), 0, Some(AGE)),
+            ("is spread, and its time has come", format!("due_at = {}, turn = NULL", NOW.0 - 7), 0, Some(7)),
+            ("is spread, and its time is to come", format!("due_at = {}, turn = NULL", NOW.0 + AGE), 0, None),
+            ("is under way", format!("due_at = {0}, lease_until = {0}, turn = NULL", LATER.0), 0, None),
+            ("its host was back a moment ago", format!("due_at = {}, turn = NULL", NOW.0 - 9), 0, Some(9)),
+            ("fails", format!("due_at = {}, turn = NULL, failing_since = 1, failures = 1", NOW.0 + AGE), 1, Some(AGE)),
+        ];
+        for (why, set, inbox, aged) in table {
+            db.execute("UPDATE inboxes SET lease_until = 0, failures = 0, failing_since = NULL");
+            db.execute(&format!("UPDATE inboxes SET {set}"));
+            let owed = store.read("survey", |db| survey::owed(db, NOW)).await.unwrap();
+            let age = |since: Option<Timestamp>| since.map(|since| NOW.0 - since.0);
+            let seen: Vec<_> = owed.iter().map(|row| (row.inbox, row.n, age(row.oldest))).collect();
+            assert_eq!(seen, [(inbox, 1, aged)], "{why}");
         }
     }
 
@@ -253,6 +368,39 @@ both! {
         });
         assert_eq!(db.number("SELECT COUNT(*) FROM audit"), 0);
     }
+}
+
+async fn one_that_listens(db: Database) {
+    let (heard, hears) = std::sync::mpsc::channel();
+    let listening = db.store().listen(move |what| {
+        // The test may be over.
+        let _ = heard.send(what);
+    });
+    assert!(listening.is_some());
+    let next = || loop {
+        if let Heard::Work(topic) = hears.recv_timeout(PATIENCE).unwrap() {
+            return topic;
+        }
+    };
+    for round in 0..2 {
+        if round > 0 {
+            db.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND pid <> pg_backend_pid()",
+            );
+        }
+        // Whoever begins to listen, or does so again, may have missed something.
+        assert_eq!([next(), next(), next()], [Topic::Deliver, Topic::Publish, Topic::Schedule], "round {round}");
+        for topic in [Topic::Schedule, Topic::Deliver, Topic::Publish] {
+            db.store().write("tell", move |db| listen::tell(db, topic)).await.unwrap();
+            assert_eq!(next(), topic, "round {round}");
+        }
+    }
+}
+
+#[test]
+fn what_one_process_tells_another_hears_also_after_the_connection_broke() {
+    run(one_that_listens, Kind::Postgres);
 }
 
 /// An error with its causes.

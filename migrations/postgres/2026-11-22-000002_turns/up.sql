@@ -2,6 +2,8 @@
 
 -- Receipts lie by activity, so that a fan-out writes pages one after another; what is owed is found by inbox, in turn.
 ALTER TABLE deliveries ADD COLUMN turn BIGINT NOT NULL DEFAULT 0;
+-- What is owed or held stands at the head of the third lane, news: 2 * 2^60. Turns from 0 on are those of warnings.
+UPDATE deliveries SET turn = 2305843009213693952 WHERE state IN (0, 4);
 ALTER TABLE deliveries DROP CONSTRAINT deliveries_pkey;
 ALTER TABLE deliveries ADD PRIMARY KEY (activity_id, inbox_id);
 DROP INDEX deliveries_of_activity;
@@ -25,16 +27,19 @@ CREATE TABLE turns (
 
 ALTER TABLE posts ADD COLUMN lane SMALLINT NOT NULL DEFAULT 2;
 ALTER TABLE posts ADD COLUMN spread BIGINT NOT NULL DEFAULT 0;
+-- Who publishes asks for the first one after each.
+CREATE INDEX posts_line ON posts (state, lane, id);
 
--- A process of the version before owes without turns, that is with 0. What it owes must not go before what its agency owes that
--- inbox already: its Update would overtake a Create of ours. Only on PostgreSQL are there two processes. To be dropped a release later.
+-- A process of the version before owes without turns, that is with 0. What it owes is news, and must not go before what its agency
+-- owes that inbox already: its Update would overtake a Create of ours. Only on PostgreSQL are there two processes. To be dropped a
+-- release later.
 CREATE OR REPLACE FUNCTION turn_of_older_process() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   NEW.turn := COALESCE((
     SELECT MAX(d.turn) FROM deliveries d
       JOIN activities o ON o.id = d.activity_id JOIN actors p ON p.id = o.actor_id
       JOIN activities n ON n.id = NEW.activity_id JOIN actors q ON q.id = n.actor_id
-      WHERE d.inbox_id = NEW.inbox_id AND d.state = 0 AND p.agency_id = q.agency_id), 0);
+      WHERE d.inbox_id = NEW.inbox_id AND d.state = 0 AND p.agency_id = q.agency_id), 2305843009213693952);
   RETURN NEW;
 END $$;
 CREATE TRIGGER turn_of_older_process BEFORE INSERT ON deliveries

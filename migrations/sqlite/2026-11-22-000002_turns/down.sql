@@ -20,5 +20,6 @@ DROP INDEX inboxes_timed;
 ALTER TABLE inboxes DROP COLUMN turn;
 CREATE INDEX inboxes_due ON inboxes (due_at) WHERE due_at IS NOT NULL;
 DROP TABLE turns;
+DROP INDEX posts_line;
 ALTER TABLE posts DROP COLUMN lane;
 ALTER TABLE posts DROP COLUMN spread;

@@ -13,8 +13,10 @@ CREATE TABLE new_deliveries (
   settled_at BIGINT,
   PRIMARY KEY (activity_id, inbox_id)
 ) WITHOUT ROWID;
-INSERT INTO new_deliveries (activity_id, inbox_id, state, attempts, status, error, created_at, settled_at)
-  SELECT activity_id, inbox_id, state, attempts, status, error, created_at, settled_at FROM deliveries ORDER BY activity_id, inbox_id;
+-- What is owed or held stands at the head of the third lane, news: 2 * 2^60. Turns from 0 on are those of warnings.
+INSERT INTO new_deliveries (activity_id, inbox_id, turn, state, attempts, status, error, created_at, settled_at)
+  SELECT activity_id, inbox_id, CASE WHEN state IN (0, 4) THEN 2305843009213693952 ELSE 0 END, state, attempts, status, error,
+    created_at, settled_at FROM deliveries ORDER BY activity_id, inbox_id;
 DROP TABLE deliveries;
 ALTER TABLE new_deliveries RENAME TO deliveries;
 CREATE INDEX deliveries_owed ON deliveries (inbox_id, turn) WHERE state = 0;
@@ -36,3 +38,5 @@ CREATE TABLE turns (
 
 ALTER TABLE posts ADD COLUMN lane SMALLINT NOT NULL DEFAULT 2;
 ALTER TABLE posts ADD COLUMN spread BIGINT NOT NULL DEFAULT 0;
+-- Who publishes asks for the first one after each.
+CREATE INDEX posts_line ON posts (state, lane, id);

@@ -99,7 +99,8 @@ pub(super) fn json(facts: &Facts) -> Value {
 fn sums_json(facts: &Facts) -> Vec<Value> {
     let sum = |s: &Sum| {
         json!({ "kind": s.kind, "state": DeliveryState::from_code(s.state), "n": s.n, "oldest": s.oldest,
-                "settled": s.settled, "next_at": if s.state == 0 { s.due } else { None } })
+                "settled": s.settled, "sending": if s.state == 0 { s.sending } else { 0 },
+                "next_at": if s.state == 0 { s.due } else { None } })
     };
     facts.sums.iter().map(sum).collect()
 }
@@ -145,6 +146,9 @@ fn summary(sums: &[&Sum]) -> String {
     }
     if let Some(owed) = of(DeliveryState::Owed) {
         text += &format!("; the oldest owed since {}", owed.oldest);
+        if owed.sending > 0 {
+            text += &format!("; {} being sent now", number(owed.sending));
+        }
         text += &owed.due.map_or_else(String::new, |due| format!("; next at {due}"));
     }
     text
@@ -180,7 +184,11 @@ fn condition(host: &Host, facts: &Facts, now: Timestamp) -> Vec<String> {
     }
     let mut lines = Vec::new();
     let count = format!("{} of its {}", number(inboxes.failing), plural(inboxes.inboxes, "inbox", "inboxes"));
-    let next = inboxes.due.map_or_else(String::new, |due| format!("; tried next at {due}{}", in_time(due, now)));
+    let next = match inboxes.due {
+        Some(due) => format!("; tried next at {due}{}", in_time(due, now)),
+        None if inboxes.leased > 0 => "; being tried now".to_owned(),
+        None => String::new(),
+    };
     let said = match failure {
         Some(Failing { failures, status, error }) => {
             let status = status.map_or_else(|| "no answer".to_owned(), |s| format!("status {s}"));

@@ -52,7 +52,7 @@ pub async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let metrics = MetricsListen::At((std::net::Ipv4Addr::LOCALHOST, 0).into());
     let running = app::start(&gateway, &config, Work { web: true, roles, metrics }, &stop)?;
     let metrics = running.metrics.map_or_else(String::new, |at| format!("; metrics are at http://{at}/metrics"));
-    let serving = tokio::spawn(running.run(stop));
+    let serving = tokio::spawn(running.run(stopper.clone(), stop));
     let follower = Follower::start(gateway.net.clone())?;
 
     let told = Story { gateway: &gateway, site: &site, follower, folder: folder.path() }.tell().await;

@@ -185,7 +185,7 @@ impl Story<'_> {
         })
         .await?;
         let which = deliveries::Which { limit: 100, ..Default::default() };
-        let read = move |db: &mut Db<'_>| deliveries::receipts(db, &which);
+        let read = move |db: &mut Db<'_>| deliveries::receipts(db, &which, now());
         let receipts = self.gateway.store.read("read the demo's receipts", read).await?;
         for receipt in receipts.iter().rev() {
             let state = format!("{:?}", receipt.state).to_lowercase();

@@ -9,7 +9,7 @@ use crate::delivery::breaker::Admission;
 use crate::delivery::retry::{self, GIVE_UP_AFTER, Next};
 use crate::delivery::{Outcome, classify, unreachable};
 use crate::flow::deliver::Turn;
-use crate::flow::deliver::hosts::{Hosts, Rest};
+use crate::flow::deliver::hosts::{Failed, Hosts, Rest};
 use crate::flow::deliver::payloads::{Payload, Payloads};
 use crate::flow::deliver::recorder::{Lease, Record, Recorder};
 use crate::flow::deliver::seats::Seat;
@@ -256,7 +256,12 @@ impl Courier {
             Next::Park { probe_at } => (probe_at, Some(inbox.parked_at.unwrap_or(at))),
         };
         let give_up_before = retry::gives_up(failing_since, at).then(|| at.before(GIVE_UP_AFTER));
-        let breaker = self.hosts.failed(&inbox.host, at);
+        let how = match (status, retry_after) {
+            (Some(_), Some(until)) => Failed::AskedToWait(until),
+            (Some(_), None) => Failed::Answered,
+            (None, _) => Failed::Silent,
+        };
+        let breaker = self.hosts.failed(&inbox.host, how, at);
         tracing::info!(delivery.inbox_host = inbox.host, failures, status, why, "a delivery failed and is tried again");
         Record::Failed {
             lease: lease(inbox),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::delivery::breaker::{Admission, Breaker, FAILURES_MAX};
+use crate::delivery::breaker::{Admission, Breaker, FAILURES_MAX, STRANGER_FAILURES_MAX};
 use crate::time::Timestamp;
 
 /// Most hosts that are remembered; beyond it the memory starts anew, which costs each dead host a few attempts.
@@ -14,6 +14,8 @@ const HOSTS_MAX: usize = 50_000;
 const WAITING_MAX: usize = 3;
 /// How long another inbox of that host waits then.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a whole host is left alone at most because one of its inboxes asked for it; that inbox waits as long as it asked.
+const ASKED_MAX: Duration = Duration::from_secs(3_600);
 /// How long the other inboxes of a host wait while one of its answers is awaited for long.
 const REST: Duration = Duration::from_secs(5);
 
@@ -33,6 +35,8 @@ struct Host {
     slow: usize,
     /// It answered when it was last sent something.
     answers: bool,
+    /// It answered at some time.
+    met: bool,
 }
 
 /// Where a delivery may wait for its answer.
@@ -44,6 +48,17 @@ pub(super) enum Place {
     Aside,
     /// Nowhere.
     Nowhere(Rest),
+}
+
+/// How a host failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failed {
+    /// It gave no answer.
+    Silent,
+    /// It answered, with an error.
+    Answered,
+    /// It said when to come back.
+    AskedToWait(Timestamp),
 }
 
 /// Who waits, until when.
@@ -98,15 +113,20 @@ impl Hosts {
     pub(super) fn succeeded(&self, name: &str) -> bool {
         self.change(name, |host| {
             let was_open = !matches!(host.breaker, Breaker::Closed { .. });
-            (host.breaker, host.answers) = (Breaker::default(), true);
+            (host.breaker, host.answers, host.met) = (Breaker::default(), true, true);
             was_open
         })
     }
 
     /// A host failed. Gives its failures in a row, and until when its breaker is open, when it is.
-    pub(super) fn failed(&self, name: &str, at: Timestamp) -> Option<(i32, Timestamp)> {
+    pub(super) fn failed(&self, name: &str, how: Failed, at: Timestamp) -> Option<(i32, Timestamp)> {
         let breaker = self.change(name, |host| {
-            (host.breaker, host.answers) = (host.breaker.failed(at), false);
+            let most = if how == Failed::Silent && !host.met { STRANGER_FAILURES_MAX } else { FAILURES_MAX };
+            host.breaker = match how {
+                Failed::AskedToWait(until) => host.breaker.asked_to_wait(until.min(at.after(ASKED_MAX))),
+                Failed::Silent | Failed::Answered => host.breaker.failed(at, most),
+            };
+            host.answers = false;
             host.breaker
         });
         match breaker {
@@ -197,11 +217,25 @@ mod tests {
         hosts.succeeded("a.example");
         let mut waiting: Vec<Waiting> = (0..WAITING_MAX).map(|_| hosts.wait("a.example")).collect();
         assert_eq!(place(), Place::Front);
-        let _ = hosts.failed("a.example", NOW);
+        let _ = hosts.failed("a.example", Failed::Answered, NOW);
         assert_eq!(place(), Place::Nowhere(Rest::Inbox(NOW.after(PATIENCE))), "it is not what it was");
         hosts.succeeded("a.example");
         waiting[0].is_long();
         assert_eq!(place(), Place::Nowhere(Rest::Host(NOW.after(REST))));
+    }
+
+    #[test]
+    fn a_stranger_that_does_not_answer_is_given_a_rest_sooner() {
+        let hosts = Hosts::default();
+        let opens_after = |name: &str, how| (1..).find(|_| hosts.failed(name, how, NOW).is_some()).unwrap();
+        assert_eq!(opens_after("stranger.example", Failed::Silent), STRANGER_FAILURES_MAX);
+        assert_eq!(opens_after("ill.example", Failed::Answered), FAILURES_MAX);
+        hosts.succeeded("known.example");
+        assert_eq!(opens_after("known.example", Failed::Silent), FAILURES_MAX);
+        let until = NOW.after(PAUSE * 2);
+        let asked = hosts.failed("busy.example", Failed::AskedToWait(until), NOW);
+        assert_eq!(asked.unwrap().1, until);
+        assert_eq!(hosts.admit("busy.example", NOW), Admission::Wait { until });
     }
 
     #[test]
@@ -217,7 +251,7 @@ mod tests {
     fn a_probe_that_was_not_sent_does_not_close_a_host_for_good() {
         let hosts = Hosts::default();
         for _ in 0..FAILURES_MAX {
-            let _ = hosts.failed("a.example", NOW);
+            let _ = hosts.failed("a.example", Failed::Answered, NOW);
         }
         let first = NOW.after(PAUSE);
         assert_eq!(hosts.admit("a.example", first), Admission::Probe);
@@ -229,7 +263,7 @@ mod tests {
     #[test]
     fn of_a_host_that_is_given_a_rest_one_inbox_tries_when_it_is_over() {
         let hosts = Hosts::default();
-        let opened: Vec<_> = (0..FAILURES_MAX).map(|_| hosts.failed("a.example", NOW)).collect();
+        let opened: Vec<_> = (0..FAILURES_MAX).map(|_| hosts.failed("a.example", Failed::Answered, NOW)).collect();
         let (_, until) = opened.last().unwrap().unwrap();
         assert_eq!(hosts.admit("a.example", NOW), Admission::Wait { until });
         assert_eq!(hosts.admit("a.example", until), Admission::Probe);

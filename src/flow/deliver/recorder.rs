@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 /// Most records in one transaction.
 const BATCH_MAX: usize = 512;
 /// How long the first record of a transaction waits for others.
-const GATHER: Duration = Duration::from_millis(8);
+const GATHER: Duration = Duration::from_millis(12);
 /// With so many it waits for no more.
 const ENOUGH: usize = 64;
 /// How long to wait before a failed transaction is tried anew.

@@ -48,7 +48,7 @@ impl Door {
     pub fn delivery(&self, request: Request, at: Timestamp) -> Delivery {
         let secret = self.profile.secret_headers();
         let kept = |(name, value): &(String, String)| {
-            !secret.contains(&name.as_str()) && name.len() + value.len() <= HEADER_BYTES_MAX
+            !secret.contains(&name.as_str()) && !names_somebody(name) && name.len() + value.len() <= HEADER_BYTES_MAX
         };
         let query = request.path_and_query.split_once('?').map(|(_, query)| query);
         let query = match (query, self.profile.secret_parameter()) {
@@ -67,10 +67,18 @@ impl Door {
     }
 }
 
+/// Whether a header holds the address of whoever sent it: those are not stored.
+fn names_somebody(header: &str) -> bool {
+    header.contains("forwarded") || header.ends_with("-ip") || header == "cf-ipcountry"
+}
+
+/// What was found under a name, and when.
+type Known = (Instant, Result<Arc<Door>, Refusal>);
+
 /// What is known of the sources by their names.
 #[derive(Default)]
 pub struct Doors {
-    known: Mutex<HashMap<String, (Instant, Result<Arc<Door>, Refusal>)>>,
+    known: Mutex<HashMap<String, Known>>,
     noted: Mutex<HashMap<SourceId, Instant>>,
 }
 

@@ -12,7 +12,7 @@ use crate::flow::{Gateway, now};
 use crate::ids::{SecretId, SourceId};
 use crate::store::secrets::{self, Role, Sealed};
 use crate::store::sources::Source;
-use crate::store::{Db, StoreError};
+use crate::store::{Db, Queried, StoreError};
 
 /// Shortest secret that is taken, in bytes: what is shorter can be guessed.
 pub const SECRET_BYTES_MIN: usize = 16;
@@ -109,11 +109,7 @@ pub fn changes(
 }
 
 /// Writes such changes.
-pub fn write(
-    db: &mut Db<'_>,
-    source: SourceId,
-    changes: &[(Role, Option<Sealed>)],
-) -> Result<(), diesel::result::Error> {
+pub fn write(db: &mut Db<'_>, source: SourceId, changes: &[(Role, Option<Sealed>)]) -> Queried<()> {
     changes.iter().try_for_each(|(role, row)| match row {
         Some(row) => secrets::set(db, source, row),
         None => secrets::remove(db, source, role.name()),

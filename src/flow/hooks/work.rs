@@ -24,8 +24,10 @@ use crate::store::sources::{self, Source};
 use crate::store::{Db, StoreError, from_json, items};
 use crate::time::Timestamp;
 
-/// How long one process works on the requests of a source before it says that it still does.
-const LEASE: Duration = Duration::from_secs(300);
+/// How long the requests of a source stay with a process that says nothing more: so long they wait when it was killed.
+const LEASE: Duration = Duration::from_secs(15);
+/// How often a process says that it still works on them.
+const SAID_EVERY: Duration = Duration::from_secs(5);
 /// Requests that are read at once.
 const READ_MAX: i64 = 16;
 
@@ -37,7 +39,11 @@ pub async fn lease_due(gateway: &Gateway) -> Result<Option<SourceId>, StoreError
 
 /// Works on what waits at a leased source, until nothing does.
 pub async fn run(gateway: &Gateway, id: SourceId) {
-    if let Err(error) = drain(gateway, id).await {
+    let drained = tokio::select! {
+        drained = drain(gateway, id) => drained,
+        never = hold(gateway, id) => match never {},
+    };
+    if let Err(error) = drained {
         tracing::error!(error = &error as &dyn std::error::Error, "requests could not be worked on");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
@@ -49,14 +55,23 @@ pub async fn run(gateway: &Gateway, id: SourceId) {
     gateway.wake.hooks.notify_one();
 }
 
+/// Keeps the lease: reading back and pictures may take minutes.
+async fn hold(gateway: &Gateway, id: SourceId) -> std::convert::Infallible {
+    loop {
+        tokio::time::sleep(SAID_EVERY).await;
+        let until = now().after(LEASE);
+        let extend = move |db: &mut Db<'_>| hooks::extend(db, id, until);
+        if let Err(error) = gateway.store.write("keep requests", extend).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the lease of a source could not be kept");
+        }
+    }
+}
+
 async fn drain(gateway: &Gateway, id: SourceId) -> Result<(), StoreError> {
     loop {
         let at = now();
-        let load = move |db: &mut Db<'_>| {
-            hooks::extend(db, id, at.after(LEASE))?;
-            Ok((sources::by_id(db, id)?, hooks::due(db, id, at, READ_MAX)?))
-        };
-        let (source, rows) = gateway.store.write("read requests that wait", load).await?;
+        let load = move |db: &mut Db<'_>| Ok((sources::by_id(db, id)?, hooks::due(db, id, at, READ_MAX)?));
+        let (source, rows) = gateway.store.read("read requests that wait", load).await?;
         let Some(source) = source.filter(|_| !rows.is_empty()) else { return Ok(()) };
         for row in rows {
             work(gateway, &source, row).await?;

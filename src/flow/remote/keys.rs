@@ -14,6 +14,8 @@ use crate::urls::KeyUrl;
 
 /// How long a key is used before the database is asked for it again: another process may have learnt of a newer one.
 const READ_AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// For how long after its server was asked for a key anew, because a signature did not fit, it is not asked again.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// Most keys that are kept; one takes about 5 kB with what is known of its owner.
 pub const KEYS_MAX: usize = 4_096;
 
@@ -56,6 +58,14 @@ impl Signer {
     }
 }
 
+/// When the server of a key was last asked for it anew; locked while it is asked.
+pub type Asking = Arc<tokio::sync::Mutex<Option<Instant>>>;
+
+/// Whether that is too short a time ago to ask again.
+pub fn asked_lately(asked_at: Option<Instant>, now: Instant) -> bool {
+    asked_at.is_some_and(|at| now.saturating_duration_since(at) < ASK_AGAIN_AFTER)
+}
+
 /// The keys that were used lately. They stand on two shelves: when the first is full it becomes the second, and what stood
 /// there and was not used since is forgotten.
 #[derive(Default)]
@@ -72,9 +82,15 @@ struct Kept {
     signer: Arc<Signer>,
     read_at: Instant,
     good_until: Timestamp,
+    asking: Asking,
 }
 
 impl Shelves {
+    fn asking(&self, id: &str) -> Asking {
+        let kept = self.first.get(id).or_else(|| self.second.get(id));
+        kept.map(|kept| kept.asking.clone()).unwrap_or_default()
+    }
+
     fn put(&mut self, id: String, kept: Kept) {
         if self.first.len() >= KEYS_MAX / 2 && !self.first.contains_key(&id) {
             self.second = std::mem::take(&mut self.first);
@@ -101,9 +117,15 @@ impl Keys {
     /// Keeps what is known of the owner of a key.
     pub fn put(&self, key: &KeyUrl, signer: Signer, good_until: Timestamp) -> Arc<Signer> {
         let signer = Arc::new(signer);
-        let kept = Kept { signer: signer.clone(), read_at: Instant::now(), good_until };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).put(key.to_string(), kept);
+        let mut shelves = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let asking = shelves.asking(key.as_str());
+        shelves.put(key.to_string(), Kept { signer: signer.clone(), read_at: Instant::now(), good_until, asking });
         signer
+    }
+
+    /// When the server of a key was last asked for it anew. A key that is not kept was not.
+    pub fn asking(&self, key: &KeyUrl) -> Asking {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).asking(key.as_str())
     }
 
     /// Forgets a key.
@@ -154,6 +176,21 @@ mod tests {
         assert!(keys.get(&id(1), NOW.after(Duration::from_secs(1))).is_none());
         keys.forget(&id(1));
         assert!(keys.get(&id(1), NOW).is_none());
+    }
+
+    #[test]
+    fn a_server_is_asked_for_a_key_anew_once_in_a_while_whatever_is_learnt_of_it() {
+        let keys = Keys::default();
+        let until = NOW.after(Duration::from_secs(60));
+        keys.put(&id(1), signer(1), until);
+        let asked = Instant::now();
+        assert!(!asked_lately(*keys.asking(&id(1)).try_lock().unwrap(), asked), "the first time it is");
+        *keys.asking(&id(1)).try_lock().unwrap() = Some(asked);
+        keys.put(&id(1), signer(1), until);
+        let asked_at = *keys.asking(&id(1)).try_lock().unwrap();
+        assert!(asked_lately(asked_at, asked + ASK_AGAIN_AFTER.saturating_sub(Duration::from_millis(1))));
+        assert!(!asked_lately(asked_at, asked + ASK_AGAIN_AFTER), "a key that was replaced is found then");
+        assert!(keys.asking(&id(2)).try_lock().unwrap().is_none());
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Key {
             return None;
         }
         let kind = Kind::of(request.uri().path())?;
-        let target = target(kind, request.uri()).filter(|target| target.len() <= TARGET_BYTES_MAX)?;
+        let target = Some(target(kind, request.uri())).filter(|target| target.len() <= TARGET_BYTES_MAX)?;
         let headers = request.headers();
         let mut hosts = headers.get_all(header::HOST);
         let host = match (hosts.next()?.to_str().ok()?, hosts.next()) {
@@ -74,26 +74,32 @@ impl Kind {
     fn of(path: &str) -> Option<Self> {
         if let Some(rest) = path.strip_prefix("/ap/") {
             let kept = rest.starts_with("a/") || rest.starts_with("o/") || rest.starts_with("x/") || rest == "instance";
-            return (kept && !rest.ends_with("/followers")).then_some(Self::Document);
+            // Handlers see a path decoded, and the end of this one decides.
+            return (kept && !rest.ends_with("/followers") && !rest.contains('%')).then_some(Self::Document);
         }
         if path == "/" || path.starts_with("/@") || path.starts_with("/tags/") {
             return Some(Self::Page);
         }
-        (path.starts_with("/.well-known/") || path.starts_with("/nodeinfo/")).then_some(Self::Discovery)
+        let discovery = path.starts_with("/.well-known/") || path.starts_with("/nodeinfo/");
+        (discovery && !path.contains('%')).then_some(Self::Discovery)
     }
 }
 
-/// The path, with the query where it is one that we read: whatever link previews and campaigns add changes nothing.
-fn target(kind: Kind, uri: &Uri) -> Option<String> {
-    let query = uri.query().filter(|query| match kind {
-        Kind::Document => query.contains("page="),
-        Kind::Page => query.contains("before="),
-        Kind::Discovery => uri.path().ends_with("/webfinger"),
-    });
-    Some(match query {
+/// The path, with the query where a handler reads it: whatever link previews and campaigns add changes nothing. The names of
+/// parameters are decoded as handlers have them decoded, or a page could be kept under the address of another one.
+fn target(kind: Kind, uri: &Uri) -> String {
+    let names = |name: &'static str| {
+        move |query: &&str| url::form_urlencoded::parse(query.as_bytes()).any(|(found, _)| found == name)
+    };
+    let query = match kind {
+        Kind::Document => uri.query().filter(names("page")),
+        Kind::Page => uri.query().filter(names("before")),
+        Kind::Discovery => uri.query().filter(|_| uri.path().ends_with("/webfinger")),
+    };
+    match query {
         Some(query) => format!("{}?{query}", uri.path()),
         None => uri.path().to_owned(),
-    })
+    }
 }
 
 /// The coding that the answer will be in. `None` where none that we have would do.

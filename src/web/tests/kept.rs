@@ -1,9 +1,12 @@
 //! What is kept is never wrong: what a crowd reads is what an agency says now.
 
+use std::time::Instant;
+
 use actix_web::http::Method;
+use diesel::RunQueryDsl;
 
 use super::*;
-use crate::web::kept::{Answer, Kept, Key, Look};
+use crate::web::kept::{Answer, KEPT_FOR, Kept, Key, Look};
 
 async fn eventually_gone(world: &World, url: &str) {
     for _ in 0..2_400 {
@@ -56,14 +59,22 @@ async fn an_edit_shows_at_once_although_the_post_was_kept() {
 #[actix_web::test]
 async fn what_another_process_withdraws_is_gone_too() {
     let world = World::new().await;
-    let id = world.published("Dijk").await;
-    let object = world.gateway.base.object(id);
-    assert_eq!(world.get(object.as_str(), AP).await.status, 200);
     let other = Store::open(&format!("sqlite:{}", world.dir.path().join("heraut.db").display())).unwrap();
-    let post = other.read("read a post", move |db| posts::by_id(db, id)).await.unwrap().unwrap();
-    let gone = Post { state: PostState::Withdrawn(now()), ..post };
-    other.write("withdraw a post", move |db| posts::update(db, &gone)).await.unwrap();
-    eventually_gone(&world, object.as_str()).await;
+    // On a machine so busy that the answer grows too old to be given again meanwhile, once more.
+    for _ in 0..3 {
+        let id = world.published("Dijk").await;
+        let object = world.gateway.base.object(id);
+        let kept_at = Instant::now();
+        assert_eq!(world.get(object.as_str(), AP).await.status, 200);
+        let post = other.read("read a post", move |db| posts::by_id(db, id)).await.unwrap().unwrap();
+        let gone = Post { state: PostState::Withdrawn(now()), ..post };
+        other.write("withdraw a post", move |db| posts::update(db, &gone)).await.unwrap();
+        eventually_gone(&world, object.as_str()).await;
+        if kept_at.elapsed() < KEPT_FOR {
+            return;
+        }
+    }
+    panic!("it is gone only when answers grow too old");
 }
 
 #[actix_web::test]
@@ -160,6 +171,27 @@ async fn followers_are_counted_afresh_and_other_hosts_get_nothing_that_is_kept()
 }
 
 #[actix_web::test]
+async fn a_query_that_is_read_is_not_taken_for_one_that_is_not_however_it_is_written() {
+    let world = World::new().await;
+    let key = |path: &str| Key::of(&world.request(path).to_srv_request(), "social.example");
+    for query in ["before=7", "b%65fore=7", "utm_source=x&%62efore=7", "before", "%62efore", "before=1&before=2"] {
+        assert_ne!(key(&format!("/@nieuws?{query}")), key("/@nieuws"), "{query}");
+    }
+    for query in ["page=first", "p%61ge=first", "page", "a=b&page=first"] {
+        assert_ne!(key(&format!("/ap/a/1/outbox?{query}")), key("/ap/a/1/outbox"), "{query}");
+    }
+    for query in ["utm_source=a%20b", "beforehand=1", "be+fore=1", "nobefore=1", "x=before=7", "Before=7"] {
+        assert_eq!(key(&format!("/@nieuws?{query}")), key("/@nieuws"), "{query}");
+    }
+    assert_eq!(key("/ap/a/1/%66ollowers"), None, "nor is a path");
+    let older = world.published("Dijk").await;
+    world.published("Brug").await;
+    let page = world.get(&format!("/@nieuws?b%65fore={older}"), BROWSER).await;
+    assert!(page.status == 200 && !page.body.contains("Brug"), "{}", page.body);
+    assert!(world.get("/@nieuws", BROWSER).await.body.contains("Brug"), "what another one asked for stands there");
+}
+
+#[actix_web::test]
 async fn a_crowd_before_a_cold_page_has_it_made_once() {
     let world = World::new().await;
     let kept = Kept::new(world.gateway.clone());
@@ -184,6 +216,28 @@ async fn a_page_that_cannot_be_made_holds_nobody_up() {
     let fail = async { drop(seat) };
     let (found, ()) = futures::future::join(futures::future::join_all(others), fail).await;
     assert!(found.iter().all(|look| matches!(look, Look::Missing(_))), "each makes its own");
+}
+
+#[actix_web::test]
+async fn readers_do_not_ask_a_database_that_fails_one_after_the_other() {
+    let world = World::new().await;
+    let kept = Kept::new(world.gateway.clone());
+    let key = Key::of(&world.request("/@nieuws").to_srv_request(), kept.ours()).unwrap();
+    let rename = async |from: &'static str, to: &'static str| {
+        let rename = move |db: &mut crate::store::Db<'_>| {
+            crate::on!(db, c => diesel::sql_query(format!("ALTER TABLE {from} RENAME TO {to}")).execute(c)).map(|_| ())
+        };
+        world.gateway.store.write("rename a table", rename).await.unwrap();
+    };
+    rename("public_versions", "nowhere").await;
+    assert!(matches!(kept.look(&key).await, Look::Unknown));
+    assert!(kept.failed_at().await.is_some(), "that it failed is remembered");
+    rename("nowhere", "public_versions").await;
+    *kept.failed_at().await = Some(Instant::now() + Duration::from_secs(3_600));
+    assert!(matches!(kept.look(&key).await, Look::Unknown), "nobody asks a moment later");
+    *kept.failed_at().await = Instant::now().checked_sub(Duration::from_secs(1));
+    assert!(matches!(kept.look(&key).await, Look::Missing(_)), "it is asked again after a while");
+    assert!(kept.failed_at().await.is_none());
 }
 
 #[actix_web::test]

@@ -27,7 +27,7 @@ use crate::store::posts::{self, Change, MediaRow, PendingChange, Post};
 use crate::store::{Store, proofs};
 use crate::urls::Base;
 use crate::vault::MasterKey;
-use crate::web::{Shelf, entry, hosts};
+use crate::web::{Limits, Shelf, entry, hosts};
 
 const AP: &str = "application/activity+json";
 const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";

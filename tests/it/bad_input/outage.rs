@@ -87,7 +87,11 @@ async fn a_database_that_goes_down_is_told_to_peers_and_comes_back_without_loss(
     })
     .await;
 
+    let scrape = || async { get_as(&format!("http://{metrics}/metrics"), "*/*").await.text() };
+    assert!(scrape().await.contains("heraut_database_up 1"));
     line.cut();
+    let blind = scrape().await;
+    assert!(blind.contains("heraut_database_up 0"), "what was true a moment ago is not said: {blind}");
     site.publish("tijdens", "Tijdens de storing", "<p>Niemand ziet dit nog.</p>");
     let say = |text: &str| {
         let mut note = citizen.note(text);

@@ -2,10 +2,11 @@
 //! on loopback, behind a password, and quick rather than durable; or one that a test has for itself, to stop and to start.
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use super::installed::{as_user, done, initdb, programs, unprivileged};
 use super::reaper;
 
 const WAY_OUT: &str =
@@ -54,16 +55,13 @@ impl Cluster {
     fn make(options: &str) -> Result<Self, String> {
         let bin = programs().ok_or_else(|| WAY_OUT.to_owned())?;
         let home = tempfile::Builder::new().prefix("heraut-it-postgres-").tempdir().unwrap().keep();
-        let home_text = home.display();
         let user = unprivileged();
         let password = hex::encode(rand::random::<[u8; 16]>());
         std::fs::write(home.join("password"), &password).unwrap();
         if let Some(user) = &user {
             done(Command::new("chown").args(["-R", user]).arg(&home))?;
         }
-        let mut initdb = as_user(user.as_deref(), &bin.join("initdb"), &home);
-        initdb.arg("-D").arg(home.join("data")).arg(format!("--pwfile={home_text}/password"));
-        done(initdb.args(["-U", "postgres", "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]))?;
+        done(initdb(&bin, user.as_deref(), &home).arg("--no-sync"))?;
         let port = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr()).unwrap().port();
         let options = format!(
             "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories= -c fsync=off \
@@ -112,51 +110,7 @@ impl Drop for Cluster {
     }
 }
 
-/// The folder with `initdb` and `pg_ctl`: on the `PATH`, or where Debian puts them, the newest.
-fn programs() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut folders: Vec<PathBuf> = std::env::split_paths(&path).collect();
-    let mut debian: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .filter_map(Result::ok)
-        .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
-        .collect();
-    debian.sort();
-    folders.extend(debian.into_iter().rev().map(|(_, folder)| folder));
-    folders.into_iter().find(|folder| folder.join("initdb").exists() && folder.join("pg_ctl").exists())
-}
-
-/// PostgreSQL refuses to run as root; then it runs as this user.
-fn unprivileged() -> Option<String> {
-    let said = |command: &mut Command| command.output().ok().filter(|output| output.status.success());
-    let root = said(Command::new("id").arg("-u")).is_some_and(|output| output.stdout.trim_ascii() == b"0");
-    let user = if said(Command::new("id").args(["-u", "postgres"])).is_some() { "postgres" } else { "nobody" };
-    root.then(|| user.to_owned())
-}
-
-fn as_user(user: Option<&str>, program: &Path, home: &Path) -> Command {
-    let mut command = match user {
-        Some(user) => {
-            let mut command = Command::new("runuser");
-            command.args(["-u", user, "--"]).arg(program);
-            command
-        }
-        None => Command::new(program),
-    };
-    command.current_dir(home);
-    command
-}
-
 fn shell_line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| format!("'{}'", word.to_str().unwrap())).collect::<Vec<_>>().join(" ")
-}
-
-fn done(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|e| format!("{command:?}: {e}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    Err(format!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr)))
 }

@@ -6,12 +6,13 @@ use serde_json::Value;
 use tokio::runtime::Runtime;
 
 use super::account::Account;
-use super::database::{Database, Kind};
+use super::database::Database;
 use super::gateway::Gateway;
 use super::peer::{Arrival, Peer};
 use super::process::Launch;
 use super::setup::Setup;
 use super::site::{Article, Picture, Site};
+use super::sql::Kind;
 use super::{reaper, runtime};
 
 /// A site, a gateway and a follower.
@@ -91,6 +92,18 @@ impl World {
             "SELECT COUNT(*) FROM deliveries d JOIN activities a ON a.id = d.activity_id \
              WHERE a.post_id IS NOT NULL AND d.state = {state}"
         ))
+    }
+
+    /// A statement that makes a post of `nieuws`, in that lane and state, which are its last columns.
+    pub fn post_by_hand(id: i64, lane: i64, state: &str, at: i64) -> String {
+        let content = format!(
+            r#"{{"title":null,"html":"<p>Bericht {id}</p>","language":"nl","link":null,"hashtags":[],"images":[],"warning":null,"flags":[]}}"#
+        );
+        let time = if state == "scheduled" { "due_at" } else { "published_at" };
+        format!(
+            "INSERT INTO posts (id, actor_id, content, revision, created_at, lane, state, {time}) \
+             SELECT {id}, id, '{content}', 1, 1, {lane}, '{state}', {at} FROM actors WHERE handle = 'nieuws';"
+        )
     }
 
     /// Makes somebody follow who has never spoken to the gateway: a row, and the inbox that it names.

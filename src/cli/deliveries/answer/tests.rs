@@ -5,7 +5,8 @@ const NOW: Timestamp = Timestamp(1_800_000_000_000);
 fn sum(kind: &str, state: DeliveryState, n: i64) -> Sum {
     let due = (state == DeliveryState::Owed).then_some(NOW.after(Duration::from_secs(300)));
     let settled = (state == DeliveryState::Delivered).then_some(NOW);
-    Sum { kind: kind.to_owned(), state: state.code(), n, oldest: NOW.before(Duration::from_secs(600)), settled, due }
+    let oldest = NOW.before(Duration::from_secs(600));
+    Sum { kind: kind.to_owned(), state: state.code(), n, oldest, settled, sending: 0, due }
 }
 
 fn healthy() -> HostInboxes {
@@ -42,6 +43,21 @@ fn a_post_is_summed_up_first() {
         )
     );
     assert_eq!(told[1], "post 7: Update delivered 4,900 of 4,900");
+}
+
+#[test]
+fn what_is_being_sent_is_told_beside_when_the_rest_is_due() {
+    let due = NOW.after(Duration::from_secs(300));
+    for (sending, due, wanted) in
+        [(2, Some(due), format!("; 2 being sent now; next at {due}")), (5, None, "; 5 being sent now".to_owned())]
+    {
+        let sums = vec![Sum { sending, due, ..sum("Create", DeliveryState::Owed, 5) }];
+        let told = lines(&facts(Some(PostId(7)), None, sums), NOW);
+        assert!(told[0].ends_with(&wanted), "{wanted} does not end {}", told[0]);
+    }
+    let tried = HostInboxes { failing: 1, leased: 1, failing_since: Some(NOW), ..healthy() };
+    let told = lines(&facts(None, Some(host(tried, Some(said(1, None)))), Vec::new()), NOW).join("\n");
+    assert!(told.contains("; being tried now"), "{told}");
 }
 
 #[test]
