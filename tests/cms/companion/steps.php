@@ -7,6 +7,7 @@ return static function (array $a): mixed {
     $update = static fn (array $fields): int => sound(wp_update_post(wp_slash(['ID' => $id] + $fields), true), 'updating');
     return match ($a['do']) {
         'insert' => $insert($a['fields']),
+        'long' => $insert(['post_title' => 'Lang', 'post_content' => '<p>' . str_repeat('woord ', 80_000) . '</p>', 'post_status' => 'publish']),
         'update' => $update($a['fields']),
         'delete' => sound(wp_delete_post($id, true), 'deleting')->ID,
         'revision' => sound(wp_create_post_autosave(wp_slash(['post_ID' => $id] + $a['fields'])), 'saving automatically'),
