@@ -147,7 +147,7 @@ final class Editor
                 'preview' => __('Preview the note', 'heraut'),
                 'busy' => __('One moment…', 'heraut'),
                 'about' => __('About so; the gateway has a template of its own. Language:', 'heraut'),
-                'no_alt' => __('An image has no alternative text. Gateways hold such posts back until it has one.', 'heraut'),
+                'no_alt' => __('An image has no alternative text: the gateway leaves it out, or holds the post back.', 'heraut'),
             ],
         ];
         wp_add_inline_script('heraut-editor', 'window.herautEditor = ' . wp_json_encode($told, JSON_HEX_TAG | JSON_HEX_AMP) . ';', 'before');

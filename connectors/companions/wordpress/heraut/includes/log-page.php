@@ -110,8 +110,8 @@ final class LogPage
         if ($counts[Queue::WAITING] > 0) {
             self::button(0, __('Try all that waits now', 'heraut'));
         }
-        echo '<table class="widefat striped"><thead><tr>';
-        foreach ([__('Made', 'heraut'), __('Post', 'heraut'), __('What', 'heraut'), __('State', 'heraut'), __('Tries', 'heraut'), __('Last try and answer', 'heraut'), __('Content', 'heraut')] as $name) {
+        echo '<table class="widefat striped" style="margin-top:1em"><thead><tr>';
+        foreach ([__('Made', 'heraut'), __('Post', 'heraut'), __('What', 'heraut'), __('State', 'heraut'), __('Tries', 'heraut'), __('Last try and answer', 'heraut')] as $name) {
             echo '<th scope="col">', esc_html($name), '</th>';
         }
         echo '</tr></thead><tbody>';
@@ -120,7 +120,7 @@ final class LogPage
             self::line($event);
         }
         if ($lines === []) {
-            echo '<tr><td colspan="7">', esc_html__('Nothing was sent yet.', 'heraut'), '</td></tr>';
+            echo '<tr><td colspan="6">', esc_html__('Nothing was sent yet.', 'heraut'), '</td></tr>';
         }
         echo '</tbody></table>';
         if ($total > self::LINES) {
@@ -138,7 +138,7 @@ final class LogPage
             Queue::REPLACED => __('Replaced', 'heraut'),
             Queue::REFUSED => __('Not accepted', 'heraut'),
         ];
-        echo '<tr><td>', esc_html(wp_date('Y-m-d H:i:s', (int) $event->created_at)), '</td><td>';
+        echo '<tr><td style="white-space:nowrap">', esc_html(wp_date('Y-m-d H:i:s', (int) $event->created_at)), '</td><td>';
         $link = $event->post_id > 0 ? get_edit_post_link((int) $event->post_id) : null;
         $title = $event->title !== '' ? $event->title : ($event->post_id > 0 ? '#' . $event->post_id : '—');
         echo $link ? sprintf('<a href="%s">%s</a>', esc_url($link), esc_html($title)) : esc_html($title);
@@ -150,7 +150,7 @@ final class LogPage
         if ($event->kind !== Event::TEST && in_array($event->state, [Queue::WAITING, Queue::REFUSED], true)) {
             self::button((int) $event->id, __('Try again now', 'heraut'));
         }
-        echo '</td><td>', (int) $event->attempts, '</td><td style="overflow-wrap:anywhere">';
+        echo '</td><td>', (int) $event->attempts, '</td><td style="overflow-wrap:anywhere;width:50%">';
         if ($event->tried_at > 0) {
             echo esc_html(wp_date('Y-m-d H:i:s', (int) $event->tried_at)), ' ', $event->status > 0 ? '<strong>' . (int) $event->status . '</strong>' : '', '<br>';
             echo esc_html(mb_substr($event->answer, 0, 500));
@@ -158,8 +158,8 @@ final class LogPage
         $body = json_decode($event->body, true);
         $pretty = wp_json_encode($body, JSON_PRETTY_PRINT | JSON_UNESCAPED_SLASHES | JSON_UNESCAPED_UNICODE);
         printf(
-            '</td><td><details><summary>%s</summary><pre style="white-space:pre-wrap;overflow-wrap:anywhere;max-width:40em">%s</pre></details></td></tr>',
-            esc_html__('Show', 'heraut'),
+            '<details><summary>%s</summary><pre style="white-space:pre-wrap;overflow-wrap:anywhere">%s</pre></details></td></tr>',
+            esc_html__('What is in it', 'heraut'),
             esc_html((string) $pretty)
         );
     }
