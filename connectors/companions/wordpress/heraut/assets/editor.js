@@ -46,7 +46,7 @@
 
 			const answer = shown && (shown.busy
 				? el('p', null, text.busy)
-				: el('div', { 'aria-live': 'polite' },
+				: el('div', { 'aria-live': 'polite', style: { marginTop: '12px' } },
 					el('p', null, el('strong', null, shown.says)),
 					shown.note && el('pre', { className: 'heraut-note', style: noteStyle }, shown.note),
 					(shown.media || []).map((line, n) => el('p', { key: n }, line)),

@@ -90,7 +90,7 @@ final class Editor
         if (Queue::is_told($post->ID)) {
             return $wish === false
                 ? __('When you save, this is withdrawn from the fediverse.', 'heraut')
-                : __('This is on the fediverse. When you save, a change is sent as an edit.', 'heraut');
+                : __('This was sent. When you save, a change follows as an edit.', 'heraut');
         }
         $is_wanted = $wish ?? self::is_default($post);
         if (!$is_wanted) {
