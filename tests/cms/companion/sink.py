@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import venv
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -17,9 +18,13 @@ def verifier():
     """The project's own library of Standard Webhooks, from PyPI: a wheel of plain Python can be imported as it is."""
     wheel = CACHE / f"standardwebhooks-{STANDARDWEBHOOKS}-py3-none-any.whl"
     if not wheel.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
-        subprocess.run([*pip, f"standardwebhooks=={STANDARDWEBHOOKS}", "-d", str(CACHE)], check=True)
+        # Debian's own Python has no pip.
+        python = CACHE / "venv" / "bin" / "python"
+        if not python.exists():
+            CACHE.mkdir(parents=True, exist_ok=True)
+            venv.create(CACHE / "venv", with_pip=True)
+        pip = [python, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+        subprocess.run([*pip, f"standardwebhooks=={STANDARDWEBHOOKS}", "-d", CACHE], check=True)
     sys.path.insert(0, str(wheel))
     from standardwebhooks.webhooks import Webhook
     return Webhook

@@ -128,7 +128,7 @@ final class Editor
         if ($post === null || !in_array($post->post_type, Settings::types(), true)) {
             return;
         }
-        self::script(['wp-plugins', 'wp-edit-post', 'wp-element', 'wp-components', 'wp-data', 'wp-api-fetch'], $post);
+        self::script(['wp-plugins', 'wp-edit-post', 'wp-editor', 'wp-element', 'wp-components', 'wp-data', 'wp-api-fetch'], $post);
     }
 
     private static function script(array $dependencies, \WP_Post $post): void

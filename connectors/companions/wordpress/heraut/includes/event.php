@@ -29,13 +29,16 @@ final class Event
     /** Most tags. */
     private const TAGS_MAX = 50;
 
+    /** An image that is written into the page: what stands there until the true one is loaded. */
+    private const PLACEHOLDER = '#<img\b[^>]*\ssrc\s*=\s*["\']?\s*data:[^>]*>#i';
+
     /** What of the rendered text is sent. Classes and styles say nothing elsewhere, and some change with every rendering. */
     private const HTML = [
         'a' => ['href' => true, 'hreflang' => true],
         'abbr' => ['title' => true], 'b' => [], 'blockquote' => [], 'br' => [], 'cite' => [], 'code' => [], 'dd' => [], 'del' => [],
         'div' => [], 'dl' => [], 'dt' => [], 'em' => [], 'figcaption' => [], 'figure' => [],
         'h1' => [], 'h2' => [], 'h3' => [], 'h4' => [], 'h5' => [], 'h6' => [], 'hr' => [], 'i' => [],
-        'img' => ['src' => true, 'alt' => true],
+        'img' => ['src' => true, 'alt' => true, 'width' => true, 'height' => true],
         'ins' => [], 'li' => [], 'ol' => [], 'p' => [], 'pre' => [], 'q' => [], 's' => [],
         'span' => ['lang' => true], 'strong' => [], 'sub' => [], 'sup' => [],
         'table' => [], 'tbody' => [], 'td' => [], 'tfoot' => [], 'th' => [], 'thead' => [], 'tr' => [], 'u' => [], 'ul' => [],
@@ -186,6 +189,7 @@ final class Event
         // wp_kses removes tags and leaves what is between them.
         $html = preg_replace('#<(script|style|template|noscript|svg|iframe|form|button)\b[^>]*>.*?</\1\s*>#is', '', $html) ?? '';
         $html = preg_replace('#<!--.*?-->#s', '', $html) ?? '';
+        $html = preg_replace(self::PLACEHOLDER, '', $html) ?? '';
         return trim(make_clickable(wp_kses($html, self::HTML)));
     }
 
@@ -225,14 +229,15 @@ final class Event
         if ($url) {
             $media[$url] = self::image($url, $featured, null, $post);
         }
-        preg_match_all('/<img\s[^>]*>/i', $html, $found);
+        preg_match_all('/<img\s[^>]*>/i', preg_replace(self::PLACEHOLDER, '', $html) ?? '', $found);
         foreach ($found[0] as $tag) {
             $attributes = wp_kses_hair(trim(substr($tag, 4), " \t\n\r/>"), ['http', 'https']);
             $value = static fn (string $name): string => self::decoded((string) ($attributes[$name]['value'] ?? ''));
             $class = $value('class');
             $attachment = preg_match('/\bwp-image-(\d+)\b/', $class, $match) ? (int) $match[1] : 0;
             $source = \WP_Http::make_absolute_url($value('src'), (string) get_permalink($post));
-            $is_picture = preg_match('#^https?://#', $source) && !preg_match('/\b(emoji|wp-smiley)\b/', $class);
+            $is_pixel = in_array('1', [$value('width'), $value('height')], true);
+            $is_picture = preg_match('#^https?://#', $source) && !$is_pixel && !preg_match('/\b(emoji|wp-smiley)\b/', $class);
             if ($is_picture && !isset($media[$source]) && !($attachment > 0 && $attachment === $featured)) {
                 $media[$source] = self::image($source, $attachment, $value('alt'), $post);
             }

@@ -17,6 +17,7 @@ final class SettingsPage
         add_action('admin_init', static function (): void {
             register_setting(self::GROUP, Settings::OPTION, ['type' => 'array', 'sanitize_callback' => self::checked(...), 'show_in_rest' => false]);
         });
+        add_action('update_option_' . Settings::OPTION, self::hurry(...));
         add_action('admin_menu', static function (): void {
             add_options_page(__('Heraut', 'heraut'), __('Heraut', 'heraut'), self::CAPABILITY, self::SLUG, self::page(...));
         });
@@ -85,7 +86,12 @@ final class SettingsPage
             return;
         }
         Settings::store_secret($secret);
-        // What waited for the right secret goes out.
+        self::hurry();
+    }
+
+    /** What waited for the right settings goes out. */
+    private static function hurry(): void
+    {
         Queue::hurry();
         Sender::schedule();
     }
@@ -126,8 +132,7 @@ final class SettingsPage
         self::text_row('creator', 'text', __('Handle', 'heraut'), $settings['creator'], '@nieuws@social.example.nl', __('Adds the tag fediverse:creator to posts: when somebody shares the address, the account is named.', 'heraut'));
         echo '</table><h2>', esc_html__('Rarely needed', 'heraut'), '</h2><table class="form-table" role="presentation">';
         self::text_row('source', 'text', __('Name of this system', 'heraut'), $settings['source'], home_url('/'), __('The source of events. In the Netherlands a URN with your OIN: urn:nld:oin:…:systeem:website', 'heraut'));
-        $settings['prefix'] === '' ? $hint = Settings::prefix() : $hint = '';
-        self::text_row('prefix', 'text', __('Type of events', 'heraut'), $settings['prefix'], $hint, __('Comes before -gepubliceerd, -gewijzigd and -ingetrokken.', 'heraut'));
+        self::text_row('prefix', 'text', __('Type of events', 'heraut'), $settings['prefix'], Settings::prefix(), __('Comes before -gepubliceerd, -gewijzigd and -ingetrokken.', 'heraut'));
         echo '</table>';
         submit_button();
         echo '</form>';
