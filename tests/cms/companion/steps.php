@@ -53,6 +53,7 @@ return static function (array $a): mixed {
             uninstall_plugin('heraut/heraut.php');
             return true;
         })(),
+        'later' => $wpdb->query("UPDATE {$wpdb->prefix}heraut_posts SET touched_at = touched_at - 3600"),
         'hour' => do_action('heraut_tick'),
         'scheduled' => wp_next_scheduled($a['hook']),
     };

@@ -30,6 +30,9 @@ final class Queue
     private const KEPT_REFUSED = 180 * DAY_IN_SECONDS;
     private const PRUNED_AT_ONCE = 5000;
 
+    /** Longer than WordPress takes to save a post. */
+    private const REQUEST_SECONDS_MAX = 10 * MINUTE_IN_SECONDS;
+
     private const ANSWER_CHARS_MAX = 2000;
 
     /** Makes or changes the tables when the plugin is new or was updated: also on each site of a network. */
@@ -44,6 +47,7 @@ final class Queue
         dbDelta('CREATE TABLE ' . self::posts() . " (
             post_id bigint(20) unsigned NOT NULL,
             touched bigint(20) unsigned NOT NULL DEFAULT 0,
+            touched_at bigint(20) unsigned NOT NULL DEFAULT 0,
             settled bigint(20) unsigned NOT NULL DEFAULT 0,
             fresh tinyint(1) NOT NULL DEFAULT 0,
             told tinyint(1) NOT NULL DEFAULT 0,
@@ -78,9 +82,10 @@ final class Queue
     {
         global $wpdb;
         $wpdb->query($wpdb->prepare(
-            'INSERT INTO ' . self::posts() . ' (post_id, touched, fresh) VALUES (%d, 1, %d)
-             ON DUPLICATE KEY UPDATE touched = touched + 1, fresh = GREATEST(fresh, VALUES(fresh))',
+            'INSERT INTO ' . self::posts() . ' (post_id, touched, touched_at, fresh) VALUES (%d, 1, %d, %d)
+             ON DUPLICATE KEY UPDATE touched = touched + 1, touched_at = VALUES(touched_at), fresh = GREATEST(fresh, VALUES(fresh))',
             $post,
+            time(),
             (int) $fresh
         ));
     }
@@ -97,12 +102,16 @@ final class Queue
         return (bool) (self::post($post)->told ?? false);
     }
 
-    /** Posts that were touched in a request that did not get to comparing them. */
+    /**
+     * Posts that were touched in a request that did not get to comparing them. Not those of a request that may still be running: it
+     * has perhaps saved the post, and not yet its terms, its image or that it must not be sent.
+     */
     public static function left_over(int $limit): array
     {
         global $wpdb;
         $found = $wpdb->get_col($wpdb->prepare(
-            'SELECT post_id FROM ' . self::posts() . ' WHERE touched > settled ORDER BY post_id LIMIT %d',
+            'SELECT post_id FROM ' . self::posts() . ' WHERE touched > settled AND touched_at < %d ORDER BY post_id LIMIT %d',
+            time() - self::REQUEST_SECONDS_MAX,
             $limit
         ));
         return array_map('intval', $found);
