@@ -23,7 +23,7 @@ final class Teller {
 
   public static function event(NodeInterface $node, bool $is_deleted): array {
     $settings = Settings::get('heraut', []);
-    $is_public = !$is_deleted && $node->isPublished() && $node->isDefaultRevision();
+    $is_public = !$is_deleted && $node->isPublished();
     $was_public = isset($node->original) && $node->original->isPublished();
     $kind = match (TRUE) {
       !$is_public => 'ingetrokken',

@@ -56,7 +56,7 @@ final class NewsListener
     {
         $news = BackendUtility::getRecord(self::TABLE, $uid);
         $now = time();
-        $isPublic = $news !== null && !$news['hidden'] && (string)$news['fe_group'] === '' && (!$news['endtime'] || $news['endtime'] > $now);
+        $isPublic = $news !== null && !$news['hidden'] && in_array((string)$news['fe_group'], ['', '0'], true) && (!$news['endtime'] || $news['endtime'] > $now);
         $kind = match (true) {
             !$isPublic => 'ingetrokken',
             $isNew => 'gepubliceerd',

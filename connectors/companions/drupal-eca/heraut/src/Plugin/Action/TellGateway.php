@@ -29,7 +29,8 @@ class TellGateway extends ActionBase {
   }
 
   protected function tell($node, bool $is_deleted): void {
-    if (!$node instanceof NodeInterface) {
+    // A draft of a new version leaves the public one as it is.
+    if (!$node instanceof NodeInterface || (!$is_deleted && !$node->isDefaultRevision())) {
       return;
     }
     $event = Teller::event($node, $is_deleted);
