@@ -55,6 +55,9 @@ pub struct Request {
     pub accept: &'static str,
     /// Further headers, as the API of a CMS wants them: a token, a version. Names in lower case.
     pub headers: Vec<(String, Secret)>,
+    /// Further parameters of the URL, of an API that takes its token in no other way. They are added when it is sent
+    /// ([`Request::address`]), so that the URL can be shown without them.
+    pub query: Vec<(String, Secret)>,
     /// The [`Item::source_id`] of the one item that is asked for; `None` for a list. Where that is known, an answer of 404 or
     /// 410 means that the item is no longer public, and it is withdrawn.
     pub about: Option<String>,
@@ -63,7 +66,7 @@ pub struct Request {
 impl Request {
     /// A request with no further headers, about no item in particular.
     pub fn get(url: Url, accept: &'static str) -> Self {
-        Self { url, accept, headers: Vec::new(), about: None }
+        Self { url, accept, headers: Vec::new(), query: Vec::new(), about: None }
     }
 
     /// With one more header.
@@ -71,6 +74,22 @@ impl Request {
     pub fn header(mut self, name: &str, value: impl Into<Secret>) -> Self {
         self.headers.push((name.to_ascii_lowercase(), value.into()));
         self
+    }
+
+    /// With one more parameter, which is not shown.
+    #[must_use]
+    pub fn parameter(mut self, name: &str, value: impl Into<Secret>) -> Self {
+        self.query.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// The URL as it is sent, with what may not be shown.
+    pub fn address(&self) -> Url {
+        let mut url = self.url.clone();
+        for (name, value) in &self.query {
+            url.query_pairs_mut().append_pair(name, value.reveal());
+        }
+        url
     }
 
     /// About that item: if it is not there, it is withdrawn.
@@ -201,6 +220,15 @@ pub struct Page {
     /// Where the list goes on: on the same host; at most [`PAGES_PER_POLL_MAX`] are read in one go.
     #[serde(skip)]
     pub next: Option<Request>,
+    /// Where older items are: an archive document (RFC 5005 `prev-archive`), on the same host. Read as if it were `next`, until an
+    /// item is known, when polls were missed, and never otherwise.
+    #[serde(skip)]
+    pub archive: Option<Request>,
+    /// What this page only names, on the same host (`www.` aside). A request that is [`Request::about`] one of its items is made when that item
+    /// is new or changed; what the answer says then stands in the place of that item, and when it cannot be had the item waits
+    /// for the next poll. One that is about none is a further list or a file, and is read with this page.
+    #[serde(skip)]
+    pub fetch: Vec<Request>,
 }
 
 /// When a feed document asks not to be fetched (RSS 2.0 `ttl`, `skipHours`, `skipDays`; RSS 1.0 syndication module).

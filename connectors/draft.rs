@@ -2,10 +2,14 @@
 //! connectors use it: addresses made absolute, limits kept, ids bounded, dates and texts read in the same way.
 
 pub(crate) mod dates;
+pub(crate) mod decode;
 pub(crate) mod entities;
 pub(crate) mod html;
 pub(crate) mod identity;
+pub(crate) mod native;
+pub(crate) mod page;
 pub(crate) mod text;
+pub(crate) mod tree;
 pub(crate) mod xml;
 
 use url::Url;
@@ -48,6 +52,10 @@ pub(crate) struct Draft {
     pub published_at: Option<EpochMs>,
     /// Changed.
     pub updated_at: Option<EpochMs>,
+    /// Not to be seen before.
+    pub embargo_until: Option<EpochMs>,
+    /// Does not hold any more from then on.
+    pub expires_at: Option<EpochMs>,
     /// Names.
     pub authors: Vec<String>,
     /// Terms.
@@ -99,12 +107,16 @@ impl Draft {
             summary,
             body,
             language: self.language.as_deref().and_then(text::language),
-            published_at: self.published_at,
+            // A reader that only knows the time of publication keeps the embargo too.
+            published_at: self.published_at.max(self.embargo_until),
             updated_at: self.updated_at,
+            embargo_until: self.embargo_until,
+            expires_at: self.expires_at,
             authors: names(&self.authors),
             categories: categories(self.categories),
             media,
             links,
+            ..Item::default()
         }
     }
 

@@ -83,11 +83,29 @@ pub struct Item {
     pub media: Vec<Media>,
     /// Other files (PDF, audio, video), as links.
     pub links: Vec<Media>,
+    /// Until when nothing of the item may be seen, not even that it exists, as the source says. Whoever sets it puts
+    /// [`Item::published_at`] no earlier, so that a reader who only knows that field keeps it too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embargo_until: Option<EpochMs>,
+    /// From when on the item no longer holds, as the source says (the end of a warning). No connector leaves an item out
+    /// because of it: the clock is not theirs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<EpochMs>,
+    /// For an item that is a state and no message (the warning level of a province): the value that counts. It is published when
+    /// this changed since it was last seen, and never at first sight; other changes are not news. `None` for all other items.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// Other ids of the same item: earlier ones that this one takes the place of, as an update of a warning does. An item known
+    /// under one of them is this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternate_ids: Vec<String>,
 }
 
 /// Longest `source_id` that is kept as it is, in bytes.
 pub const SOURCE_ID_BYTES_MAX: usize = 1_024;
 /// Longest title, in characters; a longer one is cut at a word.
 pub const TITLE_CHARS_MAX: usize = 300;
+/// Most other ids of one item: a warning is updated some ten times in its life.
+pub const ALTERNATE_IDS_MAX: usize = 64;
 /// Most images kept per item.
 pub const MEDIA_PER_ITEM_MAX: usize = 16;

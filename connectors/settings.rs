@@ -67,6 +67,12 @@ impl Settings {
         }
     }
 
+    /// The address of a site, below which other addresses are: it must be there, and ends in a slash.
+    pub fn site(&mut self, key: &'static str) -> Result<Url, ConnectorError> {
+        let url = self.url(key)?.ok_or_else(|| refused(key, "is missing; give the address of the site, https://…"))?;
+        Ok(folder(url))
+    }
+
     /// Whether something is switched on; `false` when nothing is said.
     pub fn flag(&mut self, key: &'static str) -> Result<bool, ConnectorError> {
         match self.value(key) {
@@ -110,6 +116,16 @@ impl Settings {
     }
 }
 
+/// The same address without query and fragment, ending in a slash.
+pub fn folder(mut url: Url) -> Url {
+    url.set_query(None);
+    url.set_fragment(None);
+    if !url.path().ends_with('/') {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    url
+}
+
 /// A setting that is refused, and why.
 pub fn refused(key: &str, problem: impl Into<String>) -> ConnectorError {
     ConnectorError::Settings { key: key.to_owned(), problem: problem.into() }
@@ -144,11 +160,14 @@ mod tests {
             settings.required("e", "x").unwrap_err(),
             settings.required("g", "x").unwrap_err(),
             settings.token().unwrap_err(),
+            settings.site("h").unwrap_err(),
             settings.text("f").unwrap_err(),
         ] {
             assert!(matches!(problem, ConnectorError::Settings { .. }), "{problem}");
         }
         settings.finish().unwrap();
         assert!(Settings::new(&json!([])).is_err());
+        let mut settings = Settings::new(&json!({"site": "https://a.example/blog?x=1#y"})).unwrap();
+        assert_eq!(settings.site("site").unwrap().as_str(), "https://a.example/blog/");
     }
 }

@@ -5,6 +5,7 @@
 //! read. `sequence` decides between two events that arrive in the wrong order.
 
 mod envelope;
+pub mod standard;
 #[cfg(test)]
 mod tests;
 
@@ -13,17 +14,14 @@ use url::Url;
 
 use self::envelope::Event;
 use crate::contract::{Connector, Delivery, Kind, Page, Request, Response, Secret, Told};
-use crate::draft::text::{self, Text};
-use crate::draft::{Draft, Warnings, identity};
+use crate::draft::{Draft, Warnings, identity, native, text};
 use crate::error::ConnectorError;
-use crate::item::{Action, Item, Media};
+use crate::item::{Action, Item};
 use crate::json;
 use crate::settings::{Settings, refused};
 
 /// Most events of one batch.
 pub const BATCH_MAX: usize = 100;
-/// Most files that are looked at of one item.
-const FILES_MAX: usize = 100;
 
 const WHAT: &str = "event";
 
@@ -46,6 +44,13 @@ impl Kind for CloudEvents {
     }
 
     fn configure(&self, settings: &Value) -> Result<Box<dyn Connector>, ConnectorError> {
+        Ok(Box::new(Self::source(settings)?))
+    }
+}
+
+impl CloudEvents {
+    /// The source, for kinds whose events are the same in another envelope.
+    fn source(settings: &Value) -> Result<Source, ConnectorError> {
         let mut settings = Settings::new(settings)?;
         let source = Source {
             site: settings.base("site")?,
@@ -55,10 +60,11 @@ impl Kind for CloudEvents {
             types: types(settings.value("types"))?,
         };
         settings.finish()?;
-        Ok(Box::new(source))
+        Ok(source)
     }
 }
 
+/// One configured source.
 struct Source {
     /// The base of relative addresses, and the only host that is read back from, when it is set.
     site: Url,
@@ -144,15 +150,26 @@ impl Connector for Source {
         } else {
             Event { data: Some(value), subject: response.about.clone(), ..Event::default() }
         };
-        let mut sum = Sum::default();
-        self.item(&event, &mut sum)?;
-        Ok(Page { items: sum.items, warnings: sum.warnings.into_sentences(), ..Page::default() })
+        self.page(&event)
     }
 
     fn receive(&self, delivery: &Delivery) -> Result<Told, ConnectorError> {
-        let events = envelope::read(delivery, self.batch)?;
+        self.told(&envelope::read(delivery, self.batch)?)
+    }
+}
+
+impl Source {
+    /// The item of one event that was read back.
+    fn page(&self, event: &Event) -> Result<Page, ConnectorError> {
         let mut sum = Sum::default();
-        for event in &events {
+        self.item(event, &mut sum)?;
+        Ok(Page { items: sum.items, warnings: sum.warnings.into_sentences(), ..Page::default() })
+    }
+
+    /// What events mean.
+    fn told(&self, events: &[Event]) -> Result<Told, ConnectorError> {
+        let mut sum = Sum::default();
+        for event in events {
             self.event(event, &mut sum)?;
         }
         if sum.items.is_empty() && sum.requests.is_empty() {
@@ -160,14 +177,12 @@ impl Connector for Source {
         }
         sum.ignored.into_iter().for_each(|why| sum.warnings.add(why));
         let mut items = sum.items;
-        keep_last(&mut items);
+        identity::keep_last(&mut items);
         let page = Page { items, warnings: sum.warnings.into_sentences(), ..Page::default() };
         let requests = sum.requests;
         Ok(if requests.is_empty() { Told::Page(page) } else { Told::Fetch { requests, page } })
     }
-}
 
-impl Source {
     fn event(&self, event: &Event, sum: &mut Sum) -> Result<(), ConnectorError> {
         if !self.sources.is_empty() && !self.sources.contains(&event.source) {
             sum.ignored.push(format!("its source `{}` is not among `sources`", text::cut(event.source.clone(), 200)));
@@ -233,31 +248,10 @@ impl Source {
         let data = data.ok_or_else(|| json::lacks(WHAT, "`data` is no JSON object"))?;
         let id = json::text(data, "/id").or_else(|| event.subject.clone());
         let id = id.ok_or_else(|| json::lacks(WHAT, "it names no item: neither `data.id` nor `subject` is there"))?;
-        let visibility = json::text(data, "/visibility").unwrap_or_else(|| "public".to_owned());
-        if visibility != "public" {
-            sum.warnings.add(format!("an item with visibility `{}` is not public", text::cut(visibility, 50)));
-            return self.retract(&Event { data: Some(serde_json::json!({ "id": id })), ..event.clone() }, sum);
+        let mut draft = native::draft(data, id, WHAT, &mut sum.warnings)?;
+        if draft.is_deleted {
+            draft.updated_at = event.time;
         }
-        if json::text(data, "/contentWarning").is_some() {
-            sum.warnings.add("`contentWarning` is not carried over");
-        }
-        let (published, updated) = (date(data, "published")?, date(data, "updated")?);
-        let embargo = date(data, "embargo")?;
-        let html = json::text(data, "/html").map(Text::Html);
-        let draft = Draft {
-            id: Some(id),
-            link: json::text(data, "/url"),
-            title: json::text(data, "/title").and_then(|title| text::title(&Text::Plain(title))),
-            summary: json::text(data, "/summary").map(Text::Plain),
-            body: html.or_else(|| json::text(data, "/text").map(Text::Plain)),
-            language: json::text(data, "/language"),
-            published_at: published.max(embargo),
-            updated_at: updated,
-            authors: json::list(data, "/authors").iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
-            categories: json::terms(data, "/tags", "/name"),
-            files: json::list(data, "/media").iter().take(FILES_MAX).filter_map(file).collect(),
-            ..Draft::default()
-        };
         let mut item = draft.finish(&self.site, &mut sum.warnings);
         item.source_version = event.sequence.or(item.source_version).or(event.time);
         sum.items.push(item);
@@ -265,35 +259,6 @@ impl Source {
     }
 }
 
-/// A date of an item. One that cannot be read is an error and not absent: it could be an embargo.
-fn date(data: &Value, name: &str) -> Result<Option<i64>, ConnectorError> {
-    let pointer = format!("/{name}");
-    match data.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(_) => json::date(data, &pointer)
-            .map(Some)
-            .ok_or_else(|| json::lacks(WHAT, format!("`data.{name}` is no date; write it as 2026-11-20T09:00:00Z"))),
-    }
-}
-
-fn file(value: &Value) -> Option<Media> {
-    let alt = json::text(value, "/alt");
-    Some(Media {
-        url: json::text(value, "/url")?,
-        media_type: json::text(value, "/type"),
-        alt: alt.as_deref().and_then(crate::draft::alt),
-        ..Media::default()
-    })
-}
-
 fn bounded(subject: &str) -> Option<String> {
     Some(identity::bounded(subject.trim().to_owned())).filter(|id| !id.is_empty())
-}
-
-/// Of several events about one item in a batch the last one holds.
-fn keep_last(items: &mut Vec<Item>) {
-    let mut seen = std::collections::HashSet::new();
-    items.reverse();
-    items.retain(|item| seen.insert(item.source_id.clone()));
-    items.reverse();
 }

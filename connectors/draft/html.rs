@@ -75,15 +75,19 @@ pub(crate) fn resolve(html: &str, base: &Url) -> Resolved {
     found
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Markup {
+/// What begins at a `<`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Markup {
+    /// A comment, a DOCTYPE or a processing instruction.
     Comment,
+    /// A start tag.
     Start,
+    /// An end tag.
     End,
 }
 
 /// What begins at the `<` and how long it is; the length is `None` when it never ends, and all `None` when it is text.
-fn markup_at_start(markup: &str) -> Option<(Markup, Option<usize>)> {
+pub(super) fn markup_at_start(markup: &str) -> Option<(Markup, Option<usize>)> {
     let second = markup.chars().nth(1)?;
     if markup.starts_with("<!--") {
         return Some((Markup::Comment, markup.get(4..)?.find("-->").map(|at| at + 7)));
@@ -112,14 +116,14 @@ fn start_tag_length(markup: &str) -> Option<usize> {
     None
 }
 
-fn tag_name(tag: &str) -> String {
+pub(super) fn tag_name(tag: &str) -> String {
     let name = tag.trim_start_matches('<');
     let end = name.find(|c: char| c.is_ascii_whitespace() || matches!(c, '>' | '/')).unwrap_or(name.len());
     name.get(..end).unwrap_or_default().to_ascii_lowercase()
 }
 
 /// The inside of an element whose inside is not markup; empty for all others, `None` when it never ends.
-fn raw_text<'a>(name: &str, rest: &'a str) -> Option<(&'a str, &'a str)> {
+pub(super) fn raw_text<'a>(name: &str, rest: &'a str) -> Option<(&'a str, &'a str)> {
     if !matches!(name, "script" | "style" | "textarea" | "title" | "iframe" | "xmp" | "noembed" | "noframes") {
         return Some(("", rest));
     }

@@ -118,6 +118,14 @@ pub(crate) fn make_unique(items: &mut Vec<Item>) -> usize {
     before - items.len()
 }
 
+/// Of several words about one item, in the order in which they were said, the last one holds.
+pub(crate) fn keep_last(items: &mut Vec<Item>) {
+    let mut seen = HashSet::new();
+    items.reverse();
+    items.retain(|item| seen.insert(item.source_id.clone()));
+    items.reverse();
+}
+
 /// An entry and a tombstone for it in one page: the later one holds (RFC 6721 §3).
 fn settle_tombstones(items: &mut Vec<Item>) {
     let mut deleted: HashMap<String, Option<i64>> = HashMap::new();

@@ -10,13 +10,13 @@ use url::Url;
 use super::draft::Draft;
 use super::rss::of_vocabulary;
 use super::text::{self, Text};
-use super::{dates, media, politeness};
+use super::{archive, dates, media, politeness};
 use crate::contract::Page;
 use crate::error::ConnectorError;
 use crate::item::{Category, Media};
 
 /// Reads a document that [`super::normalise`] wrote as Atom. The items are not yet bounded or unique.
-pub(super) fn read(xml: &str) -> Result<(Page, Vec<Draft>), ConnectorError> {
+pub(super) fn read(xml: &str) -> Result<(Page, Vec<Draft>, Option<String>), ConnectorError> {
     let feed = Feed::read_from(xml.as_bytes())
         .map_err(|problem| ConnectorError::Unreadable { what: "Atom feed", problem: problem.to_string() })?;
     let extensions = by_vocabulary(&feed.extensions);
@@ -28,7 +28,8 @@ pub(super) fn read(xml: &str) -> Result<(Page, Vec<Draft>), ConnectorError> {
     };
     // RFC 4287 §4.2.1: an entry without an author has the feed's.
     let feed_authors: Vec<String> = feed.authors.iter().map(|person| person.name.clone()).collect();
-    Ok((page, feed.entries.iter().map(|entry| draft(entry, &feed_authors)).collect()))
+    let links = feed.links.iter().map(|link| (link.rel.as_str(), link.href.as_str()));
+    Ok((page, feed.entries.iter().map(|entry| draft(entry, &feed_authors)).collect(), archive::older(links)))
 }
 
 fn draft(entry: &Entry, feed_authors: &[String]) -> Draft {

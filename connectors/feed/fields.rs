@@ -65,9 +65,14 @@ static RSS_FEED: Table = &[
     ((RSS, "ttl"), Once("ttl")),
     ((RSS, "skipHours"), Parent("skipHours")),
     ((RSS, "skipDays"), Parent("skipDays")),
+    ((ATOM, "link"), Attributes("atom:link")),
 ];
 
-static ATOM_FEED: Table = &[((ATOM, "title"), Construct("title")), ((ATOM, "author"), Parent("author"))];
+static ATOM_FEED: Table = &[
+    ((ATOM, "title"), Construct("title")),
+    ((ATOM, "author"), Parent("author")),
+    ((ATOM, "link"), Attributes("link")),
+];
 
 static SHARED_FEED: Table = &[
     (("dc", "language"), Text("dc:language")),

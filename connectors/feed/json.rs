@@ -11,7 +11,7 @@ use crate::item::{Category, Media};
 
 /// Reads a JSON Feed. Nesting is bounded by `serde_json` (128 levels). Unknown members are passed over, wrong types count as
 /// absent: one bad field must not cost the feed.
-pub(super) fn read(text: &str) -> Result<(Page, Vec<Draft>), ConnectorError> {
+pub(super) fn read(text: &str) -> Result<(Page, Vec<Draft>, Option<String>), ConnectorError> {
     let unreadable = |problem: String| ConnectorError::Unreadable { what: "JSON Feed", problem };
     let feed: Map<String, Value> = match serde_json::from_str(text) {
         Ok(feed) => feed,
@@ -38,7 +38,7 @@ pub(super) fn read(text: &str) -> Result<(Page, Vec<Draft>), ConnectorError> {
     let language = string(&feed, "language");
     let authors = authors(&feed);
     let drafts = items.iter().filter_map(Value::as_object).map(|item| draft(item, language.as_deref(), &authors));
-    Ok((page, drafts.collect()))
+    Ok((page, drafts.collect(), string(&feed, "next_url")))
 }
 
 fn draft(item: &Map<String, Value>, language: Option<&str>, feed_authors: &[String]) -> Draft {

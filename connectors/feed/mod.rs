@@ -3,8 +3,8 @@
 //! bytes → `decode` text → `normalise` clean XML → a parser → `draft` → items. Invariants: what is no feed is an error; a
 //! document that plainly has items never reads as empty; no DTD or external entity is read; every step is linear in its input.
 
+mod archive;
 mod atom;
-mod decode;
 mod fields;
 mod json;
 mod media;
@@ -13,6 +13,7 @@ mod normalise;
 mod politeness;
 mod rss;
 mod sniff;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -22,9 +23,10 @@ use serde_json::Value;
 use url::Url;
 
 use crate::contract::{Connector, ITEMS_PER_PAGE_MAX, Kind, Page, Request, Response};
-use crate::draft::{self, dates, entities, identity, text, xml};
+use crate::draft::{self, dates, decode, entities, identity, text, xml};
 use crate::error::ConnectorError;
 use crate::item::{Action, Item};
+use crate::settings::{Settings, refused};
 use draft::Warnings;
 use normalise::Family;
 
@@ -44,30 +46,19 @@ impl Kind for Feed {
     }
 
     fn configure(&self, settings: &Value) -> Result<Box<dyn Connector>, ConnectorError> {
-        let refused = |key: &str, problem: String| ConnectorError::Settings { key: key.to_owned(), problem };
-        let Value::Object(settings) = settings else {
-            return Err(refused("settings", "must be a table with the key `url`".to_owned()));
-        };
-        if let Some(key) = settings.keys().find(|key| *key != "url") {
-            return Err(refused(key, "is not known here; a feed has only `url`".to_owned()));
-        }
-        let Some(Value::String(url)) = settings.get("url") else {
-            return Err(refused("url", "is missing; give the address of the feed, as text".to_owned()));
-        };
-        let url = Url::parse(url.trim())
-            .map_err(|problem| refused("url", format!("`{url}` is no address ({problem}); give https://…")))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(refused(
-                "url",
-                format!("`{url}` begins with `{}:`; only http and https are read", url.scheme()),
-            ));
-        }
-        Ok(Box::new(Source { url }))
+        let mut settings = Settings::new(settings)?;
+        let url = settings.url("url")?;
+        let url = url.ok_or_else(|| refused("url", "is missing; give the address of the feed, as text"))?;
+        let state = settings.text("state")?.map(|name| state::Field::parse(&name)).transpose()?;
+        settings.finish()?;
+        Ok(Box::new(Source { url, state }))
     }
 }
 
 struct Source {
     url: Url,
+    /// The field of an item that is its state, where the feed is one of states and not of messages.
+    state: Option<state::Field>,
 }
 
 impl Connector for Source {
@@ -84,17 +75,21 @@ impl Connector for Source {
             return Err(ConnectorError::Unreadable { what: "feed", problem });
         }
         let text = decode::decode(&response.body, response.content_type.as_deref());
-        page(text.trim_start_matches('\u{FEFF}'), &response.url)
+        let mut page = page(text.trim_start_matches('\u{FEFF}'), &response.url)?;
+        if let Some(field) = self.state {
+            state::set(field, &mut page);
+        }
+        Ok(page)
     }
 }
 
 fn page(text: &str, url: &Url) -> Result<Page, ConnectorError> {
     if text.trim_start().starts_with(['{', '[']) {
-        let (page, drafts) = json::read(text)?;
-        return Ok(finished(page, drafts, url));
+        let (page, drafts, older) = json::read(text)?;
+        return Ok(archive::told(finished(page, drafts, url), older.as_deref(), url));
     }
     let normal = normalise::normalise(text, url)?;
-    let (page, drafts) = match normal.family {
+    let (page, drafts, older) = match normal.family {
         Family::Rss => rss::read(&normal.xml)?,
         Family::Atom => atom::read(&normal.xml)?,
     };
@@ -102,7 +97,7 @@ fn page(text: &str, url: &Url) -> Result<Page, ConnectorError> {
         let problem = format!("{} items stand where a feed has none; tell us the address", normal.items_seen);
         return Err(ConnectorError::Unreadable { what: "feed", problem });
     }
-    Ok(finished(page, drafts, url))
+    Ok(archive::told(finished(page, drafts, url), older.as_deref(), url))
 }
 
 /// Bounds, finishes and tells apart the items.

@@ -6,13 +6,13 @@ use url::Url;
 
 use super::draft::{Draft, Warnings};
 use super::text::{self, Text, Writing};
-use super::{dates, media, politeness};
+use super::{archive, dates, media, politeness};
 use crate::contract::Page;
 use crate::error::ConnectorError;
 use crate::item::{Category, Media};
 
 /// Reads a document that [`super::normalise`] wrote as RSS. The items are not yet bounded or unique.
-pub(super) fn read(xml: &str) -> Result<(Page, Vec<Draft>), ConnectorError> {
+pub(super) fn read(xml: &str) -> Result<(Page, Vec<Draft>, Option<String>), ConnectorError> {
     let channel = Channel::read_from(xml.as_bytes())
         .map_err(|problem| ConnectorError::Unreadable { what: "RSS feed", problem: problem.to_string() })?;
     let page = Page {
@@ -28,7 +28,9 @@ pub(super) fn read(xml: &str) -> Result<(Page, Vec<Draft>), ConnectorError> {
     let spoken = of_vocabulary(&channel.extensions, "dc", "language").first().and_then(|element| element.value.clone());
     let language = channel.language.clone().or(spoken);
     let drafts = channel.items.iter().map(|item| draft(item, descriptions, contents, language.as_deref())).collect();
-    Ok((page, drafts))
+    let links = of_vocabulary(&channel.extensions, "atom", "link").iter();
+    let links = links.filter_map(|link| Some((link.attrs.get("rel")?.as_str(), link.attrs.get("href")?.as_str())));
+    Ok((page, drafts, archive::older(links)))
 }
 
 fn draft(item: &RssItem, descriptions: Writing, contents: Writing, language: Option<&str>) -> Draft {

@@ -137,6 +137,9 @@ fn state(post: &Post, change: Option<&PendingChange>) -> (&'static str, Option<S
     match (post.state, change) {
         (PostState::Held(reason), _) => ("held", Some(reason.explain().to_owned())),
         (PostState::Scheduled(at), _) => ("scheduled", Some(format!("it is published at {at}"))),
+        (PostState::Embargoed(at), _) => {
+            ("embargoed", Some(format!("nothing of it is seen, and no image fetched, until {at}")))
+        }
         (PostState::Ready, _) => ("ready", Some("it is published within a second".to_owned())),
         (PostState::Withdrawn(_), _) => ("withdrawn", None),
         (PostState::Published(_), None) => ("published", None),

@@ -1,5 +1,6 @@
 //! `heraut source`.
 
+mod catalogue;
 mod hooks;
 
 use std::path::{Path, PathBuf};
@@ -35,6 +36,15 @@ const FILE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 pub enum Command {
     /// Make a source, or change the one of that name.
     Add(Add),
+    /// List sources of public bodies that exist, with what is odd about each.
+    Catalogue {
+        /// Only those in which all these words stand.
+        #[arg(long, default_value = "")]
+        search: String,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// List the sources and how they are doing.
     List {
         /// As JSON.
@@ -91,11 +101,18 @@ pub enum Command {
 /// `heraut source add`.
 #[derive(Debug, Args)]
 pub struct Add {
-    /// Its name.
-    name: String,
+    /// Its name; with --from-catalogue the name there, if nothing is said.
+    #[arg(required_unless_present = "from_catalogue")]
+    name: Option<String>,
     /// The handle of the actor that it feeds.
     #[arg(long)]
     actor: String,
+    /// An entry of `heraut source catalogue`, with its kind, settings, schedule, language and policy.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["kind", "url"])]
+    from_catalogue: Option<String>,
+    /// What the entry of the catalogue asks for, NAME=VALUE.
+    #[arg(long, value_name = "NAME=VALUE", requires = "from_catalogue")]
+    fill: Vec<String>,
     /// The kind of its connector.
     #[arg(long, default_value = "feed")]
     kind: String,
@@ -126,6 +143,7 @@ pub struct Add {
 pub async fn run(config: &Path, command: Command) -> anyhow::Result<()> {
     match command {
         Command::Add(command) => add(&*open(config).await?, command).await,
+        Command::Catalogue { search, json } => catalogue::show(&search, json),
         Command::List { json } => list(&*open(config).await?, json).await,
         Command::Show { name, json } => show(&*open(config).await?, &name, json).await,
         Command::Preview { what, json } => show_preview(config, &what, json).await,
@@ -137,14 +155,21 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<()> {
 }
 
 async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
-    let mut connector = Map::new();
+    let chosen = command.from_catalogue.as_deref().map(|name| catalogue::choose(name, &command.fill)).transpose()?;
+    let name = command.name.or(command.from_catalogue).context("a source needs a name")?;
+    command.url.as_deref().map_or(Ok(()), catalogue::is_alive)?;
+    let (kind, of_entry, language, policy, mut connector) = match chosen {
+        Some(entry) => (entry.kind, Some(entry.every), Some(entry.language), entry.policy, entry.settings),
+        None => (command.kind, None, None, Default::default(), Map::new()),
+    };
     connector.extend(command.url.map(|url| ("url".to_owned(), json!(url))));
     for pair in &command.set {
         let (key, value) = pair.split_once('=').with_context(|| format!("--set `{pair}` is not KEY=VALUE"))?;
         connector.insert(key.to_owned(), hooks::value(value));
     }
-    let pushed = CONNECTORS.iter().any(|kind| kind.name() == command.kind && kind.profile().is_some());
-    let every = command.every.as_deref().unwrap_or(if pushed { PUSHED_EVERY } else { READ_EVERY });
+    let pushed = CONNECTORS.iter().any(|kind_of| kind_of.name() == kind && kind_of.profile().is_some());
+    let every = command.every.or(of_entry);
+    let every = every.as_deref().unwrap_or(if pushed { PUSHED_EVERY } else { READ_EVERY });
     let mut secrets = Vec::new();
     for (role, file) in [(Role::Secret, &command.secret_file), (Role::Token, &command.token_file)] {
         if let Some(file) = file {
@@ -152,14 +177,14 @@ async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
         }
     }
     let plan = SourcePlan {
-        name: command.name.clone(),
+        name: name.clone(),
         actor: Handle::parse(&command.actor)?,
-        kind: command.kind,
+        kind,
         settings: Settings {
             schedule: Schedule::every(every)?,
-            policy: Default::default(),
+            policy,
             compose: Default::default(),
-            language: None,
+            language,
             connector: Value::Object(connector),
             signature: command.signature.as_deref().map(hooks::value),
             disabled: command.disabled,
@@ -167,7 +192,6 @@ async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
         secrets,
     };
     let id = provision::source(gateway, plan, By::Person(&who())).await?;
-    let name = command.name;
     if !pushed {
         output::line(format!("source {name} is {id}; next: `heraut source preview {name}`"));
         return Ok(());

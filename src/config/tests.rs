@@ -164,7 +164,7 @@ fn what_a_source_says_beyond_our_keys_goes_to_its_connector() {
 #[test]
 fn a_source_is_checked_by_its_connector_and_its_schedule() {
     let table = [
-        ("kind = \"teletext\"", "source[0].kind: `teletext` is no kind of source; there is cloudevents, feed"),
+        ("kind = \"teletext\"", "source[0].kind: `teletext` is no kind of source; there is "),
         ("kind = \"feed\"\nurl = \"https://a.example/rss\"\nsecret = \"x\"", "source[0].kind: "),
         (
             "kind = \"cloudevents\"\nsecret = \"x\"\nsecret_file = \"y\"",

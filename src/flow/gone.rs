@@ -7,6 +7,7 @@ use url::Url;
 
 use crate::flow::{Gateway, intake, now};
 use crate::net::Get;
+use crate::post::policy::embargo;
 use crate::post::revision::{GoneDecision, gone};
 use crate::store::items::{self, ItemRow};
 use crate::store::sources::Source;
@@ -57,6 +58,10 @@ pub async fn watch_all(gateway: &Gateway, source: &Source) -> Result<(), StoreEr
 
 async fn look(gateway: &Gateway, source: &Source, row: ItemRow) -> Result<bool, StoreError> {
     let at = now();
+    // Asking for its page would show that it exists.
+    if let Some(until) = intake::stored_item(&row).ok().and_then(|item| embargo(&item, at)) {
+        return note(gateway, row.id, row.gone_at, Some(until)).await.map(|()| false);
+    }
     let status = status(gateway, &row).await;
     let policy = &source.settings.policy;
     let decision = status.map_or(GoneDecision::Nothing, |status| gone(policy, row.gone_at, status, at));

@@ -17,7 +17,7 @@ pub use crate::flow::intake::withdraw::{cancel, retract, withdraw_item};
 use crate::flow::{Gateway, now, picture};
 use crate::ids::{ItemId, PostId, ReceiptId};
 use crate::post::compose::compose;
-use crate::post::policy::admit;
+use crate::post::policy::{admit, embargo, release_at};
 use crate::post::revision::{
     self, Act, Decision, Digest, Known, KnownBy, KnownState, Poll, RefuseReason, digest, merge,
 };
@@ -71,6 +71,8 @@ struct Draft {
 pub struct Tally {
     /// New posts.
     pub new: usize,
+    /// New posts and edits under embargo, which are counted nowhere else: no log says that they exist.
+    pub embargoed: usize,
     /// Edits.
     pub edited: usize,
     /// Withdrawals.
@@ -89,6 +91,7 @@ impl Tally {
     /// Adds what was done with another page.
     pub fn add(&mut self, other: Self) {
         self.new += other.new;
+        self.embargoed += other.embargoed;
         self.edited += other.edited;
         self.retracted += other.retracted;
         self.stored += other.stored;
@@ -101,6 +104,7 @@ impl Tally {
     fn sentence(&self, notes: &[String]) -> String {
         let parts = [
             (self.new, "new"),
+            (self.embargoed, "under embargo"),
             (self.edited, "edited"),
             (self.retracted, "retracted"),
             (self.stored, "stored only"),
@@ -155,6 +159,7 @@ fn known((row, by): &(ItemRow, FoundBy), incoming: &Incoming, at: Timestamp) -> 
         ItemState::Retracted => KnownState::Retracted,
         ItemState::Tombstone => KnownState::Tombstone,
     };
+    let said = stored_item(row).ok();
     Known {
         item: row.id,
         state,
@@ -163,11 +168,15 @@ fn known((row, by): &(ItemRow, FoundBy), incoming: &Incoming, at: Timestamp) -> 
         by: match by {
             FoundBy::Key => KnownBy::Id,
             FoundBy::Alias => KnownBy::Alias,
+            FoundBy::Alternate => KnownBy::Alternate,
             FoundBy::Url => KnownBy::Url,
             FoundBy::OtherSource => KnownBy::OtherSource,
         },
         edits_today: if row.edits_day == day(at) { u32::try_from(row.edits_count).unwrap_or(0) } else { 0 },
         last_edit_at: incoming.post.as_ref().and_then(|post| post.updated_at),
+        value: said.as_ref().and_then(|item| item.state.clone()),
+        release_at: said.as_ref().and_then(release_at),
+        expires_at: said.as_ref().and_then(|item| item.expires_at).map(Timestamp),
         withdrawn_here: row.withdrawn_here,
         held: incoming.post.as_ref().and_then(|post| match post.state {
             PostState::Held(reason) => Some(reason),
@@ -217,7 +226,7 @@ pub async fn take_in(
         let incoming = believed(incoming, &decision);
         let item_id = incoming.found.as_ref().map_or_else(|| ItemId(gateway.mint.next()), |(row, _)| row.id);
         let step = prepare(gateway, source, actor, incoming, decision, item_id, (at, deadline)).await;
-        count(&mut tally, &step);
+        count(&mut tally, &step, at);
         steps.push(step);
     }
     let absent = match through {
@@ -321,7 +330,20 @@ pub fn compose_item(
     compose(item, images, &language, &source.settings.compose, &gateway.base)
 }
 
-fn count(tally: &mut Tally, step: &Step) {
+fn count(tally: &mut Tally, step: &Step, at: Timestamp) {
+    let item = &step.incoming.item;
+    if embargo(item, at).is_some() {
+        match &step.decision.act {
+            // Its id may say what it is about.
+            Act::Refuse(reason) => {
+                let unnamed = Item { source_id: "an item under embargo".to_owned(), ..Item::default() };
+                tally.refused.push(refused(&unnamed, reason));
+            }
+            Act::Same | Act::Duplicate { .. } | Act::OutOfOrder | Act::Remember => tally.unchanged += 1,
+            _ => tally.embargoed += 1,
+        }
+        return;
+    }
     if let Some(Draft { state: PostState::Held(_), .. }) = step.draft {
         tally.held += 1;
     }
@@ -331,7 +353,7 @@ fn count(tally: &mut Tally, step: &Step) {
         Act::Merge => tally.edited += usize::from(step.draft.is_some()),
         Act::Retract | Act::Cancel => tally.retracted += 1,
         Act::StoreOnly(_) | Act::Tombstone => tally.stored += 1,
-        Act::Same | Act::Duplicate { .. } | Act::OutOfOrder => tally.unchanged += 1,
+        Act::Same | Act::Duplicate { .. } | Act::OutOfOrder | Act::Remember => tally.unchanged += 1,
         Act::Refuse(reason) => tally.refused.push(refused(&step.incoming.item, reason)),
     }
 }

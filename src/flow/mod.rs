@@ -5,6 +5,7 @@ pub mod arrivals;
 pub mod clock;
 pub mod deliver;
 pub mod effects;
+pub mod embargo;
 pub mod gone;
 pub mod hooks;
 pub mod intake;

@@ -11,12 +11,11 @@ use crate::ids::MediaId;
 use crate::net::Get;
 use crate::post::Image;
 use crate::post::picture::{Picture, read_picture};
+use crate::post::policy::{IMAGES_MAX, embargo};
 use crate::store::posts::{MediaRow, Post, image_of};
 
 /// Largest image that is fetched, in bytes: what Mastodon takes.
 const IMAGE_BYTES_MAX: u64 = 16 * 1024 * 1024;
-/// Most images of a post: Mastodon drops the rest.
-const IMAGES_MAX: usize = 4;
 
 /// Time for one image.
 const IMAGE_TIMEOUT: Duration = Duration::from_secs(15);
@@ -35,12 +34,16 @@ pub struct Gathered {
 }
 
 /// Fetches the images of an item, at most four. An image that `post` already shows under the same URL is not fetched again. One
-/// that cannot be had, or not before `deadline`, is left out and said so: news does not wait for a picture.
+/// that cannot be had, or not before `deadline`, is left out and said so: news does not wait for a picture. Under embargo
+/// nothing is fetched.
 pub async fn gather(gateway: &Gateway, item: &Item, post: Option<&Post>, deadline: Instant) -> Gathered {
     let mut gathered = Gathered::default();
     for media in item.media.iter().take(IMAGES_MAX) {
         if let Some(known) = post.and_then(|post| image_of(post, &media.url)) {
             gathered.images.push(Image { alt: media.alt.clone(), ..known });
+            continue;
+        }
+        if embargo(item, now()).is_some() {
             continue;
         }
         let time_left = deadline.saturating_duration_since(Instant::now());

@@ -1,17 +1,23 @@
 //! Polls a source: asks the connector what to fetch, fetches it, has the answer read, takes the items in, and decides when to
 //! ask again. All connectors are polled alike.
 
+pub mod folder;
+mod further;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use heraut_connectors::contract::{Connector, PAGES_PER_POLL_MAX, Page, Politeness, Request, Response};
+use heraut_connectors::contract::{Connector, PAGES_PER_POLL_MAX, Page, Politeness, Request, Response, Secret};
 use heraut_connectors::error::ConnectorError;
+use heraut_connectors::import;
 use thiserror::Error;
 use tracing::Instrument;
+use url::Url;
 
 use crate::actor::Actor;
 use crate::flow::hooks::keep;
 use crate::flow::intake::{self, Tally, Through};
+use crate::flow::poll::further::{Asker, Further};
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, gone, now};
 use crate::ids::SourceId;
@@ -166,6 +172,16 @@ struct Asked {
     page: Option<Page>,
     fetched: Option<Fetched>,
     error: Option<PollError>,
+    /// What of it could not be read, and whether it is to be asked for again though nothing changes.
+    further: Further,
+    /// A file may still be being written: it is looked at again then.
+    again_in: Option<Duration>,
+}
+
+impl Asked {
+    fn new(outcome: PollOutcome, page: Option<Page>, error: Option<PollError>) -> Self {
+        Self { outcome, page, fetched: None, error, further: Further::default(), again_in: None }
+    }
 }
 
 /// Polls a source now, whether it is due or not, and records what came of it.
@@ -173,7 +189,7 @@ pub async fn poll(gateway: &Gateway, source: &Source) -> Result<Tally, PollError
     let begun = Instant::now();
     let asked = match keep::connector(gateway, source).await {
         Ok(connector) => ask(gateway, source, Arc::from(connector)).await,
-        Err(error) => Asked { outcome: PollOutcome::Failed, page: None, fetched: None, error: Some(error) },
+        Err(error) => Asked::new(PollOutcome::Failed, None, Some(error)),
     };
     let at = now();
     let outcome = asked.outcome;
@@ -181,10 +197,8 @@ pub async fn poll(gateway: &Gateway, source: &Source) -> Result<Tally, PollError
     let mut tally = match &asked.page {
         Some(page) => {
             let actor = load_actor(gateway, source).await?;
-            {
-                let through = Through::Poll { progress: Box::new(progress), due_at };
-                intake::take_in(gateway, source, &actor, page, through).await?
-            }
+            let through = Through::Poll { progress: Box::new(progress), due_at };
+            intake::take_in(gateway, source, &actor, page, through).await?
         }
         None => {
             let id = source.id;
@@ -193,6 +207,7 @@ pub async fn poll(gateway: &Gateway, source: &Source) -> Result<Tally, PollError
             Tally::default()
         }
     };
+    tally.refused.extend(asked.further.problems);
     if let Some(PollError::Emptied { .. }) = asked.error {
         gone::watch_all(gateway, source).await?;
     }
@@ -209,15 +224,27 @@ pub async fn load_actor(gateway: &Gateway, source: &Source) -> Result<Actor, Pol
 }
 
 async fn ask(gateway: &Gateway, source: &Source, connector: Arc<dyn Connector>) -> Asked {
+    if let Some(folder) = folder_of(source).filter(|_| !source.settings.disabled) {
+        return match folder::read(connector, folder).await {
+            Ok(contents) => {
+                tell_repairs(source, &contents.page);
+                let mut asked = Asked::new(PollOutcome::Changed, Some(contents.page), None);
+                asked.further.problems = contents.problems;
+                asked.again_in = contents.unsettled.then_some(folder::LEFT_ALONE * 2);
+                asked
+            }
+            Err(error) => Asked::new(PollOutcome::Failed, None, Some(error)),
+        };
+    }
     let Some(request) = connector.request().filter(|_| !source.settings.disabled) else {
         // Items are only pushed to us, or the source is not in use: there is nothing to fetch.
-        return Asked { outcome: PollOutcome::NotModified, page: None, fetched: None, error: None };
+        return Asked::new(PollOutcome::NotModified, None, None);
     };
     let fetched = match fetch(gateway, source, &request, true).await {
         Ok(fetched) => fetched,
         Err(error) => {
             let error = Some(PollError::Fetch(with_causes(&error)));
-            return Asked { outcome: PollOutcome::Failed, page: None, fetched: None, error };
+            return Asked::new(PollOutcome::Failed, None, error);
         }
     };
     let url = fetched.url.to_string();
@@ -225,20 +252,26 @@ async fn ask(gateway: &Gateway, source: &Source, connector: Arc<dyn Connector>) 
         let error = Some(PollError::Status { url: url.clone(), status: fetched.status, hint });
         (outcome, None, error)
     };
+    let mut further = Further::default();
     let (outcome, page, error) = match fetched.status {
         304 => (PollOutcome::NotModified, None, None),
         429 | 503 => refuse(PollOutcome::Throttled, "; it asks to be left alone for a while, and is"),
         404 => refuse(PollOutcome::NotFound, "; is the address still right? It is tried daily for a week"),
         410 => refuse(PollOutcome::Gone, ": it is gone for good, and is polled no more; correct its url"),
         401 | 403 => refuse(PollOutcome::Failed, "; ask the site's operator to let Heraut read it"),
-        200 => match read(gateway, source, connector, &request, &fetched).await {
+        200 => match read(gateway, source, connector, (&request, &fetched), &mut further).await {
             Ok(page) if page.expired => (PollOutcome::Expired, Some(page), None),
             Ok(page) => (PollOutcome::Changed, Some(page), None),
             Err(error) => (PollOutcome::Failed, None, Some(error)),
         },
         _ => refuse(PollOutcome::Failed, ", which is no document"),
     };
-    Asked { outcome, page, fetched: Some(fetched), error }
+    Asked { fetched: Some(fetched), further, ..Asked::new(outcome, page, error) }
+}
+
+/// The folder that a source reads, if it reads one.
+pub fn folder_of(source: &Source) -> Option<&str> {
+    (source.kind == "import").then(|| import::folder(&source.settings.connector)).flatten()
 }
 
 /// Fetches what a connector asks for; with `conditional`, only if it changed since the last poll.
@@ -248,9 +281,9 @@ pub async fn fetch(
     request: &Request,
     conditional: bool,
 ) -> Result<Fetched, FetchError> {
-    let mut get = Get::new(request.url.clone(), request.accept);
+    let mut get = Get::new(request.address(), request.accept);
     // What carries a token must not be led elsewhere with it.
-    get.same_host_redirects = !request.headers.is_empty();
+    get.same_host_redirects = !request.headers.is_empty() || !request.query.is_empty();
     get.headers.extend(request.headers.iter().map(|(name, value)| (name.clone(), value.reveal().to_owned())));
     if conditional && source.progress.reader == READER {
         let validators =
@@ -259,29 +292,57 @@ pub async fn fetch(
             get.headers.extend(value.iter().map(|value| (name.to_owned(), value.clone())));
         }
     }
-    gateway.net.get(get).await
+    let mut fetched = gateway.net.get(get).await?;
+    fetched.url = without(fetched.url, &request.query);
+    Ok(fetched)
+}
+
+/// A URL without the parameters of those names: from here on it may be shown, stored and given to connectors.
+fn without(mut url: Url, secret: &[(String, Secret)]) -> Url {
+    if secret.is_empty() {
+        return url;
+    }
+    let kept: Vec<(String, String)> = url
+        .query_pairs()
+        .filter(|(name, _)| !secret.iter().any(|(other, _)| name == other))
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    url.set_query(None);
+    if !kept.is_empty() {
+        url.query_pairs_mut().extend_pairs(kept);
+    }
+    url
 }
 
 async fn read(
     gateway: &Gateway,
     source: &Source,
     connector: Arc<dyn Connector>,
-    request: &Request,
-    fetched: &Fetched,
+    (request, fetched): (&Request, &Fetched),
+    further: &mut Further,
 ) -> Result<Page, PollError> {
     let mut page = read_page(connector.clone(), fetched, request.about.clone()).await?;
-    read_on(gateway, source, connector, request, &mut page).await?;
-    if page.items.is_empty() && !page.complete && !page.expired {
+    read_on(gateway, source, connector.clone(), request, &mut page).await?;
+    let asker = Asker::new(gateway, source, connector, request.url.clone());
+    asker.files(&mut page, further).await;
+    // Of files one that is gone says nothing.
+    if source.kind != "import" && page.items.is_empty() && !page.complete && !page.expired {
         let id = source.id;
         let before = gateway.store.read("look for earlier items", move |db| items::any_of_source(db, id)).await?;
         if before {
             return Err(PollError::Emptied { url: fetched.url.to_string() });
         }
     }
+    asker.archive(&mut page).await?;
+    asker.documents(&mut page, further).await?;
+    tell_repairs(source, &page);
+    Ok(page)
+}
+
+fn tell_repairs(source: &Source, page: &Page) {
     for warning in &page.warnings {
         tracing::info!(source.name = source.name, reason = warning, "the document was repaired");
     }
-    Ok(page)
 }
 
 /// Reads the further pages of a list into the first. A page that cannot be had fails the poll: what is missing would look as if it
@@ -335,7 +396,11 @@ pub async fn read_page(
         received_at: now().0,
         about,
     };
-    let url = fetched.url.to_string();
+    read_response(connector, response).await
+}
+
+async fn read_response(connector: Arc<dyn Connector>, response: Response) -> Result<Page, PollError> {
+    let url = response.url.to_string();
     match tokio::task::spawn_blocking(move || connector.read(&response)).await {
         Ok(Ok(page)) => Ok(page),
         Ok(Err(source)) => Err(PollError::Read { url, source }),
@@ -356,6 +421,9 @@ fn progress(source: &Source, asked: &Asked, at: Timestamp) -> (Progress, Timesta
     if !failed {
         progress.ok_at = Some(at);
         keep_validators(&mut progress, asked);
+        if asked.further.again {
+            (progress.etag, progress.last_modified) = (None, None);
+        }
     }
     if let Some(page) = &asked.page {
         keep_page_facts(&mut progress, page, at);
@@ -417,7 +485,7 @@ fn due(source: &Source, progress: &mut Progress, asked: &Asked, at: Timestamp) -
     };
     let jitter = Duration::from_secs_f64(JITTER_MAX_S * rand::random::<f64>());
     match next_poll(&signals, jitter, at) {
-        NextPoll::At(due_at) => due_at,
+        NextPoll::At(due_at) => asked.again_in.map_or(due_at, |wait| due_at.min(at.after(wait))),
         NextPoll::Stopped(reason) => {
             let text = reason.explain();
             tracing::error!(
@@ -427,6 +495,23 @@ fn due(source: &Source, progress: &mut Progress, asked: &Asked, at: Timestamp) -
             );
             progress.stopped = Some(text.to_owned());
             at.after(NEVER)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_parameter_is_sent_and_not_shown() {
+        for (url, shown) in [
+            ("https://cms.example/list?page=2", "https://cms.example/list?page=2"),
+            ("https://cms.example/list", "https://cms.example/list"),
+        ] {
+            let request = Request::get(Url::parse(url).unwrap(), "*/*").parameter("token", "geheim&x");
+            assert!(request.address().as_str().contains("token=geheim%26x"));
+            assert_eq!(without(request.address(), &request.query).as_str(), shown);
         }
     }
 }

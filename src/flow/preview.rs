@@ -55,6 +55,11 @@ pub enum Origin {
 /// Reads a source and composes its items.
 pub async fn preview(gateway: &Gateway, source: &Source, actor: &Actor, origin: Origin) -> Result<Preview, PollError> {
     let connector: std::sync::Arc<dyn Connector> = keep::connector(gateway, source).await?.into();
+    if let (Origin::Fetch, Some(folder)) = (&origin, poll::folder_of(source)) {
+        let mut contents = poll::folder::read(connector, folder).await?;
+        contents.page.warnings.extend(contents.problems);
+        return Ok(compose_page(gateway, source, actor, contents.page));
+    }
     let fetched = match (origin, connector.request()) {
         (Origin::File(fetched), _) => fetched,
         (Origin::Fetch, Some(request)) => poll::fetch(gateway, source, &request, false)
@@ -154,6 +159,7 @@ fn preview_post(gateway: &Gateway, source: &Source, actor: &Actor, item: &Item) 
     let state = match admit(&mut content, item, &decision, &source.settings.policy, at) {
         PostState::Held(reason) => format!("held: {}", reason.explain()),
         PostState::Scheduled(when) => format!("scheduled for {when}"),
+        PostState::Embargoed(until) => format!("embargoed until {until}"),
         _ => "ready".to_owned(),
     };
     let flags = content.flags.clone();

@@ -4,7 +4,7 @@ use thiserror::Error;
 
 use crate::flow::{Gateway, intake, now};
 use crate::ids::PostId;
-use crate::post::policy::released;
+use crate::post::policy::let_go;
 use crate::post::{HoldReason, PostState};
 use crate::store::posts::{self, Post};
 use crate::store::{Db, StoreError, audit, items};
@@ -46,7 +46,7 @@ pub async fn release(gateway: &Gateway, id: PostId, who: &str) -> Result<(), Rev
         return Err(ReviewError::WaitsForProof { post: id });
     }
     let item = row.and_then(|row| intake::stored_item(&row).ok());
-    let next = item.map_or(PostState::Ready, |item| released(&item, now()));
+    let next = item.map_or(PostState::Ready, |item| let_go(&item, now()));
     let entry = gateway.audit(who, "post.release", format!("post:{id}"), reason.name());
     gateway
         .store

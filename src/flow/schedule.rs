@@ -1,10 +1,11 @@
 //! Which step runs when: loops that lease what is due, and the signal that ends them.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::flow::embargo::Finishing;
 use crate::flow::hooks::work;
 use crate::flow::{Shared, deliver, now, poll, publish, verify};
 use crate::metrics::pulse::{self, Loop};
@@ -151,8 +152,16 @@ async fn hook_loop(gateway: Shared, mut stop: Stop) {
 }
 
 async fn publish_loop(gateway: Shared, mut stop: Stop) {
+    let mut embargoes = Finishing::default();
+    let mut looked: Option<Instant> = None;
     while !stop.is_set() {
         pulse::beat(Loop::Publish);
+        if looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY / 2) {
+            looked = Some(Instant::now());
+            if let Err(error) = embargoes.begin(&gateway).await {
+                tracing::error!(error = &error as &dyn std::error::Error, "embargoes that are over were not ended");
+            }
+        }
         match publish::run_due(&gateway).await {
             Ok(true) => continue,
             Ok(false) => {}

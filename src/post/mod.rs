@@ -92,6 +92,8 @@ pub enum PostState {
     Held(HoldReason),
     /// Waits for its time.
     Scheduled(Timestamp),
+    /// Its source says that nothing of it may be seen until then: no image of it is fetched before. Then it is finished, and ready.
+    Embargoed(Timestamp),
     /// To be published at once.
     Ready,
     /// Public since then.

@@ -63,6 +63,9 @@ fn read_spread<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Span, D::Err
 /// Longest time over which the deliveries of a post are spread: beyond that it is no news.
 pub const SPREAD_MAX: Duration = Duration::from_secs(3_600);
 
+/// Most images of a post: Mastodon drops the rest.
+pub const IMAGES_MAX: usize = 4;
+
 impl SourcePolicy {
     /// How posts of the source go out.
     pub fn dispatch(&self) -> Dispatch {
@@ -114,9 +117,10 @@ pub enum MissingAlt {
 ///
 /// 1. held: it returned, it changes too often, it came in a flood, an image has no alternative text, the source's posts are
 ///    approved. These are holds of one post, so the strongest stands first; a release answers all of them.
-/// 2. scheduled: the source's date is still to come (an embargo; not for an edit of what is already public), or the edit waits
-///    for its merging window.
-/// 3. ready.
+/// 2. embargoed: the source says until when nothing of it may be seen.
+/// 3. scheduled: the source's date is still to come (not for an edit of what is already public), or the edit waits for its
+///    embargo or its merging window.
+/// 4. ready.
 ///
 /// A hold comes before an embargo, so that nothing unseen goes out when its time comes; [`released`] then keeps the embargo.
 pub fn admit(
@@ -126,7 +130,11 @@ pub fn admit(
     policy: &SourcePolicy,
     now: Timestamp,
 ) -> PostState {
-    let undescribed = judge_images(content, policy.missing_alt);
+    // Under embargo the images are not here yet; what the source says of them is.
+    let undescribed = match embargo(item, now) {
+        Some(_) => item.media.iter().take(IMAGES_MAX).filter(|media| media.alt.is_none()).count(),
+        None => judge_images(content, policy.missing_alt),
+    };
     let held = match decision.act {
         Act::Return => Some(HoldReason::Returned),
         Act::ReviewEdit => Some(HoldReason::Churn),
@@ -148,8 +156,13 @@ pub fn admit(
     }
 }
 
+/// Until when nothing of an item may be seen, if that is still to come.
+pub fn embargo(item: &Item, now: Timestamp) -> Option<Timestamp> {
+    item.embargo_until.map(Timestamp).filter(|until| *until > now)
+}
+
 /// How many images have no alternative text; they are dropped or flagged as the policy says.
-fn judge_images(content: &mut Content, policy: MissingAlt) -> usize {
+pub fn judge_images(content: &mut Content, policy: MissingAlt) -> usize {
     let undescribed = content.images.iter().filter(|image| image.alt.is_none()).count();
     if undescribed == 0 {
         return 0;
@@ -169,10 +182,25 @@ fn judge_images(content: &mut Content, policy: MissingAlt) -> usize {
     undescribed
 }
 
-/// The state of a post that has no more reason to be held: scheduled when the source's date is still to come, else ready.
+/// The state of a post that has no more reason to be held: embargoed or scheduled when its time is still to come, else ready.
 pub fn released(item: &Item, now: Timestamp) -> PostState {
-    match item.published_at.map(Timestamp) {
+    match release_at(item) {
+        Some(at) if at > now && item.embargo_until.is_some() => PostState::Embargoed(at),
         Some(at) if at > now => PostState::Scheduled(at),
         _ => PostState::Ready,
     }
+}
+
+/// The state of a held post that a person releases. One that was under embargo when it came is finished first: its images were
+/// not fetched.
+pub fn let_go(item: &Item, now: Timestamp) -> PostState {
+    match item.embargo_until {
+        Some(until) => PostState::Embargoed(release_at(item).unwrap_or(Timestamp(until))),
+        None => released(item, now),
+    }
+}
+
+/// From when on an item may be seen, as its source says: the later of its date and its embargo.
+pub fn release_at(item: &Item) -> Option<Timestamp> {
+    item.published_at.max(item.embargo_until).map(Timestamp)
 }

@@ -43,6 +43,8 @@ pub enum KnownBy {
     Id,
     /// A source id remembered as an alias.
     Alias,
+    /// An id that it takes the place of, as it says itself.
+    Alternate,
     /// Its canonical URL, in the same source.
     Url,
     /// Its canonical URL, in another source of the same actor.
@@ -69,6 +71,12 @@ pub struct Known {
     pub last_edit_at: Option<Timestamp>,
     /// Why its post is held at the moment, if it is.
     pub held: Option<HoldReason>,
+    /// The value that counts of the last item, where it is a state.
+    pub value: Option<String>,
+    /// From when on the last item could be seen, as its source said.
+    pub release_at: Option<Timestamp>,
+    /// From when on the last item did not hold any more, as its source said.
+    pub expires_at: Option<Timestamp>,
     /// Whether a person here withdrew it. Then the source may still list it, and only a change of the text is a return.
     pub withdrawn_here: bool,
 }
@@ -93,6 +101,10 @@ pub enum StoreReason {
     Baseline,
     /// It is older than the policy's age limit.
     TooOld,
+    /// It is a state, which is news only when it changes.
+    State,
+    /// It no longer holds.
+    Expired,
 }
 
 /// Why an item is not taken in.
@@ -107,7 +119,7 @@ pub enum RefuseReason {
 /// What becomes of an incoming item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Act {
-    /// Unknown: store it and make a post.
+    /// Unknown, or a state that was known and never published: store it and make a post.
     New {
         /// More new items came than the flood fuse lets through: hold it.
         flooded: bool,
@@ -133,6 +145,8 @@ pub enum Act {
     Merge,
     /// Nothing changed.
     Same,
+    /// The state that it has is not known yet, though it is published: store the item, and nothing else.
+    Remember,
     /// Another item of this poll, at that index, is the same one and newer.
     Duplicate {
         /// Index of the other.

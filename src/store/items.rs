@@ -1,7 +1,7 @@
 //! The item store: what each source said, under its own id, with the post that came of it.
 
 use diesel::prelude::*;
-use heraut_connectors::item::Item;
+use heraut_connectors::item::{ALTERNATE_IDS_MAX, Item};
 
 use crate::ids::{ActorId, ItemId, PostId, SourceId};
 use crate::on;
@@ -109,25 +109,29 @@ pub enum FoundBy {
     Key,
     /// By an id that it had earlier.
     Alias,
+    /// By an id that it takes the place of.
+    Alternate,
     /// By its URL, in the same source.
     Url,
     /// By its URL, in another source of the same actor.
     OtherSource,
 }
 
-/// Finds the stored item that `item` is, in the order of `reference/connectors.md` E4: id, alias, URL in the same source, URL
-/// in another source of the same actor.
+/// Finds the stored item that `item` is, in the order of `reference/connectors.md` E4: id, alias, an id that it takes the place
+/// of, URL in the same source, URL in another source of the same actor.
 pub fn find(db: &mut Db<'_>, source: SourceId, actor: ActorId, item: &Item) -> Queried<Option<(ItemRow, FoundBy)>> {
     if let Some(row) = by_key(db, source, &item.source_id)? {
         return Ok(Some((row, FoundBy::Key)));
     }
-    let alias: Option<ItemId> = on!(db, c => item_aliases::table
-        .find((source, &item.source_id))
-        .select(item_aliases::item_id)
-        .first(c)
-        .optional())?;
-    if let Some(row) = alias.map_or(Ok(None), |id| by_id(db, id))? {
+    if let Some(row) = by_alias(db, source, &item.source_id)? {
         return Ok(Some((row, FoundBy::Alias)));
+    }
+    for id in item.alternate_ids.iter().take(ALTERNATE_IDS_MAX) {
+        let known = by_key(db, source, id)?;
+        let known = known.map_or_else(|| by_alias(db, source, id), |row| Ok(Some(row)))?;
+        if let Some(row) = known {
+            return Ok(Some((row, FoundBy::Alternate)));
+        }
     }
     let Some(url) = &item.canonical_url else { return Ok(None) };
     let rows: Vec<ItemRow> = on!(db, c => items::table
@@ -139,6 +143,15 @@ pub fn find(db: &mut Db<'_>, source: SourceId, actor: ActorId, item: &Item) -> Q
         .load(c))?;
     let same = rows.iter().find(|row| row.source_id == source).cloned().map(|row| (row, FoundBy::Url));
     Ok(same.or_else(|| rows.into_iter().next().map(|row| (row, FoundBy::OtherSource))))
+}
+
+fn by_alias(db: &mut Db<'_>, source: SourceId, key: &str) -> Queried<Option<ItemRow>> {
+    let alias: Option<ItemId> = on!(db, c => item_aliases::table
+        .find((source, key))
+        .select(item_aliases::item_id)
+        .first(c)
+        .optional())?;
+    alias.map_or(Ok(None), |id| by_id(db, id))
 }
 
 /// The item that a source gave that id.

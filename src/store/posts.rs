@@ -82,6 +82,7 @@ fn row_of(post: &Post) -> Queried<Row> {
     let (state, reason, due_at, withdrawn_at) = match post.state {
         PostState::Held(reason) => ("held", Some(reason.name().to_owned()), None, None),
         PostState::Scheduled(at) => ("scheduled", None, Some(at), None),
+        PostState::Embargoed(at) => ("embargoed", None, Some(at), None),
         PostState::Ready => ("ready", None, None, None),
         PostState::Published(_) => ("published", None, None, None),
         PostState::Withdrawn(at) => ("withdrawn", None, None, Some(at)),
@@ -107,6 +108,7 @@ fn row_of(post: &Post) -> Queried<Row> {
 fn post_of(row: Row) -> Queried<Post> {
     let state = match row.state.as_str() {
         "scheduled" => PostState::Scheduled(row.due_at.unwrap_or(row.created_at)),
+        "embargoed" => PostState::Embargoed(row.due_at.unwrap_or(row.created_at)),
         "ready" => PostState::Ready,
         "published" => PostState::Published(row.published_at.unwrap_or(row.created_at)),
         "withdrawn" => PostState::Withdrawn(row.withdrawn_at.unwrap_or(row.created_at)),
@@ -276,6 +278,17 @@ fn first_due_change(db: &mut Db<'_>, now: Timestamp) -> Queried<Option<(i16, Tim
         ))
         .first(c)
         .optional())
+}
+
+/// Posts whose embargo is over, a crisis first, then oldest first, at most `limit`.
+pub fn embargo_over(db: &mut Db<'_>, now: Timestamp, limit: i64) -> Queried<Vec<Post>> {
+    let rows: Vec<Row> = on!(db, c => posts::table
+        .filter(posts::state.eq("embargoed").and(posts::due_at.le(Some(now))))
+        .order((posts::lane, posts::id))
+        .limit(limit)
+        .select(Row::as_select())
+        .load(c))?;
+    rows.into_iter().map(post_of).collect()
 }
 
 /// Posts of an actor that are held for that reason, oldest first.

@@ -176,7 +176,8 @@ fn the_vault_and_the_backup_know_no_configuration() {
 }
 
 /// What is there for every connector.
-const COMMON: &[&str] = &["contract", "draft", "error", "item", "json", "settings"];
+const COMMON: &[&str] =
+    &["contract", "draft", "error", "fields", "item", "json", "rich", "settings", "template", "trial"];
 
 #[test]
 fn a_connector_uses_the_contract_and_itself_and_no_other_connector() {

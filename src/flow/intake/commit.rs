@@ -1,5 +1,7 @@
 //! Carries out what was decided over the items of a page, inside one transaction.
 
+use heraut_connectors::item::ALTERNATE_IDS_MAX;
+
 use crate::flow::Gateway;
 use crate::flow::intake::withdraw::{Absent, cancel, retract};
 use crate::flow::intake::{Step, day};
@@ -41,6 +43,7 @@ impl Batch {
         self.steps.iter().try_for_each(|step| apply(db, self, step))?;
         // Only now does every item that an alias may point to exist.
         self.steps.iter().filter(|s| s.decision.add_alias).try_for_each(|step| add_alias(db, self, step))?;
+        self.steps.iter().try_for_each(|step| add_alternates(db, self, step))?;
         self.absent.apply(db, self.at)?;
         match &self.end {
             End::Poll { progress, due_at } => sources::record(db, self.source.id, progress, *due_at),
@@ -94,6 +97,7 @@ fn apply(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
         Act::Cancel => cancel(db, step.incoming.post.as_ref(), at),
         Act::Same if by_other_source(step) => merge_post(db, batch, step),
         Act::Same | Act::OutOfOrder => seen(db, step, at),
+        Act::Remember => remember(db, step, at),
         Act::Duplicate { .. } | Act::Refuse(_) => Ok(()),
     }
 }
@@ -116,9 +120,23 @@ fn add_alias(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
     items::add_alias(db, batch.source.id, &step.incoming.item.source_id, target)
 }
 
+/// Remembers the ids that an item takes the place of, when something became of it.
+fn add_alternates(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
+    let item = &step.incoming.item;
+    let idle = matches!(step.decision.act, Act::Same | Act::OutOfOrder | Act::Duplicate { .. } | Act::Refuse(_));
+    if item.alternate_ids.is_empty() || (idle && !step.decision.add_alias) || items::by_id(db, step.item_id)?.is_none()
+    {
+        return Ok(());
+    }
+    let others = item.alternate_ids.iter().take(ALTERNATE_IDS_MAX);
+    others.into_iter().try_for_each(|id| items::add_alias(db, batch.source.id, id, step.item_id))
+}
+
 fn make_post(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
     let Some(draft) = &step.draft else { return Ok(()) };
-    let returning = step.decision.act == Act::Return;
+    // Of a known one a post may be made: one that returned, a state that changed.
+    let known = matches!(&step.incoming.found, Some((row, by)) if *by != FoundBy::OtherSource && row.post_id.is_none());
+    let returning = known || step.decision.act == Act::Return;
     let found = items::find(db, batch.source.id, batch.source.actor_id, &step.incoming.item)?;
     let overtaken = found.is_some_and(|(row, by)| by != FoundBy::Url && Some(row.id) != step.incoming.other);
     if !returning && overtaken {
@@ -218,6 +236,20 @@ fn change_post(
     items::update(db, &edited(step, row, batch.at)?)
 }
 
+/// Stores what an item says, and leaves its post as it is.
+fn remember(db: &mut Db<'_>, step: &Step, at: Timestamp) -> Queried<()> {
+    let Some((row, _)) = &step.incoming.found else { return Ok(()) };
+    let item = &step.incoming.item;
+    let said = ItemRow {
+        digest: step.incoming.digest.as_str().to_owned(),
+        source_version: item.source_version.or(row.source_version),
+        content: to_json(item)?,
+        last_seen_at: at,
+        ..row.clone()
+    };
+    items::update(db, &said)
+}
+
 fn merge_post(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
     let Some((row, _)) = &step.incoming.found else { return Ok(()) };
     if items::by_key(db, batch.source.id, &step.incoming.item.source_id)?.is_none() {
@@ -258,7 +290,7 @@ fn revise_post(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
         revision: post.revision.saturating_add(1),
         ..post.clone()
     };
-    if !posts::leave(db, &revised, &["held", "scheduled", "ready"])? {
+    if !posts::leave(db, &revised, &["held", "scheduled", "embargoed", "ready"])? {
         return Ok(()); // it was published a moment ago: the next poll edits it
     }
     items::update(db, &edited(step, row, batch.at)?)

@@ -24,7 +24,7 @@ pub fn retract(db: &mut Db<'_>, post: Option<PostId>, at: Timestamp) -> Queried<
 pub fn cancel(db: &mut Db<'_>, post: Option<&Post>, at: Timestamp) -> Queried<()> {
     let Some(post) = post else { return Ok(()) };
     let withdrawn = Post { state: PostState::Withdrawn(at), ..post.clone() };
-    if posts::leave(db, &withdrawn, &["held", "scheduled", "ready"])? {
+    if posts::leave(db, &withdrawn, &["held", "scheduled", "embargoed", "ready"])? {
         items::set_state_of_post(db, post.id, ItemState::Tombstone)?;
     }
     Ok(())
@@ -85,6 +85,8 @@ pub fn withdraw_item(db: &mut Db<'_>, row: &ItemRow, at: Timestamp) -> Queried<(
     match post.state {
         PostState::Published(_) => retract(db, Some(post.id), at),
         PostState::Withdrawn(_) => Ok(()),
-        PostState::Held(_) | PostState::Scheduled(_) | PostState::Ready => cancel(db, Some(&post), at),
+        PostState::Held(_) | PostState::Scheduled(_) | PostState::Embargoed(_) | PostState::Ready => {
+            cancel(db, Some(&post), at)
+        }
     }
 }

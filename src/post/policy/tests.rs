@@ -100,6 +100,10 @@ fn a_released_post_still_keeps_its_embargo() {
     assert_eq!(released(&item(LATER), NOW), PostState::Scheduled(LATER));
     assert_eq!(released(&item(NOW), NOW), PostState::Ready);
     assert_eq!(released(&Item::default(), NOW), PostState::Ready);
+    let secret = Item { embargo_until: Some(LATER.0), ..Item::default() };
+    assert_eq!(released(&secret, NOW), PostState::Embargoed(LATER));
+    assert_eq!(released(&secret, LATER), PostState::Ready, "at that second");
+    assert_eq!(let_go(&secret, LATER), PostState::Embargoed(LATER), "it is finished first");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use heraut_connectors::item::{Action, Item, RawHtml};
 use url::Url;
 
 use super::{Act, Decision, Known, KnownBy, KnownState, Poll, RefuseReason, StoreReason, digest};
+use crate::post::policy::{embargo, release_at};
 use crate::time::Timestamp;
 
 /// An incoming item and what is known of it.
@@ -18,14 +19,15 @@ type Row<'a> = (&'a Item, Option<&'a Known>);
 /// Items of the poll that are the same one (by source id, by what they are known as, or by canonical URL and title) are decided
 /// once: the newest by version, change and publication decides, or else a retraction, or else the first. A URL that items with
 /// other ids and other titles share in one poll (a feed of states that all link to one page) is no identity, and what was
-/// recognised by it counts as unknown. The flood fuse counts only [`Act::New`], and when it blows holds all of them.
+/// recognised by it counts as unknown; a state is never recognised by its URL. The flood fuse counts only [`Act::New`], and when it blows holds all of them.
 pub fn plan(incoming: &[(Item, Option<Known>)], poll: &Poll<'_>) -> Vec<Decision> {
     let shared = shared_urls(incoming);
     let by_url = |known: &Known| matches!(known.by, KnownBy::Url | KnownBy::OtherSource);
     let rows: Vec<Row<'_>> = incoming
         .iter()
         .map(|(item, known)| {
-            let void = item.canonical_url.as_deref().is_some_and(|url| shared.contains(url));
+            let is_shared = item.canonical_url.as_deref().is_some_and(|url| shared.contains(url));
+            let void = is_shared || item.state.is_some();
             (item, known.as_ref().filter(|known| !(void && by_url(known))))
         })
         .collect();
@@ -88,12 +90,14 @@ fn winners(incoming: &[Row<'_>]) -> Vec<usize> {
     let mut groups: Vec<usize> = (0..incoming.len()).collect();
     let mut first: HashMap<String, usize> = HashMap::new();
     for (index, (item, known)) in incoming.iter().enumerate() {
+        let url = item.canonical_url.as_ref().filter(|_| item.state.is_none());
         let keys = [
             Some(format!("id {}", item.source_id)),
-            item.canonical_url.as_ref().map(|url| format!("url {url} {}", title_of(item))),
+            url.map(|url| format!("url {url} {}", title_of(item))),
             known.map(|known| format!("item {}", known.item)),
         ];
-        for key in keys.into_iter().flatten() {
+        let others = item.alternate_ids.iter().map(|id| format!("id {id}"));
+        for key in keys.into_iter().flatten().chain(others) {
             let other = *first.entry(key).or_insert(index);
             join(&mut groups, index, other);
         }
@@ -147,7 +151,7 @@ fn newest(incoming: &[Row<'_>], winners: &[usize], poll: &Poll<'_>) -> HashSet<u
 }
 
 fn decide(item: &Item, known: Option<&Known>, chosen: bool, poll: &Poll<'_>) -> Decision {
-    let add_alias = known.is_some_and(|k| matches!(k.by, KnownBy::Url | KnownBy::OtherSource));
+    let add_alias = known.is_some_and(|k| matches!(k.by, KnownBy::Alternate | KnownBy::Url | KnownBy::OtherSource));
     let act = match (known, item.action) {
         (_, Action::Publish) if refusal(item, poll).is_some() => {
             // Nothing of a refused item is kept, not even its id.
@@ -163,7 +167,14 @@ fn decide(item: &Item, known: Option<&Known>, chosen: bool, poll: &Poll<'_>) -> 
 }
 
 fn first_seen(item: &Item, chosen: bool, poll: &Poll<'_>) -> Act {
-    if poll.baseline && !chosen {
+    if item.state.is_some() {
+        return Act::StoreOnly(StoreReason::State);
+    }
+    if has_expired(item, poll) {
+        return Act::StoreOnly(StoreReason::Expired);
+    }
+    // What is still under embargo is news also when it was there before the source was.
+    if poll.baseline && !chosen && embargo(item, poll.now).is_none() {
         return Act::StoreOnly(StoreReason::Baseline);
     }
     let age = item.published_at.or(item.updated_at).map(|at| poll.now.since(Timestamp(at)));
@@ -174,24 +185,51 @@ fn first_seen(item: &Item, chosen: bool, poll: &Poll<'_>) -> Act {
     Act::New { flooded: false }
 }
 
+fn has_expired(item: &Item, poll: &Poll<'_>) -> bool {
+    item.expires_at.is_some_and(|until| Timestamp(until) <= poll.now)
+}
+
 fn published(item: &Item, known: &Known, poll: &Poll<'_>) -> Act {
-    let same = digest(item) == known.digest;
     let late = older(item, known);
+    let same = match (&item.state, &known.value) {
+        _ if late => digest(item) == known.digest,
+        (None, _) => digest(item) == known.digest && !moved(item, known, poll),
+        (Some(value), Some(had)) if value == had => return Act::Same,
+        (Some(_), Some(_)) => false,
+        (Some(_), None) => return Act::Remember,
+    };
     match known.state {
         KnownState::Tombstone | KnownState::Retracted if late => Act::OutOfOrder,
         KnownState::Tombstone => Act::Return,
         KnownState::Retracted if same && (known.withdrawn_here || unmoved(item, known)) => Act::Same,
         KnownState::Retracted => Act::Return,
         _ if same => Act::Same,
+        // The other source's post says nothing of it before its time; the next poll asks again.
+        _ if known.by == KnownBy::OtherSource && embargo(item, poll.now).is_some() => Act::OutOfOrder,
         _ if known.by == KnownBy::OtherSource => Act::Merge,
         _ if late => Act::OutOfOrder,
+        KnownState::Baseline if has_expired(item, poll) => Act::StoreOnly(StoreReason::Expired),
+        KnownState::Baseline if item.state.is_some() => Act::New { flooded: false },
+        // It was over when it was first seen, and holds again.
+        KnownState::Baseline if known.expires_at.is_some_and(|until| until <= poll.now) => Act::New { flooded: false },
         KnownState::Baseline => Act::StoreOnly(StoreReason::Baseline),
         KnownState::Waiting => Act::Revise { held: known.held },
-        KnownState::Live => edit(known, poll),
+        KnownState::Live => edit(item, known, poll),
     }
 }
 
-fn edit(known: &Known, poll: &Poll<'_>) -> Act {
+/// Whether the source moved the time of something, or of an edit, that waits for it.
+fn moved(item: &Item, known: &Known, poll: &Poll<'_>) -> bool {
+    let (now, had) = (release_at(item), known.release_at);
+    let waits = now.max(had).is_some_and(|at| at > poll.now);
+    let open = matches!(known.state, KnownState::Waiting | KnownState::Live);
+    open && known.by != KnownBy::OtherSource && now != had && waits
+}
+
+fn edit(item: &Item, known: &Known, poll: &Poll<'_>) -> Act {
+    if let Some(at) = embargo(item, poll.now) {
+        return Act::EditLater { at };
+    }
     if known.edits_today >= poll.policy.updates_per_day_max {
         return Act::ReviewEdit;
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use heraut_connectors::item::{Action, Item, Media, RawHtml};
 
 use super::*;
+use crate::post::policy::release_at;
 use crate::source::span::Span;
 
 const NOW: Timestamp = Timestamp(1_790_000_000_000);
@@ -30,6 +31,9 @@ fn known(state: KnownState, by: KnownBy, of: &Item) -> Known {
         edits_today: 0,
         last_edit_at: None,
         held: None,
+        value: of.state.clone(),
+        release_at: release_at(of),
+        expires_at: of.expires_at.map(Timestamp),
         withdrawn_here: false,
     }
 }
@@ -372,4 +376,67 @@ fn a_page_must_be_gone_on_two_checks_hours_apart() {
     for (policy, first, status, expected) in cases {
         assert_eq!(gone(policy, first, status, NOW), expected, "{first:?} {status}");
     }
+}
+
+fn state(id: &str, value: &str) -> Item {
+    Item { state: Some(value.to_owned()), ..item(id, value) }
+}
+
+#[test]
+fn a_state_is_news_when_it_changes_and_never_at_first_sight() {
+    let all = SourcePolicy { publish_newest: 10, ..SourcePolicy::default() };
+    let first = decide_with(&all, true, &[(state("a", "groen"), None)]).remove(0);
+    assert_eq!(first.act, Act::StoreOnly(StoreReason::State));
+    let act = |incoming: Item, before: KnownState, had: &Item| {
+        decide_one(incoming, Some(known(before, KnownBy::Id, had))).act
+    };
+    let green = state("a", "groen");
+    let reworded = Item { title: Some("Alles rustig".to_owned()), ..green.clone() };
+    assert_eq!(act(reworded, KnownState::Live, &green), Act::Same);
+    assert_eq!(act(state("a", "rood"), KnownState::Baseline, &green), Act::New { flooded: false });
+    assert_eq!(act(state("a", "rood"), KnownState::Live, &green), Act::Edit);
+    assert_eq!(act(state("a", "rood"), KnownState::Live, &item("a", "groen")), Act::Remember);
+    // Many states have one page, which is no identity.
+    let other = decide_one(state("b", "rood"), Some(known(KnownState::Live, KnownBy::Url, &green)));
+    assert_eq!((other.act, other.add_alias), (Act::StoreOnly(StoreReason::State), false));
+}
+
+#[test]
+fn what_has_expired_at_first_sight_is_stored_only_until_it_holds_again() {
+    let until = |ms: i64| Item { expires_at: Some(NOW.0 + ms), ..item("a", "Storm") };
+    assert_eq!(decide_one(until(0), None).act, Act::StoreOnly(StoreReason::Expired));
+    assert_eq!(decide_one(until(1), None).act, Act::New { flooded: false });
+    let again = Item { title: Some("Nog storm".to_owned()), ..until(HOUR) };
+    let over = known(KnownState::Baseline, KnownBy::Id, &until(-HOUR));
+    assert_eq!(decide_one(again, Some(over)).act, Act::New { flooded: false });
+}
+
+#[test]
+fn an_embargo_is_news_at_the_first_poll_follows_its_source_and_holds_back_edits() {
+    let until = |ms: i64| {
+        let at = Some(NOW.0 + ms);
+        Item { published_at: at, embargo_until: at, ..item("a", "Geheim") }
+    };
+    let policy = SourcePolicy::default();
+    let first = decide_with(&policy, true, &[(until(HOUR), None)]).remove(0);
+    assert_eq!(first.act, Act::New { flooded: false });
+    let waiting = || known(KnownState::Waiting, KnownBy::Id, &until(HOUR));
+    assert_eq!(decide_one(until(HOUR), Some(waiting())).act, Act::Same);
+    assert_eq!(decide_one(until(2 * HOUR), Some(waiting())).act, Act::Revise { held: None });
+    assert_eq!(decide_one(until(-HOUR), Some(waiting())).act, Act::Revise { held: None });
+    let live = known(KnownState::Live, KnownBy::Id, &item("a", "Gewoon"));
+    assert_eq!(decide_one(until(HOUR), Some(live)).act, Act::EditLater { at: Timestamp(NOW.0 + HOUR) });
+    let elsewhere = known(KnownState::Live, KnownBy::OtherSource, &item("a", "Gewoon"));
+    assert_eq!(decide_one(until(HOUR), Some(elsewhere)).act, Act::OutOfOrder, "the other's post tells nothing");
+}
+
+#[test]
+fn an_item_that_takes_the_place_of_another_is_that_one() {
+    let mut next = item("b", "Storm, erger");
+    next.alternate_ids = vec!["a".to_owned()];
+    let decision = decide_one(next.clone(), Some(known(KnownState::Live, KnownBy::Alternate, &item("a", "Storm"))));
+    assert_eq!((decision.act, decision.add_alias), (Act::Edit, true));
+    next.updated_at = Some(NOW.0);
+    let both = decide_with(&SourcePolicy::default(), false, &[(item("a", "Storm"), None), (next, None)]);
+    assert_eq!(both[0].act, Act::Duplicate { of: 1 }, "in one page they are one");
 }

@@ -37,7 +37,7 @@ pub use peer::{Arrival, Behaviour, Peer};
 pub use process::{Launch, Process};
 pub use server::{Answer, Reply, serve};
 pub use setup::Setup;
-pub use site::{Article, FEED, Picture, Site};
+pub use site::{Article, FEED, Picture, Site, feed};
 pub use sql::Kind;
 pub(crate) use world::looks;
 pub use world::{Shared, World, says, shared, told};

@@ -13,7 +13,7 @@ const PROLOG_BYTES_MAX: usize = 512;
 const GOOD_PER_BROKEN_MIN: usize = 4;
 
 /// Decodes `bytes`; never fails. Bytes that mean nothing in the chosen encoding become U+FFFD.
-pub(super) fn decode(bytes: &[u8], content_type: Option<&str>) -> String {
+pub(crate) fn decode(bytes: &[u8], content_type: Option<&str>) -> String {
     if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
         return with(encoding, bytes.get(mark..).unwrap_or_default());
     }
