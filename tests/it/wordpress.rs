@@ -1,5 +1,5 @@
-//! Real input: the site is a WordPress, the gateway reads its feed, and a follower has what was published, edited and withdrawn
-//! there.
+//! Real input: the site is a WordPress, the gateway reads its feed or is told by our plugin, and a follower has what was published,
+//! edited and withdrawn there.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -63,7 +63,34 @@ impl Drop for WordPress {
     }
 }
 
-fn config(site: &WordPress, gateway: &Installation, db: &Database) -> String {
+/// The secret that plugin and gateway share.
+const SECRET: &str = "whsec_dGhlIHNlY3JldCBvZiB0aGUgcGx1Z2luIGluIHRlc3Rz";
+
+/// The source that is polled.
+fn read_from(site: &WordPress) -> String {
+    format!(
+        r#"name = "wordpress"
+kind = "feed"
+url = "{}"
+every = "1s"
+policy = {{ retract_on_gone = true, gone_after = "1s", merge_edits = "0s" }}
+"#,
+        site.feed
+    )
+}
+
+/// The source that the plugin tells.
+fn told_by_plugin() -> String {
+    format!(
+        r#"name = "website"
+kind = "cloudevents"
+secret = "{SECRET}"
+policy = {{ merge_edits = "0s" }}
+"#
+    )
+}
+
+fn config(site: &WordPress, gateway: &Installation, db: &Database, source: &str) -> String {
     format!(
         r#"[server]
 public_url = "http://{listen}"
@@ -81,17 +108,11 @@ agency = "voorbeeldstad"
 handle = "nieuws"
 language = "nl"
 [[source]]
-name = "wordpress"
 actor = "nieuws"
-kind = "feed"
-url = "{feed}"
-every = "1s"
-policy = {{ retract_on_gone = true, gone_after = "1s", merge_edits = "0s" }}
-"#,
+{source}"#,
         listen = gateway.address,
         database = db.url,
         domain = site.domain,
-        feed = site.feed,
     )
 }
 
@@ -102,6 +123,15 @@ fn photograph() -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
     picture.write_to(&mut bytes, ImageFormat::Png).unwrap();
     bytes.into_inner()
+}
+
+/// Puts the proof on the site, and gives the actor whose it is.
+fn prove(site: &WordPress, gateway: &Installation) -> String {
+    let proof = gateway.run(&["actor", "proof", "nieuws"]).well();
+    site.prove(&proof.stdout);
+    let verified = gateway.run(&["actor", "verify", "nieuws"]).well();
+    assert!(verified.stdout.contains("holds"), "{verified:?}");
+    proof.json()["actors"][0]["actor"].as_str().unwrap().to_owned()
 }
 
 async fn follow(citizen: &Account, gateway: &Installation, actor: &str) {
@@ -128,12 +158,8 @@ both! {
         let site = WordPress::start();
         site.drive("publish", &["--title", "Oud nieuws", "--body", "Dit stond er al."]);
         let mut gateway = Installation::new();
-        gateway.configure(&config(&site, &gateway, &db));
-        let proof = gateway.run(&["actor", "proof", "nieuws"]).well();
-        site.prove(&proof.stdout);
-        let actor = proof.json()["actors"][0]["actor"].as_str().unwrap().to_owned();
-        let verified = gateway.run(&["actor", "verify", "nieuws"]).well();
-        assert!(verified.stdout.contains("holds"), "{verified:?}");
+        gateway.configure(&config(&site, &gateway, &db, &read_from(&site)));
+        let actor = prove(&site, &gateway);
         gateway.serve().await;
         eventually("the first poll", || async {
             (db.number("SELECT COUNT(*) FROM sources WHERE baseline_at IS NOT NULL") == 1).then_some(())
@@ -189,6 +215,52 @@ both! {
         let gone = get(id).await;
         assert_eq!((gone.status, &gone.json()["type"]), (410, &json!("Tombstone")));
 
+        let kinds: Vec<String> = peer.arrivals().iter().map(|arrival| arrival.kind().to_owned()).collect();
+        assert_eq!(kinds, ["Accept", "Create", "Update", "Delete"], "each comes once, and nothing else does");
+    }
+    async fn what_our_plugin_tells_reaches_the_follower(db: Database) {
+        let site = WordPress::start();
+        let mut gateway = Installation::new();
+        gateway.configure(&config(&site, &gateway, &db, &told_by_plugin()));
+        let actor = prove(&site, &gateway);
+        gateway.serve().await;
+        let peer = Peer::start();
+        let citizen = peer.account("burger");
+        follow(&citizen, &gateway, &actor).await;
+
+        let plugin = Path::new(env!("CARGO_MANIFEST_DIR")).join("connectors/companions/wordpress/heraut");
+        site.drive("plugin", &[plugin.to_str().unwrap()]);
+        let settings = json!({"gateway": format!("http://{}/hooks/website", gateway.address), "types": ["post"], "default": true});
+        site.drive("option", &["heraut", &settings.to_string()]);
+        site.drive("option", &["heraut_secret", &json!({"value": SECRET}).to_string()]);
+
+        let file = gateway.path("brug.png");
+        std::fs::write(&file, photograph()).unwrap();
+        let article = site.drive("publish", &[
+            "--title", "De brug is dicht", "--body", "Tot 18 uur, \"voor onderhoud\" & meer.\n\nRij om.",
+            "--image", file.to_str().unwrap(), "--alt", "De \"Lange Brug\" & het water", "--category", "Verkeer en vervoer",
+        ]);
+        let create = peer.takes_a("Create").await.activity;
+        let note = &create["object"];
+        let content = note["content"].as_str().unwrap();
+        for said in ["De brug is dicht", "voor onderhoud", "&amp; meer", article["url"].as_str().unwrap()] {
+            assert!(content.contains(said), "`{said}` is not in {content}");
+        }
+        assert_eq!(note["contentMap"]["nl"], note["content"], "{note:#}");
+        assert_eq!(note["tag"][0]["name"], "#VerkeerEnVervoer", "{note:#}");
+        let pictures = note["attachment"].as_array().unwrap();
+        assert_eq!(pictures.len(), 1, "the featured image is that of the text: {note:#}");
+        assert_eq!(pictures[0]["name"], "De \"Lange Brug\" & het water");
+
+        let number = article["id"].to_string();
+        site.drive("edit", &[&number, "--title", "De brug is weer open", "--body", "Het onderhoud is klaar."]);
+        let update = peer.takes_a("Update").await.activity;
+        assert_eq!(update["object"]["id"], note["id"], "{update:#}");
+        assert!(update["object"]["content"].as_str().unwrap().contains("weer open"), "{update:#}");
+
+        site.drive("trash", &[&number]);
+        let delete = peer.takes_a("Delete").await.activity;
+        assert_eq!((&delete["object"]["id"], &delete["object"]["type"]), (&note["id"], &json!("Tombstone")));
         let kinds: Vec<String> = peer.arrivals().iter().map(|arrival| arrival.kind().to_owned()).collect();
         assert_eq!(kinds, ["Accept", "Create", "Update", "Delete"], "each comes once, and nothing else does");
     }

@@ -8,7 +8,7 @@ $_SERVER['REQUEST_METHOD'] = 'GET';
 $_SERVER['REQUEST_URI'] = '/';
 $_SERVER['REMOTE_ADDR'] = '127.0.0.1';
 
-const COMMANDS = ['install', 'publish', 'edit', 'trash', 'plugin', 'option'];
+const COMMANDS = ['install', 'publish', 'edit', 'trash', 'plugin', 'option', 'run'];
 if (!in_array($command, COMMANDS, true)) {
     fail("unknown command $command");
 }
@@ -132,6 +132,12 @@ function option(array $arguments): array
 {
     update_option($arguments['name'], $arguments['value']);
     return ['name' => $arguments['name'], 'value' => get_option($arguments['name'])];
+}
+
+/** What a file of the tests does: it returns a function of the arguments. */
+function run(array $arguments): array
+{
+    return ['result' => (require $arguments['file'])($arguments['given'])];
 }
 
 function the_post_named(int $id): WP_Post

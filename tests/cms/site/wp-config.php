@@ -11,9 +11,9 @@ define('DB_COLLATE', '');
 define('WP_HOME', $site['url']);
 define('WP_SITEURL', $site['url']);
 
-// Nothing leaves the machine and nothing happens by itself. WordPress still may call localhost and its own host.
+// Nothing leaves the machine and nothing happens by itself. WordPress still may call this machine.
 define('WP_HTTP_BLOCK_EXTERNAL', true);
-define('WP_ACCESSIBLE_HOSTS', '127.0.0.1,localhost');
+define('WP_ACCESSIBLE_HOSTS', '127.*,localhost');
 define('DISABLE_WP_CRON', true);
 define('AUTOMATIC_UPDATER_DISABLED', true);
 define('WP_DEBUG_DISPLAY', false);
