@@ -1,12 +1,13 @@
 //! Fields of a content type that the operator or the agency made up: which of them is the title, the body, the image. Systems
-//! that have no fixed content type share these settings: `types`, `page`, `language`, `format`, `fields`.
+//! that have no fixed content type share these settings: `types`, `page`, `format`, `fields`. The language of what says none is a
+//! matter of the source, and not of its connector.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
 use url::Url;
 
 use crate::contract::{ITEMS_PER_PAGE_MAX, Page};
-use crate::draft::text::{self, Text};
+use crate::draft::text::{self, Text, Writing};
 use crate::draft::{Draft, Warnings};
 use crate::error::ConnectorError;
 use crate::item::{Category, EpochMs, Item, Media};
@@ -39,10 +40,7 @@ pub(crate) enum Format {
 /// Which field is what.
 #[derive(Debug, Clone)]
 pub(crate) struct Fields {
-    /// Content types that are taken; all, when empty.
-    pub types: Vec<String>,
     page: Option<Template>,
-    language: Option<String>,
     format: Format,
     title: Vec<String>,
     summary: Vec<String>,
@@ -55,17 +53,14 @@ pub(crate) struct Fields {
     authors: Vec<String>,
     published: Vec<String>,
     embargo: Vec<String>,
+    /// The field with the image, as the operator named it.
+    pub image_named: Option<String>,
 }
 
 impl Fields {
     /// Takes the settings that all such systems share. `usual` is what texts are written in when nothing is said.
     pub(crate) fn take(settings: &mut Settings, usual: Format) -> Result<Self, ConnectorError> {
-        let types = settings.texts("types")?.unwrap_or_default();
         let page = settings.text("page")?.map(|text| Template::parse("page", &text)).transpose()?;
-        let language = settings.text("language")?;
-        if language.as_deref().is_some_and(|tag| text::language(tag).is_none()) {
-            return Err(refused("language", "is no language tag; write nl or en-GB"));
-        }
         let format = match settings.text("format")?.as_deref() {
             None => usual,
             Some("html") => Format::Html,
@@ -75,20 +70,22 @@ impl Fields {
         };
         let named = settings.value("fields").unwrap_or_else(|| Value::Object(Map::new()));
         let mut named = Settings::new(&named).map_err(|_| refused("fields", "must be a table"))?;
+        let image_named = named.text("image").map_err(within_fields)?;
         let mut field = |key, usual: &[&str]| match named.text(key) {
             Ok(Some(path)) => Ok(vec![pointer(&path)]),
             Ok(None) => Ok(usual.iter().map(|name| pointer(name)).collect()),
             Err(error) => Err(within_fields(error)),
         };
         let fields = Self {
-            types,
             page,
-            language,
             format,
             title: field("title", TITLE)?,
             summary: field("summary", SUMMARY)?,
             body: field("body", BODY)?,
-            image: field("image", IMAGE)?,
+            image: match &image_named {
+                Some(path) => vec![pointer(path)],
+                None => IMAGE.iter().map(|name| pointer(name)).collect(),
+            },
             alt: field("alt", ALT)?,
             tags: field("tags", TAGS)?,
             url: field("url", &[])?,
@@ -96,14 +93,16 @@ impl Fields {
             authors: field("authors", &[])?,
             published: field("published", &[])?,
             embargo: field("embargo", &[])?,
+            image_named,
         };
         named.finish().map_err(within_fields)?;
         Ok(fields)
     }
 
-    /// Whether items of that content type are taken.
-    pub(crate) fn takes(&self, content_type: Option<&str>) -> bool {
-        self.types.is_empty() || content_type.is_some_and(|found| self.types.iter().any(|known| known == found))
+    /// With a field that is the title where no other one is.
+    pub(crate) fn or_title(mut self, name: &str) -> Self {
+        self.title.push(pointer(name));
+        self
     }
 
     /// What `fields` say, as a draft without id and version. `meta` is what the system itself says of the item, for the address
@@ -115,14 +114,13 @@ impl Fields {
         files: Files<'_>,
         warnings: &mut Warnings,
     ) -> Result<Draft, ConnectorError> {
-        let title = first(fields, &self.title).and_then(|value| match (self.format, value) {
-            // A title is a line, and `1. Begroting` no list.
-            (Format::Markdown, Value::String(title)) => Some(Text::Plain(title.clone())),
-            _ => self.text(value, files, warnings),
+        // A title is plain text in all these systems, whatever their bodies are.
+        let title = first(fields, &self.title).and_then(|value| match value {
+            Value::String(title) => text::title(&Text::Plain(title.clone())),
+            other => text::title(&rich::render(other, files, warnings)?),
         });
         let summary = first(fields, &self.summary).and_then(|value| self.text(value, files, warnings));
         let body = first(fields, &self.body).and_then(|value| self.text(value, files, warnings));
-        let title = title.and_then(|title| text::title(&one_line(title)));
         if title.is_none() && summary.is_none() && body.is_none() {
             let problem =
                 "it has no title, summary or text under the names that are known; name its fields in `fields`";
@@ -145,7 +143,7 @@ impl Fields {
             title,
             summary,
             body,
-            language: own_language().or_else(|| self.language.clone()),
+            language: own_language(),
             published_at: published.max(embargo),
             authors: names(first(fields, &self.authors)),
             categories: first(fields, &self.tags).map(tags).unwrap_or_default(),
@@ -157,9 +155,12 @@ impl Fields {
     fn text(&self, value: &Value, files: Files<'_>, warnings: &mut Warnings) -> Option<Text> {
         let found = match value {
             Value::String(text) => match self.format {
-                Format::Html => Text::Html(text.clone()),
-                Format::Plain => Text::Plain(text.clone()),
+                // A field of one line, such as a lead, is plain text also where bodies are HTML.
+                Format::Html if Writing::of(std::iter::once(text.as_str())) != Writing::Plain => {
+                    Text::Html(text.clone())
+                }
                 Format::Markdown => Text::Html(rich::markdown(text).0),
+                _ => Text::Plain(text.clone()),
             },
             other => rich::render(other, files, warnings)?,
         };
@@ -187,6 +188,27 @@ impl Fields {
     }
 }
 
+/// The content types that are taken, under `types`; all, when there are none.
+#[derive(Debug, Clone)]
+pub(crate) struct Types(pub Vec<String>);
+
+impl Types {
+    /// Takes the setting.
+    pub(crate) fn take(settings: &mut Settings) -> Result<Self, ConnectorError> {
+        settings.texts("types").map(|types| Self(types.unwrap_or_default()))
+    }
+
+    /// Whether that type is taken.
+    pub(crate) fn has(&self, content_type: &str) -> bool {
+        self.0.is_empty() || self.0.iter().any(|known| known == content_type)
+    }
+
+    /// Whether to leave it out. What does not say its type is not: the filter of the webhook decided.
+    pub(crate) fn leave_out(&self, content_type: Option<&str>) -> bool {
+        content_type.is_some_and(|found| !self.has(found))
+    }
+}
+
 fn within_fields(error: ConnectorError) -> ConnectorError {
     match error {
         ConnectorError::Settings { key, problem } => refused(&format!("fields.{key}"), problem),
@@ -208,14 +230,6 @@ fn first<'v>(fields: &'v Value, pointers: &[String]) -> Option<&'v Value> {
         _ => true,
     };
     pointers.iter().filter_map(|pointer| fields.pointer(pointer)).find(is_something)
-}
-
-fn one_line(text: Text) -> Text {
-    match text {
-        // A title is plain text in all these systems, whatever their bodies are; `<b>` in one may be meant.
-        Text::Html(html) if !html.contains(['<', '&']) => Text::Plain(html),
-        other => other,
-    }
 }
 
 fn names(value: Option<&Value>) -> Vec<String> {
@@ -289,15 +303,26 @@ impl Template {
             match part {
                 Part::Literal(text) => address.push_str(text),
                 Part::Field(pointer) => {
-                    let value = [pointer.clone(), format!("{pointer}/current")]
-                        .iter()
-                        .find_map(|pointer| json::text(fields, pointer).or_else(|| json::text(meta, pointer)))?;
+                    // A slug of Sanity is `{"current": "…"}`.
+                    let value = json::text(fields, pointer)
+                        .or_else(|| json::text(fields, &format!("{pointer}/current")))
+                        .or_else(|| json::text(meta, pointer))?;
                     address.extend(utf8_percent_encode(value.trim().trim_matches('/'), KEPT));
                 }
             }
         }
         Some(address)
     }
+}
+
+/// An address below which others are: with a slash at its end, because without one its last part would be replaced.
+pub(crate) fn folder(mut url: Url) -> Url {
+    if !url.path().ends_with('/') {
+        url.set_path(&format!("{}/", url.path()));
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    url
 }
 
 /// A page of a list: each id once, what could not be read left out and said.
@@ -315,4 +340,141 @@ pub(crate) fn page(found: impl Iterator<Item = Result<Item, ConnectorError>>, mu
         }
     }
     Page { items, warnings: warnings.into_sentences(), ..Page::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn fields(settings: &Value) -> Result<Fields, ConnectorError> {
+        let mut settings = Settings::new(settings).unwrap();
+        let fields = Fields::take(&mut settings, Format::Html)?;
+        settings.finish()?;
+        Ok(fields)
+    }
+
+    fn draft(settings: &Value, of: &Value) -> Result<Draft, ConnectorError> {
+        let file = |value: &Value| Some(Media { url: value.as_str()?.to_owned(), ..Media::default() });
+        fields(settings).unwrap().draft(of, &json!({"id": "7"}), &file, &mut Warnings::default())
+    }
+
+    fn refused_key(settings: &Value) -> String {
+        match fields(settings) {
+            Err(ConnectorError::Settings { key, .. }) => key,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn usual_names_are_tried_and_a_named_field_counts_alone() {
+        let of = json!({"kop": "Titel", "titel": " ", "inhoud": "<p>x</p>", "seo": {"a/b": "Elders"}, "trefwoorden": "een, twee"});
+        let usual = draft(&json!({}), &of).unwrap();
+        assert_eq!((usual.title.as_deref(), usual.body), (Some("Titel"), Some(Text::Html("<p>x</p>".to_owned()))));
+        assert_eq!(usual.categories.len(), 2);
+        let named = draft(&json!({"fields": {"title": "seo.a/b"}}), &of).unwrap();
+        assert_eq!(named.title.as_deref(), Some("Elders"));
+        assert!(
+            draft(&json!({"fields": {"title": "x", "body": "x"}}), &of).unwrap_err().to_string().contains("`fields`")
+        );
+    }
+
+    #[test]
+    fn a_text_is_what_the_format_says_and_a_title_is_plain() {
+        let of = json!({"titel": "R&D <b>", "inleiding": "Prijs < 5 euro", "inhoud": "een *twee*"});
+        let html = draft(&json!({}), &of).unwrap();
+        assert_eq!(
+            (html.title.as_deref(), html.summary),
+            (Some("R&D <b>"), Some(Text::Plain("Prijs < 5 euro".to_owned())))
+        );
+        let markdown = draft(&json!({"format": "markdown"}), &of).unwrap().body.unwrap();
+        assert_eq!(markdown.as_str().trim(), "<p>een <em>twee</em></p>");
+        assert_eq!(draft(&json!({"format": "text"}), &of).unwrap().body, Some(Text::Plain("een *twee*".to_owned())));
+    }
+
+    #[test]
+    fn the_later_of_publication_and_embargo_counts_and_an_odd_date_is_an_error() {
+        let settings = json!({"fields": {"published": "op", "embargo": "tot"}});
+        let of =
+            |embargo: Value| draft(&settings, &json!({"titel": "x", "op": "2026-11-20T09:00:00Z", "tot": embargo}));
+        assert_eq!(of(json!(null)).unwrap().published_at, Some(1_795_165_200_000));
+        assert_eq!(of(json!("2026-11-21T09:00:00Z")).unwrap().published_at, Some(1_795_251_600_000));
+        for odd in [json!("binnenkort"), json!({}), json!(true)] {
+            assert!(of(odd.clone()).is_err(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn images_have_the_alternative_text_of_their_field_up_to_the_limit() {
+        let of = |n: usize| {
+            draft(&json!({}), &json!({"titel": "x", "alt": "Een brug", "image": vec!["https://a.example/a.jpg"; n]}))
+                .unwrap()
+                .files
+        };
+        assert_eq!(of(2)[0].alt.as_deref(), Some("Een brug"));
+        assert_eq!(
+            (of(2)[1].alt.as_deref(), of(FILES_MAX).len(), of(FILES_MAX + 1).len()),
+            (None, FILES_MAX, FILES_MAX)
+        );
+    }
+
+    #[test]
+    fn the_address_of_the_page_is_filled_in() {
+        let fill = |template: &str, of: Value| {
+            Template::parse("page", template).unwrap().fill(&of, &json!({"id": 7, "slug": "meta"}))
+        };
+        assert_eq!(fill("https://a.example/n/{slug}", json!({})).as_deref(), Some("https://a.example/n/meta"));
+        assert_eq!(
+            fill("https://a.example/{a.b}/{id}.html", json!({"a": {"b": "x y"}})).as_deref(),
+            Some("https://a.example/x%20y/7.html")
+        );
+        assert_eq!(
+            fill("https://a.example/{slug}", json!({"slug": {"current": "/nieuws/2026/"}})).as_deref(),
+            Some("https://a.example/nieuws/2026")
+        );
+        assert_eq!(
+            fill("https://a.example/{slug}", json!({"slug": "?x#y"})).as_deref(),
+            Some("https://a.example/%3Fx%23y")
+        );
+        assert_eq!(fill("https://a.example/{geen}", json!({})), None);
+    }
+
+    #[test]
+    fn settings_that_are_wrong_are_refused_by_key() {
+        for page in [
+            "nieuws/{slug}",
+            "https://{host}.example/",
+            "https://a.example/{slug",
+            "https://a.example/{}",
+            "ftp://a.example/{x}",
+        ] {
+            assert_eq!(refused_key(&json!({ "page": page })), "page", "{page}");
+        }
+        let many = |n: usize| json!({"page": format!("https://a.example/{}", "{x}".repeat(n))});
+        assert!(fields(&many(PLACEHOLDERS_MAX)).is_ok());
+        assert_eq!(refused_key(&many(PLACEHOLDERS_MAX + 1)), "page");
+        assert_eq!(refused_key(&json!({"format": "rtf"})), "format");
+        assert_eq!(refused_key(&json!({"fields": []})), "fields");
+        assert_eq!(refused_key(&json!({"fields": {"title": 1}})), "fields.title");
+        assert_eq!(refused_key(&json!({"fields": {"kop": "x"}})), "fields.kop");
+    }
+
+    #[test]
+    fn a_page_has_each_item_once_and_no_more_than_the_limit() {
+        let item = |n: usize| Ok(Item { source_id: n.to_string(), ..Item::default() });
+        let whole = page((0..ITEMS_PER_PAGE_MAX).map(item), Warnings::default());
+        assert_eq!((whole.items.len(), whole.warnings.len()), (ITEMS_PER_PAGE_MAX, 0));
+        let cut = page((0..=ITEMS_PER_PAGE_MAX).map(item), Warnings::default());
+        assert_eq!((cut.items.len(), cut.warnings.len()), (ITEMS_PER_PAGE_MAX, 1));
+        let twice = page([item(1), item(1), Err(ConnectorError::Empty)].into_iter(), Warnings::default());
+        assert_eq!((twice.items.len(), twice.warnings.len()), (1, 2));
+    }
+
+    #[test]
+    fn a_folder_keeps_its_last_part() {
+        let joined = |base: &str| folder(Url::parse(base).unwrap()).join("items").unwrap().to_string();
+        assert_eq!(joined("https://a.example/cms?x#y"), "https://a.example/cms/items");
+        assert_eq!(joined("https://a.example"), "https://a.example/items");
+    }
 }

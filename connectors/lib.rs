@@ -9,6 +9,8 @@ pub mod catalogue;
 pub mod cloudevents;
 pub mod contentful;
 pub mod contract;
+pub mod craft;
+pub mod directus;
 mod draft;
 pub mod drupal;
 pub mod error;
@@ -20,17 +22,23 @@ pub mod item;
 pub mod json;
 #[cfg(test)]
 mod kit;
+pub mod kontent;
 pub mod mapped;
+pub mod plone;
 pub mod profiles;
 mod rich;
 pub mod sanity;
 pub mod settings;
+pub mod sitecore;
 pub mod sitemap;
+pub mod standard;
+pub mod storyblok;
 pub mod strapi;
 mod template;
 #[cfg(test)]
 mod trial;
 pub mod typo3;
+pub mod umbraco;
 pub mod wordpress;
 
 /// Every kind of connector there is.
@@ -38,14 +46,22 @@ pub static CONNECTORS: &[&dyn contract::Kind] = &[
     &cap::Cap,                 // warnings: CAP 1.2, and Atom lists of them
     &cloudevents::CloudEvents, // the contract that our own plugins and templates speak
     &contentful::Contentful,
+    &craft::Craft,
+    &directus::Directus,
     &drupal::Drupal,
     &feed::Feed, // RSS, Atom, JSON Feed
     &ghost::Ghost,
     &import::Import, // press releases in files
+    &kontent::Kontent,
     &mapped::Mapped, // any JSON, by JSONPath and templates
+    &plone::Plone,
     &sanity::Sanity,
     &sitemap::Sitemap, // news sitemaps, and the pages that they list
+    &sitecore::Sitecore,
+    &standard::Standard, // Standard Webhooks with the `data` of our own contract
+    &storyblok::Storyblok,
     &strapi::Strapi,
     &typo3::Typo3,
+    &umbraco::Umbraco,
     &wordpress::WordPress,
 ];

@@ -18,6 +18,8 @@ use crate::settings::{SETTING_BYTES_MAX, refused};
 pub(crate) const FUEL_MAX: u64 = 100_000;
 /// Work that all templates may do over one answer or delivery: 1,000 items of 10,000 each, about a second.
 pub(crate) const FUEL_PER_PAGE_MAX: u64 = 10_000_000;
+/// The same over one delivery, whose sender waits for the answer.
+pub(crate) const FUEL_PER_DELIVERY_MAX: u64 = 1_000_000;
 /// Deepest nesting inside a template, and of what it calls.
 const DEPTH_MAX: usize = 100;
 /// Longest JSONPath, in bytes.
@@ -54,6 +56,13 @@ impl Default for Budget {
     }
 }
 
+impl Budget {
+    /// That of a delivery.
+    pub(crate) fn of_delivery() -> Self {
+        Self(FUEL_PER_DELIVERY_MAX)
+    }
+}
+
 impl Template {
     /// Reads the template of the setting `key`.
     pub(crate) fn new(key: &str, source: &str, makes: Makes) -> Result<Self, ConnectorError> {
@@ -82,7 +91,7 @@ impl Template {
             kind => format!("the template `{}` fails: {kind}", self.key),
         };
         if budget.0 == 0 {
-            return Err("the templates do more work over one page than they may".to_owned());
+            return Err("the templates do more work together than they may".to_owned());
         }
         let mut out = Bounded(Vec::new());
         let template = self.environment.get_template("template").map_err(failed)?;
@@ -203,9 +212,11 @@ mod tests {
     #[test]
     fn all_templates_of_a_page_share_a_budget() {
         let template = Template::new("title", "{% for x in range(10000) %}{{ x }}{% endfor %}", Makes::Text).unwrap();
-        let mut budget = Budget::default();
-        let times = (0..10_000).take_while(|_| template.render(&seen(&json!({})), &mut budget).is_ok()).count();
-        assert!((100..2_000).contains(&times), "{times}");
+        let times = |mut budget: Budget| {
+            (0..10_000).take_while(|_| template.render(&seen(&json!({})), &mut budget).is_ok()).count()
+        };
+        let (page, delivery) = (times(Budget::default()), times(Budget::of_delivery()));
+        assert!((100..2_000).contains(&page) && (10..200).contains(&delivery), "{page} {delivery}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Warnings: CAP 1.2 documents, and Atom lists of them as MeteoAlarm has (`reference/connectors.md` A6).
 //!
 //! Only messages with status `Actual` and scope `Public` count; exercises and tests never leave here. An update edits the post of
-//! the warning that it refers to and a cancellation withdraws it ([`chain`]). A warning that is no longer in a list was not
+//! the warning that it refers to and a cancellation withdraws it (`chain.rs`). A warning that is no longer in a list was not
 //! withdrawn: it may have ended, which is [`crate::item::Item::expires_at`]. That warnings go out before all other posts is the
 //! operator's decision, `policy.crisis` of the source: nothing in a document can take that lane by itself.
 

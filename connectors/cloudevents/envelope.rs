@@ -12,11 +12,11 @@ use crate::item::EpochMs;
 use crate::json;
 
 /// Longest context attribute that is taken, in bytes.
-pub(super) const ATTRIBUTE_BYTES_MAX: usize = 4_096;
+pub(crate) const ATTRIBUTE_BYTES_MAX: usize = 4_096;
 
 /// One event.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Event {
+pub(crate) struct Event {
     pub source: String,
     pub kind: String,
     pub subject: Option<String>,

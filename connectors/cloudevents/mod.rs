@@ -4,7 +4,7 @@
 //! An event says by the end of its `type` what happened, and carries the item as `data` or, with `dataref`, where it can be
 //! read. `sequence` decides between two events that arrive in the wrong order.
 
-mod envelope;
+pub(crate) mod envelope;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +43,13 @@ impl Kind for CloudEvents {
     }
 
     fn configure(&self, settings: &Value) -> Result<Box<dyn Connector>, ConnectorError> {
+        Ok(Box::new(Self::source(settings)?))
+    }
+}
+
+impl CloudEvents {
+    /// The source, for kinds whose events are the same in another envelope.
+    pub(crate) fn source(settings: &Value) -> Result<Source, ConnectorError> {
         let mut settings = Settings::new(settings)?;
         let source = Source {
             site: settings.base("site")?,
@@ -52,11 +59,12 @@ impl Kind for CloudEvents {
             types: types(settings.value("types"))?,
         };
         settings.finish()?;
-        Ok(Box::new(source))
+        Ok(source)
     }
 }
 
-struct Source {
+/// One configured source.
+pub(crate) struct Source {
     /// The base of relative addresses, and the only host that is read back from, when it is set.
     site: Url,
     token: Option<Secret>,
@@ -141,15 +149,26 @@ impl Connector for Source {
         } else {
             Event { data: Some(value), subject: response.about.clone(), ..Event::default() }
         };
-        let mut sum = Sum::default();
-        self.item(&event, &mut sum)?;
-        Ok(Page { items: sum.items, warnings: sum.warnings.into_sentences(), ..Page::default() })
+        self.page(&event)
     }
 
     fn receive(&self, delivery: &Delivery) -> Result<Told, ConnectorError> {
-        let events = envelope::read(delivery, self.batch)?;
+        self.told(&envelope::read(delivery, self.batch)?)
+    }
+}
+
+impl Source {
+    /// The item of one event that was read back.
+    pub(crate) fn page(&self, event: &Event) -> Result<Page, ConnectorError> {
         let mut sum = Sum::default();
-        for event in &events {
+        self.item(event, &mut sum)?;
+        Ok(Page { items: sum.items, warnings: sum.warnings.into_sentences(), ..Page::default() })
+    }
+
+    /// What events mean.
+    pub(crate) fn told(&self, events: &[Event]) -> Result<Told, ConnectorError> {
+        let mut sum = Sum::default();
+        for event in events {
             self.event(event, &mut sum)?;
         }
         if sum.items.is_empty() && sum.requests.is_empty() {
@@ -162,9 +181,7 @@ impl Connector for Source {
         let requests = sum.requests;
         Ok(if requests.is_empty() { Told::Page(page) } else { Told::Fetch { requests, page } })
     }
-}
 
-impl Source {
     fn event(&self, event: &Event, sum: &mut Sum) -> Result<(), ConnectorError> {
         if !self.sources.is_empty() && !self.sources.contains(&event.source) {
             sum.ignored.push(format!("its source `{}` is not among `sources`", text::cut(event.source.clone(), 200)));

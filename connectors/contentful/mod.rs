@@ -20,7 +20,7 @@ use url::Url;
 use crate::contract::{Connector, Delivery, Kind, Page, Request, Response, Secret, Told};
 use crate::draft::{Draft, Warnings};
 use crate::error::ConnectorError;
-use crate::fields::{self, Fields, Format};
+use crate::fields::{self, Fields, Format, Types};
 use crate::item::{Action, Category, Item, Media};
 use crate::json;
 use crate::settings::{Settings, refused};
@@ -50,7 +50,7 @@ impl Kind for Contentful {
                 .ok_or_else(|| refused("space", "is missing; give the id of the space"))?,
             environment: name(&mut settings, "environment")?.unwrap_or_else(|| "master".to_owned()),
             api: match settings.url("api")? {
-                Some(url) => url,
+                Some(url) => fields::folder(url),
                 None => {
                     Url::parse("https://cdn.contentful.com/").map_err(|problem| refused("api", problem.to_string()))?
                 }
@@ -58,6 +58,7 @@ impl Kind for Contentful {
             token: settings.token()?,
             locale: settings.required("locale", "the locale of the texts, as Contentful writes it: nl-NL")?,
             default_locale: settings.text("default_locale")?,
+            types: Types::take(&mut settings)?,
             fields: Fields::take(&mut settings, Format::Plain)?,
         };
         settings.finish()?;
@@ -85,6 +86,7 @@ struct Source {
     locale: String,
     /// Fields that are not translated have their value under this one.
     default_locale: Option<String>,
+    types: Types,
     fields: Fields,
 }
 
@@ -105,7 +107,7 @@ impl Connector for Source {
         let assets = Assets::of(&answer, self);
         let found: Vec<Option<Result<Item, ConnectorError>>> = items
             .iter()
-            .filter(|entry| self.fields.takes(content_type(entry).as_deref()))
+            .filter(|entry| !self.types.leave_out(content_type(entry).as_deref()))
             .map(|entry| self.item(entry, &assets, &mut warnings).transpose())
             .collect();
         let mut page = fields::page(found.into_iter().flatten(), warnings);
@@ -135,8 +137,7 @@ impl Connector for Source {
                 return Ok(Told::ignored(format!("it is of another {what} than the source")));
             }
         }
-        let content_type = content_type(&entry);
-        if content_type.is_some() && !self.fields.takes(content_type.as_deref()) {
+        if self.types.leave_out(content_type(&entry).as_deref()) {
             return Ok(Told::ignored("its content type is not among `types`"));
         }
         match event {
@@ -157,8 +158,8 @@ impl Source {
             ("limit".to_owned(), PER_PAGE.to_string()),
             ("skip".to_owned(), skip.to_string()),
         ];
-        if !self.fields.types.is_empty() {
-            query.push(("sys.contentType.sys.id[in]".to_owned(), self.fields.types.join(",")));
+        if !self.types.0.is_empty() {
+            query.push(("sys.contentType.sys.id[in]".to_owned(), self.types.0.join(",")));
         }
         self.entries(&query)
     }

@@ -105,7 +105,6 @@ fn settings_that_are_wrong_are_refused_by_key() {
         ("format", json!("rtf")),
         ("page", json!("nieuws/{slug}")),
         ("fields", json!([])),
-        ("language", json!("Nederlands")),
     ] {
         let mut settings = trial::settings(&Contentful);
         settings[key] = value;

@@ -80,12 +80,11 @@ impl Connector for Source {
         let mut warnings = Warnings::default();
         let mut items = Vec::new();
         for value in posts.iter().take(ITEMS_PER_PAGE_MAX) {
-            if post::state(value, "published") != post::State::Public {
-                warnings.add("a post that is not for everybody was left out");
-            } else if let Some(draft) = post::draft(value) {
-                items.push(draft.finish(&self.site, &mut warnings));
-            } else {
-                warnings.add("an element without `id` was left out");
+            match post::draft(value) {
+                None => warnings.add("an element without `id` was left out"),
+                // It may have been for everybody before.
+                Some(_) if post::state(value, "published") != post::State::Public => items.push(self.retracted(value)),
+                Some(draft) => items.push(draft.finish(&self.site, &mut warnings)),
             }
         }
         identity::keep_last(&mut items);

@@ -34,7 +34,7 @@ fn a_published_post_is_an_item_without_mail_addresses_and_portraits() {
 }
 
 #[test]
-fn the_list_is_read_page_by_page_and_without_what_is_for_members() {
+fn the_list_is_read_page_by_page_and_what_is_for_members_is_withdrawn() {
     let page = answer(&fs::read(folder().join("good/posts.json")).unwrap()).unwrap();
     let next = page.next.clone().unwrap();
     let wanted = "https://nieuws.voorbeeldstad.example/ghost/api/content/posts/?include=tags%2Cauthors&formats=html&order=updated_at+desc&limit=50&page=2";

@@ -1,5 +1,7 @@
 //! How one item is read out of JSON: one setting per field, each a JSONPath or a template.
 
+use std::cell::OnceCell;
+
 use minijinja::Value as Any;
 use serde_json::Value;
 use serde_json_path::JsonPath;
@@ -21,7 +23,7 @@ pub(super) enum Field {
     /// A JSONPath, from the item.
     Path(JsonPath),
     /// A template, which sees `item`, `payload` (all that came) and `headers`.
-    Template(Template),
+    Template(Box<Template>),
     /// The text that stands in the settings itself.
     Constant(String),
 }
@@ -33,7 +35,7 @@ impl Field {
         if source.starts_with('$') {
             template::path(&key, source).map(Self::Path)
         } else if source.contains("{{") || source.contains("{%") {
-            Template::new(&key, source, makes).map(Self::Template)
+            Template::new(&key, source, makes).map(|template| Self::Template(Box::new(template)))
         } else if key.ends_with("language") {
             Ok(Self::Constant(source.to_owned()))
         } else {
@@ -68,7 +70,7 @@ impl Field {
     fn texts(&self, of: &Part<'_>, budget: &mut Budget) -> Result<Vec<String>, String> {
         match self {
             Self::Constant(text) => Ok(vec![text.clone()]),
-            Self::Template(template) => Ok(vec![template.render(&of.seen, budget)?]),
+            Self::Template(template) => Ok(vec![template.render(of.seen(), budget)?]),
             Self::Path(path) => {
                 let mut texts = Vec::new();
                 for node in path.query(of.item).iter() {
@@ -110,10 +112,45 @@ fn scalar(value: &Value) -> Option<String> {
     }
 }
 
-/// What is read of what came: one item, and what templates see.
+/// All that came, of which templates see everything. What they see is made only when there are templates: it is larger than the
+/// JSON that it is made of.
+pub(super) struct Whole<'p> {
+    payload: &'p Value,
+    headers: &'p [(String, String)],
+    seen: OnceCell<[(&'static str, Any); 2]>,
+}
+
+impl<'p> Whole<'p> {
+    pub(super) fn new(payload: &'p Value, headers: &'p [(String, String)]) -> Self {
+        Self { payload, headers, seen: OnceCell::new() }
+    }
+
+    /// One item of it.
+    pub(super) fn part(&'p self, item: &'p Value) -> Part<'p> {
+        Part { item, whole: self, seen: OnceCell::new() }
+    }
+
+    fn seen(&self) -> [(&'static str, Any); 2] {
+        let made = self.seen.get_or_init(|| {
+            let headers = Any::from_pairs(self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+            [("payload", template::seen(self.payload)), ("headers", headers)]
+        });
+        made.clone()
+    }
+}
+
+/// One item of what came.
 pub(super) struct Part<'p> {
-    pub item: &'p Value,
-    pub seen: Any,
+    item: &'p Value,
+    whole: &'p Whole<'p>,
+    seen: OnceCell<Any>,
+}
+
+impl Part<'_> {
+    fn seen(&self) -> &Any {
+        self.seen
+            .get_or_init(|| Any::from_pairs(self.whole.seen().into_iter().chain([("item", template::seen(self.item))])))
+    }
 }
 
 /// The body, and what it is written in.
@@ -291,7 +328,7 @@ fn listed(field: Option<&Field>, of: &Part<'_>, budget: &mut Budget) -> Result<V
     match field {
         None => Ok(Vec::new()),
         Some(Field::Template(template)) => {
-            Ok(template.render(&of.seen, budget)?.split(',').map(|term| term.trim().to_owned()).collect())
+            Ok(template.render(of.seen(), budget)?.split(',').map(|term| term.trim().to_owned()).collect())
         }
         Some(field) => field.texts(of, budget),
     }

@@ -8,11 +8,10 @@ mod mapping;
 #[cfg(test)]
 mod tests;
 
-use minijinja::Value as Any;
 use serde_json::{Map, Value};
 use url::Url;
 
-use self::mapping::{Field, Mapping, Part, within};
+use self::mapping::{Field, Mapping, Part, Whole, within};
 use crate::contract::{
     Connector, Delivery, ITEMS_PER_PAGE_MAX, Kind, Page, REQUESTS_PER_DELIVERY_MAX, Request, Response, Secret, Told,
 };
@@ -21,7 +20,7 @@ use crate::error::ConnectorError;
 use crate::item::{Action, Item};
 use crate::json;
 use crate::settings::{Settings, refused};
-use crate::template::{Budget, Makes, seen};
+use crate::template::{Budget, Makes};
 
 const WHAT: &str = "JSON";
 
@@ -149,10 +148,10 @@ impl Connector for Source {
         if found.len() > ITEMS_PER_PAGE_MAX {
             sum.warnings.add(format!("it has more than {ITEMS_PER_PAGE_MAX} items; the first ones were kept"));
         }
-        let common = context(&payload, &[]);
+        let whole = Whole::new(&payload, &[]);
         let about = response.about.as_deref().filter(|_| found.len() == 1);
         for item in found.into_iter().take(ITEMS_PER_PAGE_MAX) {
-            let part = Part { item, seen: with_item(&common, item) };
+            let part = whole.part(item);
             let one = self.answered(mapping, &part, about, &mut sum);
             sum.add(one);
         }
@@ -168,10 +167,10 @@ impl Connector for Source {
         let Some(found) = self.map.items(&payload) else {
             return Ok(Told::ignored("there is nothing at `map.items`"));
         };
-        let mut sum = Sum::default();
-        let common = context(&payload, &delivery.headers);
+        let mut sum = Sum { budget: Budget::of_delivery(), ..Sum::default() };
+        let whole = Whole::new(&payload, &delivery.headers);
         for item in found.into_iter().take(ITEMS_PER_PAGE_MAX) {
-            let part = Part { item, seen: with_item(&common, item) };
+            let part = whole.part(item);
             let one = self.told(&part, &mut sum);
             sum.add(one);
         }
@@ -305,14 +304,4 @@ impl Source {
             _ => request,
         }
     }
-}
-
-/// What all templates of one page see.
-fn context(payload: &Value, headers: &[(String, String)]) -> [(&'static str, Any); 2] {
-    let headers = Any::from_pairs(headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    [("payload", seen(payload)), ("headers", headers)]
-}
-
-fn with_item(common: &[(&'static str, Any); 2], item: &Value) -> Any {
-    Any::from_pairs(common.iter().cloned().chain([("item", seen(item))]))
 }

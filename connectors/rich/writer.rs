@@ -84,7 +84,9 @@ impl Writer {
             warnings.add("a rich text is too deep or has too many parts; the rest was left out");
         }
         for kind in self.unknown {
-            warnings.add(format!("a part of a rich text is of a kind that is not known (`{kind}`); its text was kept"));
+            warnings.add(format!(
+                "a part of a rich text is of a kind that is not known (`{kind}`); no more than its text was kept"
+            ));
         }
         Text::Html(self.html)
     }

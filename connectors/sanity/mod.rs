@@ -14,7 +14,7 @@ use url::Url;
 use crate::contract::{Connector, Delivery, Kind, Page, Request, Response, Secret, Told};
 use crate::draft::{Draft, Warnings};
 use crate::error::ConnectorError;
-use crate::fields::{self, Fields, Format};
+use crate::fields::{self, Fields, Format, Types};
 use crate::item::{Item, Media};
 use crate::json;
 use crate::settings::{Settings, refused};
@@ -53,11 +53,12 @@ impl Kind for Sanity {
         let usual = format!("https://{project}.api.sanity.io/");
         let source = Source {
             api: match settings.url("api")? {
-                Some(url) => url,
+                Some(url) => fields::folder(url),
                 None => Url::parse(&usual).map_err(|problem| refused("project", problem.to_string()))?,
             },
             token: settings.token()?,
             projection,
+            types: Types::take(&mut settings)?,
             fields: Fields::take(&mut settings, Format::Plain)?,
             project,
             dataset,
@@ -74,6 +75,7 @@ struct Source {
     token: Option<Secret>,
     /// What the list asks of each document; all of it, when `None`.
     projection: Option<String>,
+    types: Types,
     fields: Fields,
 }
 
@@ -150,16 +152,16 @@ fn begins(url: &Url) -> usize {
 }
 
 impl Source {
-    /// A projection may leave the type out; then the filter of the webhook decided.
+    /// Whether it is of a type that is taken.
     fn takes(&self, document: &Value) -> bool {
-        json::text(document, "/_type").is_none_or(|found| self.fields.takes(Some(&found)))
+        !self.types.leave_out(json::text(document, "/_type").as_deref())
     }
 
     fn list(&self, from: usize) -> Option<Request> {
-        if self.fields.types.is_empty() {
+        if self.types.0.is_empty() {
             return None;
         }
-        let types = serde_json::to_string(&self.fields.types).ok()?;
+        let types = serde_json::to_string(&self.types.0).ok()?;
         let until = from + PER_PAGE;
         let query = format!(
             "*[_type in $types && !(_id in path(\"drafts.**\")) && !(_id in path(\"versions.**\"))] | order(_updatedAt desc) \

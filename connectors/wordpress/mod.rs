@@ -92,6 +92,10 @@ impl Connector for Source {
         let mut items = Vec::new();
         for value in posts.iter().take(ITEMS_PER_PAGE_MAX) {
             match post::draft(value, &self.kind) {
+                Ok(draft) if post::is_withheld(value) => {
+                    // It may have been public before it got its password.
+                    items.push(retracted(draft.id.unwrap_or_default(), draft.updated_at, &self.site));
+                }
                 Ok(draft) => items.push(draft.finish(&self.site, &mut warnings)),
                 Err(why) => warnings.add(why),
             }
@@ -103,7 +107,7 @@ impl Connector for Source {
                 items.push(retracted(about.to_owned(), None, &self.site));
             }
         } else if items.is_empty() && !posts.is_empty() {
-            return Err(json::lacks(WHAT, "none of its elements is a public post of this type"));
+            return Err(json::lacks(WHAT, "none of its elements is a post of this type"));
         }
         crate::draft::identity::keep_last(&mut items);
         let next = if response.about.is_none() && posts.len() == PER_PAGE { self.after(&response.url) } else { None };

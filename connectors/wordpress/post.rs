@@ -10,17 +10,17 @@ use crate::json;
 /// Most files and terms that are looked at of one post.
 const LOOKED_AT_MAX: usize = 200;
 
+/// Whether it says that not everybody may read it.
+pub(super) fn is_withheld(post: &Value) -> bool {
+    json::text(post, "/status").is_some_and(|status| status != "publish")
+        || post.pointer("/content/protected") == Some(&Value::Bool(true))
+}
+
 /// The post, or why it is left out.
 pub(super) fn draft(post: &Value, kind: &str) -> Result<Draft, String> {
     let id = json::integer(post, "/id").ok_or("an element without `id` was left out")?;
     if json::text(post, "/type").is_some_and(|found| found != kind) {
         return Err(format!("an element that is no `{kind}` was left out"));
-    }
-    if json::text(post, "/status").is_some_and(|status| status != "publish") {
-        return Err("a post that is not public was left out".to_owned());
-    }
-    if post.pointer("/content/protected") == Some(&Value::Bool(true)) {
-        return Err("a post with a password was left out".to_owned());
     }
     let body = json::text(post, "/content/rendered");
     Ok(Draft {

@@ -40,7 +40,7 @@ fn answer(url: &str, body: &[u8], about: Option<&str>) -> Result<Page, Connector
 const LIST: &str = "https://www.voorbeeldstad.example/blog/wp-json/wp/v2/posts?per_page=50&offset=0";
 
 #[test]
-fn posts_of_the_list_are_items() {
+fn posts_of_the_list_are_items_and_those_with_a_password_are_withdrawn() {
     insta::assert_json_snapshot!(answer(LIST, &fs::read(folder().join("good/posts.json")).unwrap(), None).unwrap());
 }
 

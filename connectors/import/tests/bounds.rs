@@ -78,6 +78,60 @@ fn a_bomb_in_front_matter_is_refused() {
     assert!(read_as("x.md", deep.as_bytes()).is_err());
 }
 
+/// Inputs that make careless readers quadratic: a linear one needs well under a second each, quadratic time would be minutes.
+#[test]
+fn hostile_files_take_linear_time() {
+    for piece in [
+        "<h1>",
+        "</h1>",
+        "<article>",
+        "</article>",
+        "<title>",
+        "<title></title>",
+        "<meta ",
+        "<meta name=a content=b>",
+        "<script>",
+        "<script type='application/ld+json'>{}</script>",
+        "<a",
+        "</",
+        "<!--",
+        "<!D[",
+        "&",
+        "<newsItem>",
+        "<newsItem/>",
+        "<a xmlns:b='c'>",
+        "<a></a>",
+        "\"",
+        ";",
+        ",\n",
+        "a,b\n",
+        "[",
+        "{\"a\":",
+        "---\n",
+        "- ",
+        "*a ",
+        "[x](",
+        "_a*",
+    ] {
+        for (name, before) in [
+            ("x.html", ""),
+            ("x.xml", "<newsMessage>"),
+            ("x.csv", "id,title\n"),
+            ("x.md", "---\ntitle: x\n---\n"),
+            ("x.json", "["),
+        ] {
+            let body = format!("{before}{}", piece.repeat(200_000 / piece.len()));
+            let start = std::time::Instant::now();
+            let _ = read_as(name, body.as_bytes());
+            assert!(
+                start.elapsed() < std::time::Duration::from_secs(20),
+                "{:?} for {name} of {piece}",
+                start.elapsed()
+            );
+        }
+    }
+}
+
 const NAMES: [&str; 5] = ["x.json", "x.csv", "x.md", "x.html", "x.xml"];
 const FILES: [&str; 8] = [
     "good/own.json",
