@@ -213,10 +213,10 @@ both! {
         data["embargo"] = json!(soon);
         let receipt = cms.says("gepubliceerd", data).await;
         settled(&world.gateway, &receipt, "done").await;
-        assert_eq!(world.db.lines("SELECT state AS t FROM posts"), ["scheduled"]);
+        assert_eq!(world.db.lines("SELECT state AS t FROM posts"), ["embargoed"]);
         let receipt = cms.says("ingetrokken", json!({"id": "1"})).await;
         settled(&world.gateway, &receipt, "done").await;
-        assert_eq!(world.db.number("SELECT COUNT(*) FROM posts WHERE state IN ('scheduled', 'ready', 'published')"), 0);
+        assert_eq!(world.db.number("SELECT COUNT(*) FROM posts WHERE state IN ('embargoed', 'scheduled', 'ready', 'published')"), 0);
     }
 
     async fn a_flood_of_events_is_held_once_it_is_one(db: Database) {
