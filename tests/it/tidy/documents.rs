@@ -179,7 +179,9 @@ fn every_link_between_documents_leads_somewhere() {
         .filter(|name| name.ends_with(".md"))
         .collect();
     let below = ["docs", "connectors", "tests"].into_iter().filter(|folder| root().join(folder).is_dir());
-    documents.extend(files(&below.collect::<Vec<_>>()).into_iter().filter(|path| path.ends_with(".md")));
+    // What is read as a press release in a test is no document of ours.
+    let is_document = |path: &String| path.ends_with(".md") && !path.contains("/fixtures/");
+    documents.extend(files(&below.collect::<Vec<_>>()).into_iter().filter(is_document));
     assert!(documents.len() > 2, "no documents were found");
     let broken: Vec<String> = documents.iter().flat_map(|path| dead_links(path, &text(path))).collect();
     assert!(broken.is_empty(), "dead links:\n{}", broken.join("\n"));
