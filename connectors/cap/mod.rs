@@ -91,14 +91,7 @@ impl Connector for Source {
 
     fn read(&self, response: &Response) -> Result<Page, ConnectorError> {
         let unreadable = |problem: String| ConnectorError::Unreadable { what: WHAT, problem };
-        if response.body.trim_ascii().is_empty() {
-            return Err(ConnectorError::Empty);
-        }
-        if response.body.len() > CAP_BYTES_MAX {
-            let length = response.body.len();
-            return Err(unreadable(format!("it has {length} bytes, more than the {CAP_BYTES_MAX} that are read")));
-        }
-        let text = decode::decode(&response.body, response.content_type.as_deref());
+        let text = decode::document(response, CAP_BYTES_MAX, WHAT)?;
         let not_this = |found: &str| ConnectorError::NotThis { found: found.to_owned(), wanted: WANTED };
         let root = tree::parse(&text, VOCABULARIES, WHAT)?.ok_or_else(|| not_this("plain text"))?;
         let mut warnings = Warnings::default();

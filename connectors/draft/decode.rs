@@ -5,12 +5,29 @@
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
+use crate::contract::Response;
+use crate::error::ConnectorError;
+
 /// How far into the document an XML declaration is looked for, in bytes. It must be first; some sites put blank lines before it.
 const PROLOG_BYTES_MAX: usize = 512;
 
 /// How many well-formed characters outside ASCII must stand against one broken byte for a document that is declared UTF-8 to be
 /// read as UTF-8 with a scratch rather than as windows-1252: a title cut in the middle of a character must not garble the rest.
 const GOOD_PER_BROKEN_MIN: usize = 4;
+
+/// The text of an answer of at most so many bytes, without a byte order mark; an error when it is empty or longer. `what` it
+/// should be stands in the error.
+pub(crate) fn document(response: &Response, bytes_max: usize, what: &'static str) -> Result<String, ConnectorError> {
+    if response.body.trim_ascii().is_empty() {
+        return Err(ConnectorError::Empty);
+    }
+    if response.body.len() > bytes_max {
+        let problem = format!("it has {} bytes, more than the {bytes_max} that are read", response.body.len());
+        return Err(ConnectorError::Unreadable { what, problem });
+    }
+    let text = decode(&response.body, response.content_type.as_deref());
+    Ok(text.strip_prefix('\u{FEFF}').map(str::to_owned).unwrap_or(text))
+}
 
 /// Decodes `bytes`; never fails. Bytes that mean nothing in the chosen encoding become U+FFFD.
 pub(crate) fn decode(bytes: &[u8], content_type: Option<&str>) -> String {

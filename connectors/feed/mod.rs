@@ -67,15 +67,8 @@ impl Connector for Source {
     }
 
     fn read(&self, response: &Response) -> Result<Page, ConnectorError> {
-        if response.body.is_empty() {
-            return Err(ConnectorError::Empty);
-        }
-        if response.body.len() > FEED_BYTES_MAX {
-            let problem = format!("it has {} bytes, more than the {FEED_BYTES_MAX} that are read", response.body.len());
-            return Err(ConnectorError::Unreadable { what: "feed", problem });
-        }
-        let text = decode::decode(&response.body, response.content_type.as_deref());
-        let mut page = page(text.trim_start_matches('\u{FEFF}'), &response.url)?;
+        let text = decode::document(response, FEED_BYTES_MAX, "feed")?;
+        let mut page = page(&text, &response.url)?;
         if let Some(field) = self.state {
             state::set(field, &mut page);
         }

@@ -160,15 +160,8 @@ impl Connector for Source {
     }
 
     fn read(&self, response: &Response) -> Result<Page, ConnectorError> {
-        if response.body.trim_ascii().is_empty() {
-            return Err(ConnectorError::Empty);
-        }
-        if response.body.len() > FILE_BYTES_MAX {
-            let problem = format!("it has {} bytes, more than the {FILE_BYTES_MAX} that are read", response.body.len());
-            return Err(json::lacks(WHAT, problem));
-        }
-        let text = decode::decode(&response.body, response.content_type.as_deref());
-        let text = text.trim_start_matches('\u{FEFF}');
+        let text = decode::document(response, FILE_BYTES_MAX, WHAT)?;
+        let text = text.as_str();
         let name = name(&response.url);
         let is_list_itself = self.list.as_ref().is_some_and(|list| *list == response.url);
         if let Some(files) = self.list.as_ref().and_then(|_| listed(text)) {

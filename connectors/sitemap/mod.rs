@@ -66,20 +66,12 @@ impl Connector for Source {
     }
 
     fn read(&self, response: &Response) -> Result<Page, ConnectorError> {
-        let unreadable = |problem: String| ConnectorError::Unreadable { what: WHAT, problem };
-        if response.body.trim_ascii().is_empty() {
-            return Err(ConnectorError::Empty);
-        }
-        if response.body.len() > SITEMAP_BYTES_MAX {
-            let length = response.body.len();
-            return Err(unreadable(format!("it has {length} bytes, more than the {SITEMAP_BYTES_MAX} that are read")));
-        }
         let not_this = |found: &str| ConnectorError::NotThis { found: found.to_owned(), wanted: WANTED };
         if response.body.starts_with(b"\x1F\x8B") {
             return Err(not_this("a compressed file; give the address of the one that is not compressed"));
         }
-        let text = decode::decode(&response.body, response.content_type.as_deref());
-        let text = text.trim_start_matches('\u{FEFF}');
+        let text = decode::document(response, SITEMAP_BYTES_MAX, WHAT)?;
+        let text = text.as_str();
         if let Some(about) = &response.about {
             return of_page(text, about, &response.url);
         }
