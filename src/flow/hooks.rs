@@ -1,5 +1,5 @@
-//! Takes what systems push to us: verified, understood, stored, and only then acknowledged. Many requests share a transaction:
-//! one for all that came in while the last one ran, as with [`crate::flow::arrivals`]. The work is done later, by [`work`].
+//! Takes what systems push to us: verified, understood, stored, and only then acknowledged. Many requests share a transaction
+//! ([`Groups`]). The work is done later, by [`work`].
 
 pub mod doors;
 pub mod keep;
@@ -13,8 +13,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use heraut_connectors::contract::{Delivery, Told};
 use heraut_connectors::profiles::{Signed, Verified};
-use tokio::sync::{mpsc, oneshot};
 
+use crate::flow::groups::Groups;
 use crate::flow::hooks::doors::{Door, Doors};
 use crate::flow::rates::Rates;
 use crate::flow::{Gateway, Shared, now};
@@ -23,9 +23,6 @@ use crate::ids::ReceiptId;
 use crate::metrics;
 use crate::store::hooks::{self, Received, Stored};
 use crate::store::{Db, StoreError, to_json};
-
-/// Most requests in one transaction: others wait no longer than for a slow disk.
-const GROUP_MAX: usize = 256;
 
 /// A request as it came in.
 #[derive(Debug, Clone)]
@@ -49,15 +46,10 @@ pub struct Accepted {
     pub known: bool,
 }
 
-struct Waiting {
-    row: Arc<Received>,
-    done: oneshot::Sender<Option<Stored>>,
-}
-
 /// Takes requests in; cheap to clone. One per process.
 #[derive(Clone)]
 pub struct Hooks {
-    sender: mpsc::Sender<Waiting>,
+    groups: Groups<Received, Stored>,
     rates: Arc<Rates>,
     doors: Arc<Doors>,
 }
@@ -66,9 +58,13 @@ impl Hooks {
     /// Starts to take in, on the runtime of the caller. It ends when the last clone is dropped. `per_source_s` is how many
     /// requests a second a source may send; 0 is any number.
     pub fn start(gateway: Shared, per_source_s: u32) -> Self {
-        let (sender, receiver) = mpsc::channel(GROUP_MAX * 2);
-        tokio::spawn(run(gateway, receiver));
-        Self { sender, rates: Arc::new(Rates::new(per_source_s)), doors: Arc::default() }
+        let wake = gateway.clone();
+        let write = move |rows| {
+            let gateway = gateway.clone();
+            async move { write(&gateway, rows).await }
+        };
+        let groups = Groups::start("requests", write, move || wake.wake.hooks.notify_one());
+        Self { groups, rates: Arc::new(Rates::new(per_source_s)), doors: Arc::default() }
     }
 
     /// The source that a request is for, if it takes any.
@@ -147,10 +143,7 @@ impl Hooks {
             attempts: 0,
             due_at: at,
         };
-        let (done, wait) = oneshot::channel();
-        let sent = self.sender.send(Waiting { row: Arc::new(row), done }).await;
-        let stored = if sent.is_ok() { wait.await.unwrap_or(None) } else { None };
-        match stored {
+        match self.groups.take(row).await {
             Some(Stored::New(receipt)) => Ok(Accepted { receipt, known: false }),
             Some(Stored::Known(receipt)) => Ok(Accepted { receipt, known: true }),
             Some(Stored::Conflict) => Err(Refusal::Conflict),
@@ -184,52 +177,10 @@ fn understand(door: &Door, delivery: &Delivery) -> Result<Told, Refusal> {
     }
 }
 
-async fn run(gateway: Shared, mut receiver: mpsc::Receiver<Waiting>) {
-    let mut group = Vec::new();
-    while receiver.recv_many(&mut group, GROUP_MAX).await > 0 {
-        commit(&gateway, std::mem::take(&mut group)).await;
-        gateway.wake.hooks.notify_one();
-    }
-}
-
-/// Commits a group, halving it as long as it fails, in the order in which it came.
-async fn commit(gateway: &Gateway, group: Vec<Waiting>) {
-    let mut left = vec![group];
-    while let Some(mut group) = left.pop() {
-        let rows: Vec<Arc<Received>> = group.iter().map(|waiting| waiting.row.clone()).collect();
-        match write(gateway, rows).await {
-            Ok(stored) => answer(group, stored.into_iter().map(Some)),
-            Err(StoreError::Query { .. }) if group.len() > 1 => {
-                let later = group.split_off(group.len() / 2);
-                left.push(later);
-                left.push(group);
-            }
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    requests = group.len(),
-                    "requests could not be stored; their senders are asked to try again"
-                );
-                answer(group, std::iter::repeat(None));
-                if !matches!(error, StoreError::Query { .. }) {
-                    left.drain(..).for_each(|group| answer(group, std::iter::repeat(None)));
-                }
-            }
-        }
-    }
-}
-
 async fn write(gateway: &Gateway, rows: Vec<Arc<Received>>) -> Result<Vec<Stored>, StoreError> {
     let write = move |db: &mut Db<'_>| {
         hooks::tell(db)?;
         rows.iter().map(|row| hooks::store(db, row)).collect()
     };
     gateway.store.write("store requests", write).await
-}
-
-fn answer(group: Vec<Waiting>, stored: impl Iterator<Item = Option<Stored>>) {
-    for (waiting, stored) in group.into_iter().zip(stored) {
-        // A client that went away no longer waits; what it sent is on disk all the same.
-        let _ = waiting.done.send(stored);
-    }
 }

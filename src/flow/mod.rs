@@ -7,6 +7,7 @@ pub mod deliver;
 pub mod effects;
 pub mod embargo;
 pub mod gone;
+pub mod groups;
 pub mod hooks;
 pub mod intake;
 pub mod keyring;
