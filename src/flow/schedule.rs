@@ -133,9 +133,9 @@ async fn hook_loop(gateway: Shared, mut stop: Stop) {
             works.join_next().await;
         }
         match work::lease_due(&gateway).await {
-            Ok(Some(source)) => {
+            Ok(Some(lease)) => {
                 let gateway = gateway.clone();
-                works.spawn(async move { work::run(&gateway, source).await });
+                works.spawn(async move { work::run(&gateway, lease).await });
                 continue;
             }
             Ok(None) => {}

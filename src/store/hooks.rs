@@ -97,8 +97,17 @@ pub fn tell(db: &mut Db<'_>) -> Queried<()> {
     listen::tell(db, Topic::Hooks)
 }
 
-/// Leases a source whose requests wait, if there is one: nobody else works on its requests until the lease ends.
-pub fn claim(db: &mut Db<'_>, now: Timestamp, until: Timestamp) -> Queried<Option<SourceId>> {
+/// The lease of a source whose requests wait: nobody else works on them until it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// The source.
+    pub source: SourceId,
+    /// Its end, which is also how it is told from a later one.
+    pub until: Timestamp,
+}
+
+/// Leases a source whose requests wait, if there is one.
+pub fn claim(db: &mut Db<'_>, now: Timestamp, until: Timestamp) -> Queried<Option<Lease>> {
     let free = hooks::lease_until.nullable().is_null().or(hooks::lease_until.nullable().le(now));
     let source: Option<SourceId> = on!(db, c => hook_deliveries::table
         .left_join(hooks::table.on(hooks::source_id.eq(hook_deliveries::source_id)))
@@ -110,7 +119,7 @@ pub fn claim(db: &mut Db<'_>, now: Timestamp, until: Timestamp) -> Queried<Optio
         .optional())?;
     let Some(source) = source else { return Ok(None) };
     ensure(db, source)?;
-    Ok(hold(db, source, now, until)?.then_some(source))
+    Ok(hold(db, source, now, until)?.then_some(Lease { source, until }))
 }
 
 /// Takes the lease of a source if it is free.
@@ -129,14 +138,18 @@ fn ensure(db: &mut Db<'_>, source: SourceId) -> Queried<()> {
     .map(|_| ())
 }
 
-/// Keeps a lease for longer.
-pub fn extend(db: &mut Db<'_>, source: SourceId, until: Timestamp) -> Queried<()> {
-    on!(db, c => diesel::update(hooks::table.find(source)).set(hooks::lease_until.eq(until)).execute(c)).map(|_| ())
+/// Keeps the lease that is until `had` for longer. `false` when it is that no more: another process may have it.
+pub fn extend(db: &mut Db<'_>, source: SourceId, had: Timestamp, until: Timestamp) -> Queried<bool> {
+    on!(db, c => diesel::update(hooks::table.filter(hooks::source_id.eq(source).and(hooks::lease_until.eq(had))))
+        .set(hooks::lease_until.eq(until))
+        .execute(c))
+    .map(|n| n == 1)
 }
 
-/// Ends the lease of a source.
-pub fn release(db: &mut Db<'_>, source: SourceId) -> Queried<()> {
-    extend(db, source, Timestamp(0))
+/// Ends the lease of a source that is until one of these, and no other.
+pub fn release(db: &mut Db<'_>, source: SourceId, had: &[Timestamp]) -> Queried<()> {
+    let ours = hooks::source_id.eq(source).and(hooks::lease_until.eq_any(had));
+    on!(db, c => diesel::update(hooks::table.filter(ours)).set(hooks::lease_until.eq(0)).execute(c)).map(|_| ())
 }
 
 /// Ends every lease. Only for a process that is alone on its database.

@@ -10,7 +10,7 @@ use heraut::inbox::remote::RemoteActor;
 use heraut::store::deliveries::Answer;
 use heraut::store::listen::{self, Heard, Topic};
 use heraut::store::posts::Due;
-use heraut::store::{Db, Store, deliveries, inboxes, posts, proofs, remote, sources, survey};
+use heraut::store::{Db, Store, deliveries, hooks, inboxes, posts, proofs, remote, sources, survey};
 use heraut::time::Timestamp;
 use heraut::urls::InboxUrl;
 
@@ -357,6 +357,37 @@ both! {
             assert!(written.is_ok(), "after a panic: {:?}", written.map_err(|e| heraut_text(&e)));
         }
         assert_eq!(db.number("SELECT COUNT(*) FROM inboxes"), 18, "and what was written later is there");
+    }
+
+    /// A process that stood still for longer than its lease must not take it back from, or end it for, the one that has it now.
+    async fn who_lost_the_lease_of_requests_neither_keeps_nor_ends_it(db: Database) {
+        let store = db.store();
+        db.execute(&actors(1));
+        db.execute(
+            "INSERT INTO sources (id, name, actor_id, kind, settings, provisioned, created_at, due_at) \
+             VALUES (1, 's', 1, 'cloudevents', '{}', TRUE, 1, 1);
+             INSERT INTO hook_deliveries (id, source_id, delivery_key, digest, verified_by, headers, body, received_at, due_at) \
+             VALUES (1, 1, 'k', 'd', 'standard', '[]', '', 1, 1);",
+        );
+        let claim = |now: Timestamp, until: Timestamp| {
+            let claim = move |db: &mut Db<'_>| hooks::claim(db, now, until);
+            store.write("claim", claim)
+        };
+        let later = LATER.after(Duration::from_secs(90));
+        let first = claim(NOW, LATER).await.unwrap().unwrap();
+        let second = claim(LATER, later).await.unwrap().unwrap();
+        assert_eq!((first.until, second.until), (LATER, later));
+        let late = move |db: &mut Db<'_>| {
+            hooks::release(db, first.source, &[first.until])?;
+            hooks::extend(db, first.source, first.until, later.after(Duration::from_secs(1)))
+        };
+        assert!(!store.write("be late", late).await.unwrap());
+        assert_eq!(db.number("SELECT lease_until FROM hooks"), later.0, "the other one still has it");
+        let keep = move |db: &mut Db<'_>| hooks::extend(db, second.source, second.until, later.after(Duration::from_secs(1)));
+        assert!(store.write("keep", keep).await.unwrap());
+        let end = move |db: &mut Db<'_>| hooks::release(db, second.source, &[later, later.after(Duration::from_secs(1))]);
+        store.write("end", end).await.unwrap();
+        assert!(claim(NOW, LATER).await.unwrap().is_some());
     }
 
     async fn processes_that_start_at_once_migrate_once(db: Database) {

@@ -4,7 +4,7 @@
 //! A request that fails for now steps aside and is tried again: what is read back then is what the source says then, and an item
 //! carries a version, so nothing older overtakes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use heraut_connectors::CONNECTORS;
@@ -19,7 +19,7 @@ use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, now};
 use crate::hook::{FLOOD_WITHIN, KEPT, again};
 use crate::ids::SourceId;
-use crate::store::hooks::{self, DONE, FAILED, IGNORED, Received};
+use crate::store::hooks::{self, DONE, FAILED, IGNORED, Lease, Received};
 use crate::store::sources::{self, Source};
 use crate::store::{Db, StoreError, from_json, items};
 use crate::time::Timestamp;
@@ -32,22 +32,27 @@ const SAID_EVERY: Duration = Duration::from_secs(5);
 const READ_MAX: i64 = 16;
 
 /// Leases a source whose requests wait.
-pub async fn lease_due(gateway: &Gateway) -> Result<Option<SourceId>, StoreError> {
+pub async fn lease_due(gateway: &Gateway) -> Result<Option<Lease>, StoreError> {
     let at = now();
     gateway.store.write("lease requests", move |db| hooks::claim(db, at, at.after(LEASE))).await
 }
 
-/// Works on what waits at a leased source, until nothing does.
-pub async fn run(gateway: &Gateway, id: SourceId) {
+/// Works on what waits at a leased source, until nothing does, or the lease is lost.
+pub async fn run(gateway: &Gateway, lease: Lease) {
+    let (id, held) = (lease.source, Mutex::new([lease.until; 2]));
     let drained = tokio::select! {
         drained = drain(gateway, id) => drained,
-        never = hold(gateway, id) => match never {},
+        () = hold(gateway, id, &held) => {
+            tracing::warn!("this process was away for too long; another one may work on the requests of a source now");
+            return;
+        }
     };
     if let Err(error) = drained {
         tracing::error!(error = &error as &dyn std::error::Error, "requests could not be worked on");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    let release = move |db: &mut Db<'_>| hooks::release(db, id);
+    let held = *held.lock().unwrap_or_else(PoisonError::into_inner);
+    let release = move |db: &mut Db<'_>| hooks::release(db, id, &held);
     if let Err(error) = gateway.store.write("release requests", release).await {
         tracing::error!(error = &error as &dyn std::error::Error, "the lease of a source could not be ended");
     }
@@ -55,14 +60,24 @@ pub async fn run(gateway: &Gateway, id: SourceId) {
     gateway.wake.hooks.notify_one();
 }
 
-/// Keeps the lease: reading back and pictures may take minutes.
-async fn hold(gateway: &Gateway, id: SourceId) -> std::convert::Infallible {
+/// Keeps the lease: reading back and pictures may take minutes. Returns when it is lost. `held` is its end, and what it may be by
+/// now: the work may be over while this is being written.
+async fn hold(gateway: &Gateway, id: SourceId, held: &Mutex<[Timestamp; 2]>) {
     loop {
         tokio::time::sleep(SAID_EVERY).await;
         let until = now().after(LEASE);
-        let extend = move |db: &mut Db<'_>| hooks::extend(db, id, until);
-        if let Err(error) = gateway.store.write("keep requests", extend).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the lease of a source could not be kept");
+        let had = {
+            let mut held = held.lock().unwrap_or_else(PoisonError::into_inner);
+            let [had, _] = *held;
+            *held = [had, until];
+            had
+        };
+        match gateway.store.write("keep requests", move |db| hooks::extend(db, id, had, until)).await {
+            Ok(true) => *held.lock().unwrap_or_else(PoisonError::into_inner) = [until; 2],
+            Ok(false) => return,
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the lease of a source could not be kept");
+            }
         }
     }
 }
