@@ -10,6 +10,7 @@ use diesel::{pg::Pg, sqlite::Sqlite};
 
 use crate::on;
 use crate::store::schema::{hosts, inboxes, sources};
+use crate::store::statement::statement;
 use crate::store::{Db, POSTGRES_MIGRATIONS, Pools, Queried, SQLITE_MIGRATIONS, Store};
 use crate::time::Timestamp;
 
@@ -48,7 +49,7 @@ const OWED: &str = "SELECT g.name AS agency, o.inbox, CAST(SUM(o.n) AS BIGINT) A
 /// Deliveries that are owed, by agency and by how the inbox does. Its cost grows with what is owed: about 1 µs each.
 pub fn owed(db: &mut Db<'_>, now: Timestamp) -> Queried<Vec<Owed>> {
     let since = Timestamp(now.0 - PROBED_WITHIN_MS);
-    on!(db, c => diesel::sql_query(OWED).bind::<BigInt, _>(now).bind::<BigInt, _>(since).load(c))
+    on!(db, c => statement(OWED).bind::<BigInt, _>(now).bind::<BigInt, _>(since).load(c))
 }
 
 /// Deliveries that are held, by agency.
