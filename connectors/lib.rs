@@ -24,6 +24,7 @@ pub mod json;
 mod kit;
 pub mod kontent;
 pub mod mapped;
+pub mod parts;
 pub mod plone;
 pub mod profiles;
 mod rich;
