@@ -66,7 +66,7 @@ pub(crate) fn read(input: &[u8]) {
 pub(crate) fn receive(input: &[u8]) {
     let (kind, captured) = line(input);
     let Ok(delivery) = capture::read(captured, 0) else { return };
-    hook::is_taken(delivery.header("content-type"), delivery.body.is_empty());
+    hook::is_taken(delivery.header("content-type"), delivery.body.is_empty(), true);
     let (_, one, other) = chosen(&KINDS, kind, |pair| pair.0);
     let answers = [one.receive(&delivery), other.receive(&Delivery { received_at: LATER, ..delivery })];
     same(&answers, |told| match told {
