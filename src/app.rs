@@ -274,6 +274,7 @@ fn source_plan(source: &SourceConfig) -> Result<SourcePlan, AppError> {
             connector: source.settings.clone(),
             signature: hook.signature.clone(),
             disabled: !source.enabled,
+            stale_after: source.stale_after,
         },
     })
 }

@@ -158,6 +158,7 @@ async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
     let chosen = command.from_catalogue.as_deref().map(|name| catalogue::choose(name, &command.fill)).transpose()?;
     let name = command.name.or(command.from_catalogue).context("a source needs a name")?;
     command.url.as_deref().map_or(Ok(()), catalogue::is_alive)?;
+    let stale_after = chosen.as_ref().map(|entry| entry.stale_after);
     let (kind, of_entry, language, policy, mut connector) = match chosen {
         Some(entry) => (entry.kind, Some(entry.every), Some(entry.language), entry.policy, entry.settings),
         None => (command.kind, None, None, Default::default(), Map::new()),
@@ -188,6 +189,7 @@ async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
             connector: Value::Object(connector),
             signature: command.signature.as_deref().map(hooks::value),
             disabled: command.disabled,
+            stale_after,
         },
         secrets,
     };
@@ -351,6 +353,7 @@ fn feed(url: &Url, actor: &Actor) -> anyhow::Result<Source> {
             connector: json!({ "url": url.as_str() }),
             signature: None,
             disabled: false,
+            stale_after: None,
         },
         progress: Progress::default(),
     })

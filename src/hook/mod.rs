@@ -91,12 +91,14 @@ impl Refusal {
     }
 }
 
-/// Whether a body of that type is taken. Nothing may say no type.
-pub fn is_taken(content_type: Option<&str>, is_empty: bool) -> bool {
+/// Whether a body of that type is taken: JSON, a form, and XML where the kind of the source takes that. Nothing may say no type.
+pub fn is_taken(content_type: Option<&str>, is_empty: bool, takes_xml: bool) -> bool {
     let Some(value) = content_type else { return is_empty };
     let media_type = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let (kind, name) = media_type.split_once('/').unwrap_or_default();
-    (kind == "application" && (name == "json" || name == "x-www-form-urlencoded" || name.ends_with("+json")))
+    let is_xml = matches!(kind, "application" | "text") && (name == "xml" || name.ends_with("+xml"));
+    (takes_xml && is_xml)
+        || (kind == "application" && (name == "json" || name == "x-www-form-urlencoded" || name.ends_with("+json")))
         || (kind == "text" && name == "json")
 }
 
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn json_and_forms_are_taken_and_nothing_else() {
+    fn json_and_forms_are_taken_and_xml_only_where_the_kind_does() {
         let table = [
             (Some("application/json"), true),
             (Some("application/json; charset=utf-8"), true),
@@ -185,9 +187,13 @@ mod tests {
             (None, false),
         ];
         for (content_type, wanted) in table {
-            assert_eq!(is_taken(content_type, false), wanted, "{content_type:?}");
+            assert_eq!(is_taken(content_type, false, false), wanted, "{content_type:?}");
+            assert_eq!(is_taken(content_type, false, true), wanted, "{content_type:?}");
         }
-        assert!(is_taken(None, true));
+        for xml in ["application/cap+xml", "application/xml; charset=utf-8", "text/xml"] {
+            assert_eq!([false, true].map(|takes_xml| is_taken(Some(xml), false, takes_xml)), [false, true], "{xml}");
+        }
+        assert!(is_taken(None, true, false));
     }
 
     #[test]
