@@ -22,6 +22,7 @@ use crate::hook::{Refusal, delivery_key};
 use crate::ids::ReceiptId;
 use crate::metrics;
 use crate::store::hooks::{self, Received, Stored};
+use crate::store::websub::{self, FROM_HUB};
 use crate::store::{Db, StoreError, to_json};
 
 /// A request as it came in.
@@ -94,6 +95,16 @@ impl Hooks {
         }
     }
 
+    /// Whether a source may be pushed to once more now; if not, after how many seconds.
+    pub fn may(&self, source: &str) -> Result<(), u32> {
+        self.rates.take(source, Instant::now())
+    }
+
+    /// Stores a verified request. `None` when it cannot be stored now.
+    pub async fn keep(&self, row: Received) -> Option<Stored> {
+        self.groups.take(row).await
+    }
+
     async fn judge(
         &self,
         gateway: &Gateway,
@@ -111,7 +122,7 @@ impl Hooks {
                 }
             }
         };
-        let accepted = match self.rates.take(&door.source.name, Instant::now()) {
+        let accepted = match self.may(&door.source.name) {
             Ok(()) => self.store(gateway, &door, request, verified).await,
             Err(seconds) => Err(Refusal::TooMany(seconds)),
         };
@@ -143,7 +154,7 @@ impl Hooks {
             attempts: 0,
             due_at: at,
         };
-        match self.groups.take(row).await {
+        match self.keep(row).await {
             Some(Stored::New(receipt)) => Ok(Accepted { receipt, known: false }),
             Some(Stored::Known(receipt)) => Ok(Accepted { receipt, known: true }),
             Some(Stored::Conflict) => Err(Refusal::Conflict),
@@ -180,7 +191,13 @@ fn understand(door: &Door, delivery: &Delivery) -> Result<Told, Refusal> {
 async fn write(gateway: &Gateway, rows: Vec<Arc<Received>>) -> Result<Vec<Stored>, StoreError> {
     let write = move |db: &mut Db<'_>| {
         hooks::tell(db)?;
-        rows.iter().map(|row| hooks::store(db, row)).collect()
+        let store = |row: &Arc<Received>| {
+            if row.verified_by == FROM_HUB {
+                websub::delivered(db, row.source_id, row.received_at)?;
+            }
+            hooks::store(db, row)
+        };
+        rows.iter().map(store).collect()
     };
     gateway.store.write("store requests", write).await
 }

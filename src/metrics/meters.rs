@@ -135,6 +135,25 @@ const HOOK_ANSWERS: [&str; 10] = [
     "later",
 ];
 
+/// What happens between us and hubs.
+const WEBSUB_EVENTS: [&str; 15] = [
+    "asked",
+    "failed",
+    "confirmed",
+    "denied",
+    "unasked",
+    "accepted",
+    "known",
+    "unverified",
+    "media-type",
+    "too-large",
+    "too-many",
+    "over",
+    "unknown",
+    "later",
+    "missed",
+];
+
 /// Every series of this process.
 pub(super) struct Meters {
     pub(super) registry: Registry,
@@ -150,6 +169,7 @@ pub(super) struct Meters {
     pub(super) slots_used: IntGauge,
     published: [IntCounter; 3],
     hooks: [IntCounter; HOOK_ANSWERS.len()],
+    websub: [IntCounter; WEBSUB_EVENTS.len()],
     pub(super) poll: Histogram,
     polls: [IntCounter; 7],
     reads: Histogram,
@@ -224,6 +244,10 @@ impl Meters {
         HOOK_ANSWERS.iter().zip(&self.hooks).find(|(known, _)| **known == answer).map(|(_, counter)| counter)
     }
 
+    pub(super) fn websub(&self, event: &str) -> Option<&IntCounter> {
+        WEBSUB_EVENTS.iter().zip(&self.websub).find(|(known, _)| **known == event).map(|(_, counter)| counter)
+    }
+
     pub(super) fn polled(&self, outcome: PollOutcome) -> &IntCounter {
         let [changed, not_modified, throttled, not_found, gone, expired, failed] = &self.polls;
         match outcome {
@@ -276,6 +300,8 @@ impl Meters {
         )?;
         let published = make.counters("heraut_activities_published_total", "Activities published.", &["kind"])?;
         let hooks = make.counters("heraut_hooks_total", "Requests that were pushed to us, by answer.", &["answer"])?;
+        let websub =
+            make.counters("heraut_websub_total", "What happened between us and hubs, by event.", &["event"])?;
         let polls = make.counters("heraut_polls_total", "Polls of sources, by outcome.", &["outcome"])?;
         let hops = make.histograms(
             "heraut_database_hop_seconds",
@@ -314,6 +340,7 @@ impl Meters {
             slots_used: make.gauge("heraut_delivery_slots_used", "Inboxes that are being delivered to.")?,
             published: ["Create", "Update", "Delete"].map(|kind| published.with_label_values(&[kind])),
             hooks: HOOK_ANSWERS.map(|answer| hooks.with_label_values(&[answer])),
+            websub: WEBSUB_EVENTS.map(|event| websub.with_label_values(&[event])),
             poll: make.histogram("heraut_poll_seconds", "Time of a poll, with its images.", POLL_S)?,
             polls: ["changed", "not_modified", "throttled", "not_found", "gone", "expired", "failed"]
                 .map(|outcome| polls.with_label_values(&[outcome])),

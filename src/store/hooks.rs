@@ -232,6 +232,12 @@ pub fn log(db: &mut Db<'_>, source: SourceId, most: i64) -> Queried<Vec<Receipt>
         .load(c))
 }
 
+/// Whether requests of a source wait.
+pub fn any_waiting(db: &mut Db<'_>, source: SourceId) -> Queried<bool> {
+    let waiting = hook_deliveries::source_id.eq(source).and(hook_deliveries::state.eq(WAITING));
+    on!(db, c => diesel::select(diesel::dsl::exists(hook_deliveries::table.filter(waiting))).get_result(c))
+}
+
 /// How many requests wait, and since when the oldest does.
 pub fn waiting(db: &mut Db<'_>) -> Queried<(i64, Option<Timestamp>)> {
     let waiting = hook_deliveries::state.eq(WAITING);

@@ -30,6 +30,7 @@ pub mod snapshot;
 pub mod sources;
 pub mod survey;
 pub mod turns;
+pub mod websub;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -34,6 +34,9 @@ pub struct Settings {
     /// Whether it is neither polled nor takes anything.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
+    /// Whether the hub that its document names is not asked to tell of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub websub_off: bool,
 }
 
 /// A source.
