@@ -50,4 +50,5 @@ mod tidy;
 mod traces;
 mod turns;
 mod verification;
+mod websub;
 mod wordpress;
