@@ -51,4 +51,5 @@ mod traces;
 mod turns;
 mod verification;
 mod websub;
+mod websub_hub;
 mod wordpress;
