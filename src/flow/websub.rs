@@ -26,6 +26,11 @@ use crate::store::{Db, Queried, StoreError, hooks};
 use crate::time::Timestamp;
 use crate::websub::{Found, LOOK_EVERY_MIN, discover, poll_by};
 
+/// Most subscriptions that are begun for one source in a day: a feed that names another hub each time shall not have us knock at
+/// every door.
+const BEGUN_PER_DAY_MAX: i64 = 24;
+const DAY: Duration = Duration::from_secs(86_400);
+
 /// How a poll ended, as far as hubs are concerned.
 pub enum Polled<'p> {
     /// A document was read.
@@ -145,6 +150,12 @@ async fn replace(
     if before.is_none() && row.is_none() {
         return Ok(None);
     }
+    let (id, since) = (source.id, now().before(DAY));
+    let begun = gateway.store.read("count subscriptions", move |db| websub::begun_since(db, id, since)).await?;
+    if row.is_some() && begun >= BEGUN_PER_DAY_MAX {
+        tracing::warn!(source.name = source.name, "the source names ever other hubs; it is polled as usual");
+        return leave(gateway, before).await.map(|()| None);
+    }
     match (&before, &row) {
         (_, Some(row)) => {
             tracing::info!(source.name = source.name, websub.hub = host(&row.hub), "the source names a hub");
@@ -162,6 +173,12 @@ async fn replace(
     Ok(row)
 }
 
+async fn leave(gateway: &Gateway, before: Option<Subscription>) -> Result<(), StoreError> {
+    let Some(Subscription { id, .. }) = before else { return Ok(()) };
+    let at = now();
+    gateway.store.write("leave a subscription", move |db| websub::leave(db, id, at)).await
+}
+
 fn begin(gateway: &Gateway, source: &Source, found: Found) -> Result<Subscription, KeyringError> {
     let (id, at, secrets) = (SubscriptionId(gateway.mint.next()), now(), Secrets::generate());
     Ok(Subscription {
@@ -176,7 +193,7 @@ fn begin(gateway: &Gateway, source: &Source, found: Found) -> Result<Subscriptio
         created_at: at,
         asked_at: None,
         live_since: None,
-        lease_until: None,
+        holds_until: None,
         ended_at: None,
         failures: 0,
         problem: None,
@@ -196,7 +213,7 @@ fn begin(gateway: &Gateway, source: &Source, found: Found) -> Result<Subscriptio
 fn watch(source: &Source, row: Option<Subscription>, at: Timestamp) -> Watch {
     let trusted = row.as_ref().filter(|row| row.is_live(at) && row.missed_at.is_none());
     let until =
-        trusted.and_then(|row| row.lease_until).filter(|_| matches!(source.settings.schedule, Schedule::Every(_)));
+        trusted.and_then(|row| row.holds_until).filter(|_| matches!(source.settings.schedule, Schedule::Every(_)));
     Watch { relaxed: until.map(|until| poll_by(at, until)), row }
 }
 

@@ -1,6 +1,6 @@
 //! Subscriptions at hubs. Of a source at most one is wanted; the others are being ended, or were.
 //!
-//! Work on one is leased like other work: `held_until` is the lease's end, and how it is told from a later one.
+//! Work on one is leased like other work: `lease_until` is the lease's end, and how it is told from a later one.
 
 use diesel::dsl::{count_star, exists, select};
 use diesel::prelude::*;
@@ -43,7 +43,7 @@ pub struct Subscription {
     /// Since when it holds without a gap.
     pub live_since: Option<Timestamp>,
     /// Until when it holds, as the hub said.
-    pub lease_until: Option<Timestamp>,
+    pub holds_until: Option<Timestamp>,
     /// When it was over.
     pub ended_at: Option<Timestamp>,
     /// How often the hub failed in a row.
@@ -73,7 +73,7 @@ pub struct Subscription {
 impl Subscription {
     /// Whether the hub tells us now.
     pub fn is_live(&self, now: Timestamp) -> bool {
-        self.wanted && self.ended_at.is_none() && self.lease_until.is_some_and(|until| until > now)
+        self.wanted && self.ended_at.is_none() && self.holds_until.is_some_and(|until| until > now)
     }
 }
 
@@ -123,6 +123,12 @@ pub fn by_path(db: &mut Db<'_>, hash: &str) -> Queried<Option<(Subscription, Sou
     Ok(of_sources::by_id(db, row.source_id)?.map(|source| (row, source)))
 }
 
+/// How many subscriptions of a source were begun since then.
+pub fn begun_since(db: &mut Db<'_>, source: SourceId, since: Timestamp) -> Queried<i64> {
+    let recent = w::source_id.eq(source).and(w::created_at.ge(since));
+    on!(db, c => w::table.filter(recent).select(count_star()).first(c))
+}
+
 /// A subscription is kept no more: it is to be ended at once.
 pub fn leave(db: &mut Db<'_>, id: SubscriptionId, now: Timestamp) -> Queried<()> {
     on!(db, c => diesel::update(w::table.filter(w::id.eq(id).and(w::wanted)))
@@ -144,7 +150,7 @@ pub fn set_whole(db: &mut Db<'_>, id: SubscriptionId, whole: bool) -> Queried<()
 
 /// Leases a subscription that is due, if there is one.
 pub fn claim(db: &mut Db<'_>, now: Timestamp, until: Timestamp) -> Queried<Option<Held>> {
-    let due = || w::due_at.le(now).and(w::held_until.le(now)).and(w::ended_at.is_null());
+    let due = || w::due_at.le(now).and(w::lease_until.le(now)).and(w::ended_at.is_null());
     let row: Option<Subscription> = on!(db, c => w::table
         .filter(due())
         .order(w::due_at)
@@ -153,7 +159,7 @@ pub fn claim(db: &mut Db<'_>, now: Timestamp, until: Timestamp) -> Queried<Optio
         .optional())?;
     let Some(row) = row else { return Ok(None) };
     let won = on!(db, c => diesel::update(w::table.filter(w::id.eq(row.id).and(due())))
-        .set(w::held_until.eq(until))
+        .set(w::lease_until.eq(until))
         .execute(c))?;
     let source = if won == 1 { of_sources::by_id(db, row.source_id)? } else { None };
     Ok(source.map(|source| Held { row, source, until }))
@@ -161,7 +167,7 @@ pub fn claim(db: &mut Db<'_>, now: Timestamp, until: Timestamp) -> Queried<Optio
 
 /// Ends every lease. Only for a process that is alone on its database.
 pub fn free_all(db: &mut Db<'_>) -> Queried<()> {
-    on!(db, c => diesel::update(w::table.filter(w::held_until.gt(0))).set(w::held_until.eq(0)).execute(c)).map(|_| ())
+    on!(db, c => diesel::update(w::table.filter(w::lease_until.gt(0))).set(w::lease_until.eq(0)).execute(c)).map(|_| ())
 }
 
 /// Nothing is believed of any hub: it is asked anew. For a database that was restored.
@@ -171,7 +177,7 @@ pub fn doubt_all(db: &mut Db<'_>, now: Timestamp) -> Queried<()> {
         .set((
             w::asked_at.eq(None::<Timestamp>),
             w::live_since.eq(None::<Timestamp>),
-            w::lease_until.eq(None::<Timestamp>),
+            w::holds_until.eq(None::<Timestamp>),
             w::failures.eq(0),
             w::due_at.eq(now),
         ))
@@ -181,7 +187,7 @@ pub fn doubt_all(db: &mut Db<'_>, now: Timestamp) -> Queried<()> {
 
 /// The hub is about to be asked: what it says may come before its answer does. `false` when the lease is another's.
 pub fn ask(db: &mut Db<'_>, held: &Held, at: Timestamp, due_at: Timestamp) -> Queried<bool> {
-    let ours = w::id.eq(held.row.id).and(w::held_until.eq(held.until)).and(w::wanted.eq(held.row.wanted));
+    let ours = w::id.eq(held.row.id).and(w::lease_until.eq(held.until)).and(w::wanted.eq(held.row.wanted));
     on!(db, c => diesel::update(w::table.filter(ours)).set((w::asked_at.eq(at), w::due_at.eq(due_at))).execute(c))
         .map(|n| n == 1)
 }
@@ -208,7 +214,7 @@ pub fn fail(
 
 /// The lease of a subscription is over and nobody renewed it: its source is polled as usual. `false` when it was renewed.
 pub fn lapse(db: &mut Db<'_>, row: &Subscription, now: Timestamp) -> Queried<bool> {
-    let over = w::id.eq(row.id).and(w::live_since.is_not_null()).and(w::lease_until.nullable().le(now));
+    let over = w::id.eq(row.id).and(w::live_since.is_not_null()).and(w::holds_until.nullable().le(now));
     let lapsed =
         on!(db, c => diesel::update(w::table.filter(over)).set(w::live_since.eq(None::<Timestamp>)).execute(c))?;
     if lapsed == 1 {
@@ -219,8 +225,8 @@ pub fn lapse(db: &mut Db<'_>, row: &Subscription, now: Timestamp) -> Queried<boo
 
 /// Ends the lease of the work on a subscription.
 pub fn release(db: &mut Db<'_>, held: &Held) -> Queried<()> {
-    let ours = w::id.eq(held.row.id).and(w::held_until.eq(held.until));
-    on!(db, c => diesel::update(w::table.filter(ours)).set(w::held_until.eq(0)).execute(c)).map(|_| ())
+    let ours = w::id.eq(held.row.id).and(w::lease_until.eq(held.until));
+    on!(db, c => diesel::update(w::table.filter(ours)).set(w::lease_until.eq(0)).execute(c)).map(|_| ())
 }
 
 /// The hub verified: it tells until then, and is asked again at `renew_at`.
@@ -236,7 +242,7 @@ pub fn confirm(
         .set((
             w::asked_at.eq(None::<Timestamp>),
             w::live_since.eq(since.unwrap_or(now)),
-            w::lease_until.eq(until),
+            w::holds_until.eq(until),
             w::failures.eq(0),
             w::problem.eq(None::<String>),
             w::due_at.eq(renew_at),
@@ -251,7 +257,7 @@ pub fn refuse(db: &mut Db<'_>, row: &Subscription, now: Timestamp, problem: &str
         .set((
             w::asked_at.eq(None::<Timestamp>),
             w::live_since.eq(None::<Timestamp>),
-            w::lease_until.eq(None::<Timestamp>),
+            w::holds_until.eq(None::<Timestamp>),
             w::failures.eq(w::failures + 1),
             w::problem.eq(problem),
             w::due_at.eq(due_at),
@@ -320,7 +326,7 @@ pub fn hurry(db: &mut Db<'_>, source: SourceId, at: Timestamp) -> Queried<()> {
 /// Has the sources polled whose hubs tell: what they told while nobody was there is looked for.
 pub fn look_again(db: &mut Db<'_>, now: Timestamp) -> Queried<()> {
     let live: Vec<SourceId> = on!(db, c => w::table
-        .filter(w::wanted.and(w::lease_until.is_not_null()))
+        .filter(w::wanted.and(w::holds_until.is_not_null()))
         .select(w::source_id)
         .load(c))?;
     live.into_iter().try_for_each(|source| hurry(db, source, now))
@@ -329,7 +335,7 @@ pub fn look_again(db: &mut Db<'_>, now: Timestamp) -> Queried<()> {
 /// How many subscriptions hold, wait for their hub, failed, and are being ended; and since when polls find what hubs do not bring.
 pub fn counts(db: &mut Db<'_>, now: Timestamp) -> Queried<[i64; 5]> {
     let open = || w::ended_at.is_null();
-    let holds = || w::lease_until.is_not_null().and(w::lease_until.nullable().gt(now)).assume_not_null();
+    let holds = || w::holds_until.is_not_null().and(w::holds_until.nullable().gt(now)).assume_not_null();
     let live = on!(db, c => w::table.filter(w::wanted.and(open())).filter(holds()).select(count_star()).first(c))?;
     let wanted: i64 = on!(db, c => w::table.filter(w::wanted.and(open())).select(count_star()).first(c))?;
     let failing: i64 = on!(db, c => w::table

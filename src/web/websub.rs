@@ -49,7 +49,7 @@ async fn receive(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, Problem> {
-    let door = take::door(&gateway, secret(&request)).await.map_err(problem)?;
+    let door = take::door(&gateway, &hooks, secret(&request)).await.map_err(problem)?;
     let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let content_type = text(header::CONTENT_TYPE);
     if !is_document(content_type) {

@@ -22,7 +22,8 @@ pub struct Found {
 }
 
 /// The hub that an answer names, if it names one that can be used. `asked` is the address that was to be fetched, `answered` the
-/// one that answered after redirects. An answer that does not name its own address is known by the one that answered.
+/// one that answered after redirects. An answer that does not name its own address is known by the one that answered, if that has no
+/// parameters.
 pub fn discover<'h>(headers: impl Iterator<Item = &'h str>, push: &Push, asked: &Url, answered: &Url) -> Option<Found> {
     let said = links(headers);
     let said = Push::of(said.iter().map(|(relation, address)| (relation.as_str(), address.as_str())));
@@ -32,9 +33,11 @@ pub fn discover<'h>(headers: impl Iterator<Item = &'h str>, push: &Push, asked: 
     // One that is no address, or one of something else, is as good as none.
     let named = own.and_then(|own| Some((own, usable(own, answered)?)));
     let (topic, url) = match named {
-        // As it stands there, unless it is relative.
-        Some((text, url)) if Url::parse(text).is_ok() => (text.clone(), url),
+        // As it stands there, unless it is relative or odd.
+        Some((text, url)) if Url::parse(text).is_ok() && is_plain(text) => (text.clone(), url),
         Some((_, url)) => (url.to_string(), url),
+        // Where there are parameters one may be a password, which is not a hub's business.
+        None if answered.query().is_some() => return None,
         None => (answered.to_string(), answered.clone()),
     };
     let same = |other: &Url| {
@@ -43,6 +46,10 @@ pub fn discover<'h>(headers: impl Iterator<Item = &'h str>, push: &Push, asked: 
         other == url
     };
     Some(Found { hub, whole: same(asked) || same(answered), topic })
+}
+
+fn is_plain(text: &str) -> bool {
+    text.len() <= URL_BYTES_MAX && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
 fn usable(address: &str, base: &Url) -> Option<Url> {

@@ -111,7 +111,7 @@ pub struct Standing<'a> {
     /// When the hub was last asked, if it has not come to verify since.
     pub asked_at: Option<Timestamp>,
     /// Until when it holds, when it was verified.
-    pub lease_until: Option<Timestamp>,
+    pub holds_until: Option<Timestamp>,
     /// Whether it is over.
     pub ended: bool,
 }
@@ -145,7 +145,7 @@ pub fn judge(call: &Call, standing: &Standing<'_>, now: Timestamp) -> Verdict {
     if standing.ended {
         return Verdict::NotAsked("the subscription has ended");
     }
-    let holds = standing.lease_until.is_some_and(|until| until > now);
+    let holds = standing.holds_until.is_some_and(|until| until > now);
     let asked = standing.asked_at.is_some_and(|at| now.since(at) <= VERIFY_WITHIN);
     match &call.said {
         Said::Denied { .. } => Verdict::Denied,

@@ -64,6 +64,13 @@ fn what_is_delivered_is_the_feed_only_when_the_topic_is_what_is_polled() {
     for (own, whole) in table {
         assert_eq!(found(&[], &["https://hub.example/"], own).unwrap().whole, whole, "{own:?}");
     }
+    // A password in the address is not told to a hub, unless the feed itself does.
+    let secret = Url::parse("https://stad.example/nieuws.rss?token=geheim").unwrap();
+    let push = |own: Option<&str>| Push { hubs: vec!["https://hub.example/".to_owned()], own: own.map(str::to_owned) };
+    assert_eq!(discover(std::iter::empty(), &push(None), &secret, &secret), None);
+    assert!(!discover(std::iter::empty(), &push(Some(FEED)), &secret, &secret).unwrap().whole);
+    let odd = discover(std::iter::empty(), &push(Some("https://stad.example/a\u{0}b")), &secret, &secret).unwrap();
+    assert_eq!(odd.topic, "https://stad.example/a%00b");
     // After a redirect both addresses are the document.
     let (asked, answered) = (Url::parse(FEED).unwrap(), Url::parse("https://www.stad.example/n").unwrap());
     for own in [asked.as_str(), answered.as_str()] {
@@ -109,15 +116,15 @@ fn a_hub_is_confirmed_only_what_was_asked() {
         topic: "t".to_owned(),
     };
     let unsubscribe = Call { said: Said::Unsubscribe { challenge: "c".to_owned() }, topic: "t".to_owned() };
-    let wanted = Standing { topic: "t", wanted: true, asked_at: None, lease_until: None, ended: false };
+    let wanted = Standing { topic: "t", wanted: true, asked_at: None, holds_until: None, ended: false };
     let leaving = Standing { wanted: false, ..wanted };
     let confirmed = |call: &Call, standing: &Standing<'_>| !matches!(judge(call, standing, now), Verdict::NotAsked(_));
     let table = [
         (&subscribe(Some(600)), Standing { asked_at: asked, ..wanted }, true),
         (&subscribe(Some(600)), Standing { asked_at: late, ..wanted }, false),
         (&subscribe(Some(600)), wanted, false),
-        (&subscribe(Some(600)), Standing { lease_until: held, ..wanted }, true),
-        (&subscribe(Some(600)), Standing { lease_until: lapsed, ..wanted }, false),
+        (&subscribe(Some(600)), Standing { holds_until: held, ..wanted }, true),
+        (&subscribe(Some(600)), Standing { holds_until: lapsed, ..wanted }, false),
         (&subscribe(Some(600)), Standing { topic: "other", asked_at: asked, ..wanted }, false),
         (&subscribe(Some(600)), Standing { asked_at: asked, ..leaving }, false),
         (&unsubscribe, Standing { asked_at: asked, ..leaving }, true),

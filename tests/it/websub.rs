@@ -196,7 +196,7 @@ both! {
     async fn a_lease_is_renewed_before_it_ends_under_the_same_address(db: Database) {
         let (world, hub, asked) = live(db).await;
         let share = world.db.number(
-            "SELECT (due_at - live_since) * 100 / (lease_until - live_since) FROM websub_subscriptions",
+            "SELECT (due_at - live_since) * 100 / (holds_until - live_since) FROM websub_subscriptions",
         );
         assert!((70..=80).contains(&share), "{share} % of the lease");
         world.db.execute("UPDATE websub_subscriptions SET due_at = 0");
@@ -212,7 +212,7 @@ both! {
         let told = shows(&world.gateway, "it failed", |told| told["problem"].is_string()).await;
         assert!(state_is("live")(&told) && told["problem"].as_str().unwrap().contains("503"), "{told}");
         let polls = world.site.polls();
-        world.db.execute("UPDATE websub_subscriptions SET lease_until = 1, due_at = 0");
+        world.db.execute("UPDATE websub_subscriptions SET holds_until = 1, due_at = 0");
         shows(&world.gateway, "it lapsed", state_is("failing")).await;
         until("it is polled", || world.site.polls() > polls).await;
         assert!(world.gateway.log().contains("a subscription ended and was not renewed"));
@@ -404,6 +404,40 @@ both! {
         until("the next poll is in four hours", || world.db.number(far) == 1).await;
     }
 
+    async fn what_came_while_a_poll_was_under_way_has_it_repeated(db: Database) {
+        let (world, _, _) = live(db).await;
+        let polls = world.site.polls();
+        // As if the hub had delivered between the fetch and its record.
+        let soon = chrono::Utc::now().timestamp_millis() + 8_000;
+        world.db.execute(&format!("UPDATE websub_subscriptions SET delivered_at = {soon}"));
+        assert_eq!(world.gateway.cli(&["source", "poll", "persberichten"]).await.code, 0);
+        until("it was polled twice", || world.site.polls() >= polls + 2).await;
+    }
+
+    async fn a_feed_that_names_ever_other_hubs_is_polled_as_usual(db: Database) {
+        let (world, hub, _) = live(db).await;
+        // As if it had begun 23 others today.
+        let copies: String = (1..=23)
+            .map(|n| {
+                format!(
+                    "INSERT INTO websub_subscriptions (id, source_id, hub, topic, whole, path_hash, sealed, wanted, created_at, \
+                     ended_at, due_at) SELECT {n}, source_id, hub, topic, whole, 'hash {n}', sealed, false, created_at, \
+                     created_at, due_at FROM websub_subscriptions WHERE wanted; "
+                )
+            })
+            .collect();
+        world.db.execute(&copies);
+        let other = Hub::start();
+        world.site.names(None, &atom(&other.url(), &world.site.url(FEED)));
+        assert_eq!(world.gateway.cli(&["source", "poll", "persberichten"]).await.code, 0);
+        hub.is_asked("unsubscribe", 1).await.verify(LEASE_S).await;
+        assert!(world.gateway.log().contains("the source names ever other hubs"));
+        let polls = world.site.polls();
+        assert_eq!(world.gateway.cli(&["source", "poll", "persberichten"]).await.code, 0);
+        until("it is polled", || world.site.polls() > polls).await;
+        assert!(other.asked().is_empty());
+    }
+
     async fn a_cron_line_is_kept_whatever_a_hub_says(db: Database) {
         let (site, hub) = (Site::start(), Hub::start());
         in_document(&site, &hub);
@@ -517,7 +551,7 @@ fn several_processes_ask_a_hub_once() {
                 let again = hub.is_asked("subscribe", n).await;
                 again.verify(LEASE_S).await;
                 until("the lease of the work has ended", || {
-                    world.db.number("SELECT COUNT(*) FROM websub_subscriptions WHERE held_until > 0") == 0
+                    world.db.number("SELECT COUNT(*) FROM websub_subscriptions WHERE lease_until > 0") == 0
                 })
                 .await;
                 assert_eq!(hub.asked().len(), n, "each time once");

@@ -32,7 +32,7 @@ fn shown(row: &Subscription) -> Value {
         "hub": row.hub,
         "topic": row.topic,
         "taken": if row.whole { "as the feed" } else { "as a hint to poll: the topic is not the address that is polled" },
-        "lease_until": time(row.lease_until),
+        "lease_until": time(row.holds_until),
         "next_step": time(row.ended_at.is_none().then_some(row.due_at)),
         "problem": row.problem,
         "deliveries": row.deliveries,

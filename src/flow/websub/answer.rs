@@ -20,7 +20,7 @@ pub async fn answer(gateway: &Gateway, path: &str, call: &Call) -> Result<Option
         topic: &row.topic,
         wanted: row.wanted,
         asked_at: row.asked_at,
-        lease_until: row.lease_until,
+        holds_until: row.holds_until,
         ended: row.ended_at.is_some(),
     };
     let (verdict, hub) = (judge(call, &standing, at), host(&row.hub));

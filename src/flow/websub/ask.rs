@@ -12,7 +12,7 @@ use crate::net::Posted;
 use crate::store::websub::{self, Held, Subscription};
 use crate::store::{Db, StoreError};
 use crate::time::Timestamp;
-use crate::websub::{LEASE_WANTED, LEAVE_TRIES_MAX, VERIFY_WITHIN, wait};
+use crate::websub::{LEASE_WANTED, LEAVE_TRIES_MAX, VERIFY_WITHIN, WAIT_MAX, wait};
 
 /// How long a process may take to ask a hub, with its redirects.
 const LEASE: Duration = Duration::from_secs(90);
@@ -34,7 +34,7 @@ pub async fn run(gateway: &Gateway, held: Held) {
     }
     let release = move |db: &mut Db<'_>| websub::release(db, &held);
     if let Err(error) = gateway.store.write("release a subscription", release).await {
-        tracing::error!(error = &error as &dyn std::error::Error, "the lease of a subscription could not be ended");
+        tracing::warn!(error = &error as &dyn std::error::Error, "the lease of a subscription could not be ended");
     }
 }
 
@@ -58,7 +58,7 @@ async fn step(gateway: &Gateway, held: &Held) -> Result<(), StoreError> {
             "the hub took the request, and did not come to verify it within an hour; can it reach server.public_url?";
         return failed(gateway, held, asked_at, why.to_owned(), None).await;
     }
-    if !row.wanted && (row.lease_until.is_none_or(|until| until <= at) || row.failures >= LEAVE_TRIES_MAX) {
+    if !row.wanted && (row.holds_until.is_none_or(|until| until <= at) || row.failures >= LEAVE_TRIES_MAX) {
         return end(gateway, held).await;
     }
     ask(gateway, held).await
@@ -124,8 +124,8 @@ async fn failed(
     after: Option<Duration>,
 ) -> Result<(), StoreError> {
     let (row, at) = (&held.row, now());
-    let wait = wait(row.failures.saturating_add(1), rand::random()).max(after.unwrap_or_default().min(LEASE_WANTED));
-    let due_at = match row.lease_until {
+    let wait = wait(row.failures.saturating_add(1), rand::random()).max(after.unwrap_or_default().min(WAIT_MAX));
+    let due_at = match row.holds_until {
         // The end of the lease must not go unnoticed.
         Some(until) if until > at => at.after(wait).min(until),
         _ => at.after(wait),

@@ -74,12 +74,15 @@ pub struct Door {
 }
 
 /// The subscription that a callback belongs to, if it takes anything.
-pub async fn door(gateway: &Gateway, path: &str) -> Result<Door, Refusal> {
+pub async fn door(gateway: &Gateway, hooks: &Hooks, path: &str) -> Result<Door, Refusal> {
     let hash = path_hash(path);
     let found = gateway.store.read("read a subscription", move |db| websub::by_path(db, &hash)).await;
     let refusal = match found {
         Ok(Some((row, source))) if row.wanted && row.ended_at.is_none() && is_on(&source) => {
-            return Ok(Door { row, source });
+            match hooks.may(&source.name) {
+                Ok(()) => return Ok(Door { row, source }),
+                Err(seconds) => Refusal::TooMany(seconds),
+            }
         }
         Ok(Some(_)) => Refusal::Over,
         Ok(None) => Refusal::Unknown,
@@ -94,10 +97,6 @@ pub async fn door(gateway: &Gateway, path: &str) -> Result<Door, Refusal> {
 
 /// Takes a delivery in. `Ok` means that it is on disk.
 pub async fn take(gateway: &Gateway, hooks: &Hooks, door: &Door, delivery: Delivery) -> Result<(), Refusal> {
-    if let Err(seconds) = hooks.may(&door.source.name) {
-        metrics::websub("too-many");
-        return Err(Refusal::TooMany(seconds));
-    }
     if let Err(why) = verify(gateway, &door.row, &delivery) {
         let refusal = Refusal::Unverified(why);
         refuse(gateway, door, &refusal).await?;
