@@ -278,6 +278,9 @@ async fn show(gateway: &Gateway, name: &str, json: bool) -> anyhow::Result<()> {
     if json {
         return output::json(&row);
     }
+    if let Some(Value::Object(told)) = row.as_object_mut().and_then(|row| row.remove("websub")) {
+        websub::print(&told);
+    }
     for (key, value) in row.as_object().into_iter().flatten() {
         let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
         output::line(format!("{key:<9} {value}"));

@@ -6,6 +6,7 @@ use crate::ids::{ReceiptId, SourceId};
 use crate::on;
 use crate::store::listen::{self, Topic};
 use crate::store::schema::{hook_deliveries, hooks};
+use crate::store::websub::FROM_HUB;
 use crate::store::{Db, Queried};
 use crate::time::Timestamp;
 
@@ -168,7 +169,8 @@ pub fn due(db: &mut Db<'_>, source: SourceId, now: Timestamp, most: i64) -> Quer
         .load(c))
 }
 
-/// A request is worked on no more. What it said is dropped unless it failed: it may hold what is not public.
+/// A request is worked on no more. What it said is dropped unless it failed: it may hold what is not public. What a hub delivered is
+/// dropped also then: it can be had from the feed, and is large.
 pub fn finish(db: &mut Db<'_>, id: ReceiptId, state: i16, outcome: &str) -> Queried<()> {
     let row = hook_deliveries::table.filter(hook_deliveries::id.eq(id).and(hook_deliveries::state.eq(WAITING)));
     on!(db, c => diesel::update(row)
@@ -178,10 +180,8 @@ pub fn finish(db: &mut Db<'_>, id: ReceiptId, state: i16, outcome: &str) -> Quer
             hook_deliveries::attempts.eq(hook_deliveries::attempts + 1),
         ))
         .execute(c))?;
-    if state == FAILED {
-        return Ok(());
-    }
-    on!(db, c => diesel::update(hook_deliveries::table.find(id))
+    let dropped = hook_deliveries::verified_by.eq(FROM_HUB).or(hook_deliveries::state.ne(FAILED));
+    on!(db, c => diesel::update(hook_deliveries::table.filter(hook_deliveries::id.eq(id).and(dropped)))
         .set((
             hook_deliveries::headers.eq("[]"),
             hook_deliveries::query.eq(None::<String>),
@@ -232,10 +232,10 @@ pub fn log(db: &mut Db<'_>, source: SourceId, most: i64) -> Queried<Vec<Receipt>
         .load(c))
 }
 
-/// Whether requests of a source wait.
-pub fn any_waiting(db: &mut Db<'_>, source: SourceId) -> Queried<bool> {
+/// How many requests of a source wait.
+pub fn waiting_of(db: &mut Db<'_>, source: SourceId) -> Queried<i64> {
     let waiting = hook_deliveries::source_id.eq(source).and(hook_deliveries::state.eq(WAITING));
-    on!(db, c => diesel::select(diesel::dsl::exists(hook_deliveries::table.filter(waiting))).get_result(c))
+    on!(db, c => hook_deliveries::table.filter(waiting).select(diesel::dsl::count_star()).first(c))
 }
 
 /// How many requests wait, and since when the oldest does.

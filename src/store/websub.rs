@@ -185,11 +185,18 @@ pub fn doubt_all(db: &mut Db<'_>, now: Timestamp) -> Queried<()> {
     .map(|_| ())
 }
 
-/// The hub is about to be asked: what it says may come before its answer does. `false` when the lease is another's.
+/// The hub is about to be asked: what it says may come before its answer does. At `due_at` it is asked again if that was broken off.
+/// `false` when the lease is another's.
 pub fn ask(db: &mut Db<'_>, held: &Held, at: Timestamp, due_at: Timestamp) -> Queried<bool> {
     let ours = w::id.eq(held.row.id).and(w::lease_until.eq(held.until)).and(w::wanted.eq(held.row.wanted));
     on!(db, c => diesel::update(w::table.filter(ours)).set((w::asked_at.eq(at), w::due_at.eq(due_at))).execute(c))
         .map(|n| n == 1)
+}
+
+/// The hub took what was asked at `asked_at`: it has until `due_at` to come and verify, unless it came already.
+pub fn asked(db: &mut Db<'_>, id: SubscriptionId, asked_at: Timestamp, due_at: Timestamp) -> Queried<()> {
+    let ours = w::id.eq(id).and(w::asked_at.eq(asked_at));
+    on!(db, c => diesel::update(w::table.filter(ours)).set(w::due_at.eq(due_at)).execute(c)).map(|_| ())
 }
 
 /// What was asked at `asked_at` failed, unless the hub came to verify it all the same.

@@ -226,17 +226,27 @@ both! {
         assert!(state_is("failing")(&told) && told["problem"].as_str().unwrap().contains("299 s"), "{told}");
         // Silent: it took the request and does not come.
         world.db.execute("UPDATE websub_subscriptions SET due_at = 0");
+        let noted = || world.db.number("SELECT COALESCE(MAX(due_at - asked_at), 0) FROM websub_subscriptions") == 3_600_000;
         hub.is_asked("subscribe", 2).await;
-        shows(&world.gateway, "it waits for the hub", state_is("asked")).await;
-        world.db.execute("UPDATE websub_subscriptions SET due_at = 0");
+        until("the hub has an hour", noted).await;
+        assert!(state_is("asked")(&shown(&world.gateway).await));
+        world.db.execute("UPDATE websub_subscriptions SET due_at = 0, asked_at = asked_at - 3600000");
         let told = shows(&world.gateway, "it waited long enough", state_is("failing")).await;
         assert!(told["problem"].as_str().unwrap().contains("did not come to verify"), "{told}");
+        // Broken off, as by a kill: it is asked again before the hour is over.
+        world.db.execute("UPDATE websub_subscriptions SET due_at = 0");
+        hub.is_asked("subscribe", 3).await;
+        until("the hub has an hour", noted).await;
+        world.db.execute("UPDATE websub_subscriptions SET due_at = 0");
+        hub.is_asked("subscribe", 4).await;
+        until("the hub has an hour", noted).await;
+        world.db.execute("UPDATE websub_subscriptions SET asked_at = NULL");
         // Away.
         for (n, reply) in [Reply::status(500), Reply::redirect(302, "http://127.0.0.1:9/")].into_iter().enumerate() {
             let status = reply.status.to_string();
             hub.answers(reply);
             world.db.execute("UPDATE websub_subscriptions SET due_at = 0");
-            hub.is_asked("subscribe", 3 + n).await;
+            hub.is_asked("subscribe", 5 + n).await;
             shows(&world.gateway, "it says why", |told| told["problem"].as_str().is_some_and(|p| p.contains(&status))).await;
         }
         let wait = world.db.number("SELECT (due_at - created_at) / 60000 FROM websub_subscriptions");
@@ -526,6 +536,22 @@ both! {
         assert_eq!((world.peer.count("Create"), world.db.number("SELECT COUNT(*) FROM posts")), (3, 3));
         assert!(state_is("live")(&shown(&world.gateway).await));
         assert_eq!(hub.asked().len(), 1, "a restart does not ask again");
+    }
+
+    async fn no_more_may_wait_than_is_worked_off_and_the_rest_is_looked_for(db: Database) {
+        let (mut world, _, asked) = live(db).await;
+        world.gateway.kill9();
+        world.gateway.launch(Launch::new().roles("web"));
+        world.gateway.restart().await;
+        for n in 1..=21 {
+            world.site.publish(&format!("b{n}"), &format!("Bericht nummer {n}."), "<p>Nieuws.</p>");
+            let reply = asked.delivers_by("sha256", world.site.document().as_bytes()).await;
+            let wanted = if n <= 20 { (202, "") } else { (429, "60") };
+            assert_eq!((reply.status, reply.header("retry-after")), wanted, "{n}");
+        }
+        assert_eq!(waiting(&world.db), 20);
+        let soon = chrono::Utc::now().timestamp_millis() + 10_000;
+        assert_eq!(world.db.number(&format!("SELECT COUNT(*) FROM sources WHERE due_at <= {soon}")), 1, "it is looked at");
     }
 
     async fn what_was_told_while_nobody_was_there_is_looked_for_at_the_start(db: Database) {

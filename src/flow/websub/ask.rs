@@ -52,8 +52,8 @@ async fn step(gateway: &Gateway, held: &Held) -> Result<(), StoreError> {
             "a subscription ended and was not renewed; the source is polled as usual"
         );
     }
-    if let Some(asked_at) = row.asked_at {
-        // It had its time to come and verify.
+    // Before that, this process or another one was ended while it asked: it asks again.
+    if let Some(asked_at) = row.asked_at.filter(|asked_at| at.since(*asked_at) >= VERIFY_WITHIN) {
         let why =
             "the hub took the request, and did not come to verify it within an hour; can it reach server.public_url?";
         return failed(gateway, held, asked_at, why.to_owned(), None).await;
@@ -70,7 +70,7 @@ async fn ask(gateway: &Gateway, held: &Held) -> Result<(), StoreError> {
         Ok(request) => request,
         Err(why) => return unaskable(gateway, held, at, why).await,
     };
-    let (asking, due_at) = (held.clone(), at.after(VERIFY_WITHIN));
+    let (asking, due_at) = (held.clone(), at.after(LEASE));
     // Before it is asked, because it may come to verify before it answers.
     if !gateway.store.write("note that a hub is asked", move |db| websub::ask(db, &asking, at, due_at)).await? {
         return Ok(());
@@ -78,7 +78,10 @@ async fn ask(gateway: &Gateway, held: &Held) -> Result<(), StoreError> {
     metrics::websub("asked");
     tracing::debug!(source.name = held.source.name, websub.hub = host(&row.hub), wanted = row.wanted, "a hub is asked");
     match gateway.net.submit(&hub, form).await {
-        Ok(Posted { status: 200..=299, .. }) => Ok(()),
+        Ok(Posted { status: 200..=299, .. }) => {
+            let (id, due_at) = (row.id, at.after(VERIFY_WITHIN));
+            gateway.store.write("note that a hub was asked", move |db| websub::asked(db, id, at, due_at)).await
+        }
         Ok(Posted { status: 410, .. }) if !row.wanted => end(gateway, held).await,
         Ok(posted) => {
             let said: String = posted.body_start.chars().filter(|c| !c.is_control()).take(120).collect();

@@ -15,7 +15,12 @@ use crate::metrics;
 use crate::store::hooks::{Received, Stored};
 use crate::store::sources::Source;
 use crate::store::websub::{self, FROM_HUB, Subscription};
-use crate::store::{Db, StoreError, to_json};
+use crate::store::{self, Db, StoreError, to_json};
+
+/// Most deliveries of one source that may wait to be worked on: each may be as large as a document.
+const WAITING_MAX: i64 = 20;
+/// When a hub should come back that has brought so many, in seconds.
+const BUSY_S: u32 = 60;
 
 /// Why a delivery is not taken in.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -76,11 +81,19 @@ pub struct Door {
 /// The subscription that a callback belongs to, if it takes anything.
 pub async fn door(gateway: &Gateway, hooks: &Hooks, path: &str) -> Result<Door, Refusal> {
     let hash = path_hash(path);
-    let found = gateway.store.read("read a subscription", move |db| websub::by_path(db, &hash)).await;
-    let refusal = match found {
-        Ok(Some((row, source))) if row.wanted && row.ended_at.is_none() && is_on(&source) => {
+    let find = move |db: &mut Db<'_>| {
+        let Some((row, source)) = websub::by_path(db, &hash)? else { return Ok(None) };
+        let waiting = store::hooks::waiting_of(db, source.id)?;
+        Ok(Some((row, source, waiting)))
+    };
+    let refusal = match gateway.store.read("read a subscription", find).await {
+        Ok(Some((row, source, waiting))) if row.wanted && row.ended_at.is_none() && is_on(&source) => {
             match hooks.may(&source.name) {
-                Ok(()) => return Ok(Door { row, source }),
+                Ok(()) if waiting < WAITING_MAX => return Ok(Door { row, source }),
+                Ok(()) => {
+                    look_at(gateway, source).await?;
+                    Refusal::TooMany(BUSY_S)
+                }
                 Err(seconds) => Refusal::TooMany(seconds),
             }
         }
@@ -133,7 +146,11 @@ pub async fn take(gateway: &Gateway, hooks: &Hooks, door: &Door, delivery: Deliv
 /// The same bytes came before: the hub repeats itself, or the feed is again what it was. Only the feed can tell.
 async fn again(gateway: &Gateway, door: &Door) -> Result<(), Refusal> {
     metrics::websub("known");
-    let (source, at) = (door.source.clone(), now());
+    look_at(gateway, door.source.clone()).await
+}
+
+async fn look_at(gateway: &Gateway, source: Source) -> Result<(), Refusal> {
+    let at = now();
     gateway.store.write("look at a source", move |db| look(db, &source, at)).await.map_err(|error| later(&error))
 }
 
