@@ -299,9 +299,6 @@ impl Meters {
             &["cause"],
         )?;
         let published = make.counters("heraut_activities_published_total", "Activities published.", &["kind"])?;
-        let hooks = make.counters("heraut_hooks_total", "Requests that were pushed to us, by answer.", &["answer"])?;
-        let websub =
-            make.counters("heraut_websub_total", "What happened between us and hubs, by event.", &["event"])?;
         let polls = make.counters("heraut_polls_total", "Polls of sources, by outcome.", &["outcome"])?;
         let hops = make.histograms(
             "heraut_database_hop_seconds",
@@ -339,8 +336,13 @@ impl Meters {
             slots: make.gauge("heraut_delivery_slots", "Deliveries that may be under way at once.")?,
             slots_used: make.gauge("heraut_delivery_slots_used", "Inboxes that are being delivered to.")?,
             published: ["Create", "Update", "Delete"].map(|kind| published.with_label_values(&[kind])),
-            hooks: HOOK_ANSWERS.map(|answer| hooks.with_label_values(&[answer])),
-            websub: WEBSUB_EVENTS.map(|event| websub.with_label_values(&[event])),
+            hooks: make.each(
+                "heraut_hooks_total",
+                "Requests that were pushed to us, by answer.",
+                "answer",
+                HOOK_ANSWERS,
+            )?,
+            websub: make.each("heraut_websub_total", "What happened between us and hubs.", "event", WEBSUB_EVENTS)?,
             poll: make.histogram("heraut_poll_seconds", "Time of a poll, with its images.", POLL_S)?,
             polls: ["changed", "not_modified", "throttled", "not_found", "gone", "expired", "failed"]
                 .map(|outcome| polls.with_label_values(&[outcome])),
@@ -380,6 +382,18 @@ impl Make<'_> {
         let made = IntCounterVec::new(Opts::new(name, help), labels)?;
         self.0.register(Box::new(made.clone()))?;
         Ok(made)
+    }
+
+    /// A counter for each value of a label.
+    fn each<const N: usize>(
+        &self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: [&str; N],
+    ) -> Result<[IntCounter; N], prometheus::Error> {
+        let made = self.counters(name, help, &[label])?;
+        Ok(values.map(|value| made.with_label_values(&[value])))
     }
 
     fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {

@@ -351,8 +351,11 @@ pub fn counts(db: &mut Db<'_>, now: Timestamp) -> Queried<[i64; 5]> {
         .select(count_star())
         .first(c))?;
     let leaving = on!(db, c => w::table.filter(w::wanted.eq(false).and(open())).select(count_star()).first(c))?;
-    let missing =
-        on!(db, c => w::table.filter(w::wanted.and(w::missed_at.is_not_null())).select(count_star()).first(c))?;
+    let missing = on!(db, c => w::table
+        .filter(w::wanted.and(w::missed_at.is_not_null()))
+        .filter(holds())
+        .select(count_star())
+        .first(c))?;
     Ok([live, wanted - live - failing, failing, leaving, missing])
 }
 

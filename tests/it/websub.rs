@@ -499,6 +499,7 @@ both! {
         world.gateway.restart().await;
         hub.is_asked("unsubscribe", 1).await.verify(LEASE_S).await;
         assert_eq!(asked.delivers_by("sha256", b"x").await.status, 410);
+        shows(&world.gateway, "it is off", state_is("off")).await;
         std::fs::write(&config, &text).unwrap();
         world.gateway.stop().await;
         world.gateway.restart().await;

@@ -16,7 +16,9 @@ pub async fn describe(gateway: &Gateway, source: &Source, row: &mut Value) -> an
     }
     let subscription = websub::of_source(gateway, source.id).await?;
     let told = match subscription {
-        None if source.settings.websub_off => json!({ "state": "off" }),
+        row if source.settings.websub_off && row.as_ref().is_none_or(|row| row.ended_at.is_some()) => {
+            json!({ "state": "off" })
+        }
         None => json!({ "state": "none: the feed names no hub" }),
         Some(subscription) => shown(&subscription),
     };
