@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod hooks;
+mod websub;
 
 use std::path::{Path, PathBuf};
 
@@ -134,6 +135,9 @@ pub struct Add {
     /// Not in use: neither polled, nor does it take anything.
     #[arg(long)]
     disabled: bool,
+    /// Do not subscribe at the hub that a feed names: only poll it.
+    #[arg(long)]
+    no_websub: bool,
     /// A further setting, KEY=VALUE; a value that is JSON (true, a list, a table) is taken as such.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -190,6 +194,7 @@ async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
             signature: command.signature.as_deref().map(hooks::value),
             disabled: command.disabled,
             stale_after,
+            websub_off: command.no_websub,
         },
         secrets,
     };
@@ -271,8 +276,12 @@ async fn show(gateway: &Gateway, name: &str, json: bool) -> anyhow::Result<()> {
     let actor = poll::load_actor(gateway, &source).await?;
     let mut row = describe(&source, actor.handle.as_str());
     hooks::describe(gateway, &source, &mut row).await?;
+    websub::describe(gateway, &source, &mut row).await?;
     if json {
         return output::json(&row);
+    }
+    if let Some(Value::Object(told)) = row.as_object_mut().and_then(|row| row.remove("websub")) {
+        websub::print(&told);
     }
     for (key, value) in row.as_object().into_iter().flatten() {
         let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
@@ -354,6 +363,7 @@ fn feed(url: &Url, actor: &Actor) -> anyhow::Result<Source> {
             signature: None,
             disabled: false,
             stale_after: None,
+            websub_off: false,
         },
         progress: Progress::default(),
     })

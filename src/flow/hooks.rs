@@ -24,6 +24,7 @@ use crate::hook::{Refusal, WAITING_MAX, delivery_key};
 use crate::ids::{ReceiptId, SourceId};
 use crate::metrics;
 use crate::store::hooks::{self, Received, Stored};
+use crate::store::websub::{self, FROM_HUB};
 use crate::store::{Db, Queried, StoreError, to_json};
 
 /// A request as it came in.
@@ -96,6 +97,16 @@ impl Hooks {
         }
     }
 
+    /// Whether a source may be pushed to once more now; if not, after how many seconds.
+    pub fn may(&self, source: &str) -> Result<(), u32> {
+        self.rates.take(source, Instant::now())
+    }
+
+    /// Stores a verified request. `None` when it cannot be stored now.
+    pub async fn keep(&self, row: Received) -> Option<Stored> {
+        self.groups.take(row).await
+    }
+
     async fn judge(
         &self,
         gateway: &Gateway,
@@ -113,7 +124,7 @@ impl Hooks {
                 }
             }
         };
-        let accepted = match self.rates.take(&door.source.name, Instant::now()) {
+        let accepted = match self.may(&door.source.name) {
             Ok(()) => self.store(gateway, &door, request, verified).await,
             Err(seconds) => Err(Refusal::TooMany(seconds)),
         };
@@ -145,7 +156,7 @@ impl Hooks {
             attempts: 0,
             due_at: at,
         };
-        match self.groups.take(row).await {
+        match self.keep(row).await {
             Some(Stored::New(receipt)) => Ok(Accepted { receipt, known: false }),
             Some(Stored::Known(receipt)) => Ok(Accepted { receipt, known: true }),
             Some(Stored::Conflict) => Err(Refusal::Conflict),
@@ -196,6 +207,9 @@ fn store(db: &mut Db<'_>, rows: &[Arc<Received>]) -> Queried<Vec<Stored>> {
         let left = room.entry(row.source_id).or_default();
         let stored = if *left > 0 { hooks::store(db, row)? } else { hooks::known(db, row)?.unwrap_or(Stored::Full) };
         *left -= i64::from(matches!(stored, Stored::New(_)));
+        if row.verified_by == FROM_HUB && stored != Stored::Full {
+            websub::delivered(db, row.source_id, row.received_at)?;
+        }
         Ok(stored)
     };
     rows.iter().map(store_one).collect()

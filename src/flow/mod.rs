@@ -24,6 +24,7 @@ pub mod review;
 pub mod schedule;
 pub mod survey;
 pub mod verify;
+pub mod websub;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -94,6 +95,8 @@ pub struct Wake {
     pub schedule: Notify,
     /// A request was pushed to us.
     pub hooks: Notify,
+    /// A hub is to be asked.
+    pub websub: Notify,
 }
 
 /// Shared by all tasks of the process.

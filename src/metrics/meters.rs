@@ -136,6 +136,25 @@ const HOOK_ANSWERS: [&str; 11] = [
     "later",
 ];
 
+/// What happens between us and hubs.
+const WEBSUB_EVENTS: [&str; 15] = [
+    "asked",
+    "failed",
+    "confirmed",
+    "denied",
+    "unasked",
+    "accepted",
+    "known",
+    "unverified",
+    "media-type",
+    "too-large",
+    "too-many",
+    "over",
+    "unknown",
+    "later",
+    "missed",
+];
+
 /// Every series of this process.
 pub(super) struct Meters {
     pub(super) registry: Registry,
@@ -151,6 +170,7 @@ pub(super) struct Meters {
     pub(super) slots_used: IntGauge,
     published: [IntCounter; 3],
     hooks: [IntCounter; HOOK_ANSWERS.len()],
+    websub: [IntCounter; WEBSUB_EVENTS.len()],
     pub(super) poll: Histogram,
     polls: [IntCounter; 7],
     reads: Histogram,
@@ -225,6 +245,10 @@ impl Meters {
         HOOK_ANSWERS.iter().zip(&self.hooks).find(|(known, _)| **known == answer).map(|(_, counter)| counter)
     }
 
+    pub(super) fn websub(&self, event: &str) -> Option<&IntCounter> {
+        WEBSUB_EVENTS.iter().zip(&self.websub).find(|(known, _)| **known == event).map(|(_, counter)| counter)
+    }
+
     pub(super) fn polled(&self, outcome: PollOutcome) -> &IntCounter {
         let [changed, not_modified, throttled, not_found, gone, expired, failed] = &self.polls;
         match outcome {
@@ -276,7 +300,6 @@ impl Meters {
             &["cause"],
         )?;
         let published = make.counters("heraut_activities_published_total", "Activities published.", &["kind"])?;
-        let hooks = make.counters("heraut_hooks_total", "Requests that were pushed to us, by answer.", &["answer"])?;
         let polls = make.counters("heraut_polls_total", "Polls of sources, by outcome.", &["outcome"])?;
         let hops = make.histograms(
             "heraut_database_hop_seconds",
@@ -314,7 +337,13 @@ impl Meters {
             slots: make.gauge("heraut_delivery_slots", "Deliveries that may be under way at once.")?,
             slots_used: make.gauge("heraut_delivery_slots_used", "Inboxes that are being delivered to.")?,
             published: ["Create", "Update", "Delete"].map(|kind| published.with_label_values(&[kind])),
-            hooks: HOOK_ANSWERS.map(|answer| hooks.with_label_values(&[answer])),
+            hooks: make.each(
+                "heraut_hooks_total",
+                "Requests that were pushed to us, by answer.",
+                "answer",
+                HOOK_ANSWERS,
+            )?,
+            websub: make.each("heraut_websub_total", "What happened between us and hubs.", "event", WEBSUB_EVENTS)?,
             poll: make.histogram("heraut_poll_seconds", "Time of a poll, with its images.", POLL_S)?,
             polls: ["changed", "not_modified", "throttled", "not_found", "gone", "expired", "failed"]
                 .map(|outcome| polls.with_label_values(&[outcome])),
@@ -354,6 +383,18 @@ impl Make<'_> {
         let made = IntCounterVec::new(Opts::new(name, help), labels)?;
         self.0.register(Box::new(made.clone()))?;
         Ok(made)
+    }
+
+    /// A counter for each value of a label.
+    fn each<const N: usize>(
+        &self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: [&str; N],
+    ) -> Result<[IntCounter; N], prometheus::Error> {
+        let made = self.counters(name, help, &[label])?;
+        Ok(values.map(|value| made.with_label_values(&[value])))
     }
 
     fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {

@@ -9,6 +9,7 @@ use crate::on;
 use crate::store::listen::{self, Topic};
 use crate::store::schema::{hook_deliveries, hooks};
 use crate::store::statement::statement;
+use crate::store::websub::FROM_HUB;
 use crate::store::{Db, Queried};
 use crate::time::Timestamp;
 
@@ -195,7 +196,8 @@ pub fn due(db: &mut Db<'_>, source: SourceId, now: Timestamp, most: i64) -> Quer
         .load(c))
 }
 
-/// A request is worked on no more. What it said is dropped unless it failed: it may hold what is not public.
+/// A request is worked on no more. What it said is dropped unless it failed: it may hold what is not public. What a hub delivered is
+/// dropped also then: it can be had from the feed, and is large.
 pub fn finish(db: &mut Db<'_>, id: ReceiptId, state: i16, outcome: &str) -> Queried<()> {
     let row = hook_deliveries::table.filter(hook_deliveries::id.eq(id).and(hook_deliveries::state.eq(WAITING)));
     on!(db, c => diesel::update(row)
@@ -205,10 +207,8 @@ pub fn finish(db: &mut Db<'_>, id: ReceiptId, state: i16, outcome: &str) -> Quer
             hook_deliveries::attempts.eq(hook_deliveries::attempts + 1),
         ))
         .execute(c))?;
-    if state == FAILED {
-        return Ok(());
-    }
-    on!(db, c => diesel::update(hook_deliveries::table.find(id))
+    let dropped = hook_deliveries::verified_by.eq(FROM_HUB).or(hook_deliveries::state.ne(FAILED));
+    on!(db, c => diesel::update(hook_deliveries::table.filter(hook_deliveries::id.eq(id).and(dropped)))
         .set((
             hook_deliveries::headers.eq("[]"),
             hook_deliveries::query.eq(None::<String>),

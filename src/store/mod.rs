@@ -31,6 +31,7 @@ pub mod sources;
 mod statement;
 pub mod survey;
 pub mod turns;
+pub mod websub;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

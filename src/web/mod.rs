@@ -35,6 +35,7 @@ pub mod range;
 pub mod routes;
 pub mod texts;
 pub mod view;
+pub mod websub;
 
 use std::io;
 use std::net::SocketAddr;
@@ -122,6 +123,7 @@ fn for_servers(config: &mut ServiceConfig) {
         .service(postable("/ap/a/{n}/inbox", inbox::personal))
         .service(hooks::resource("/hooks/{source}"))
         .service(hooks::resource("/hooks/{source}/{secret}"))
+        .service(websub::resource("/websub/{secret}"))
         .service(readable("/ap/instance", activitypub::instance))
         .service(readable("/ap/instance/{collection}", activitypub::instance_collection))
         .service(readable("/ap/a/{n}", activitypub::actor))

@@ -52,4 +52,6 @@ mod tidy;
 mod traces;
 mod turns;
 mod verification;
+mod websub;
+mod websub_hub;
 mod wordpress;

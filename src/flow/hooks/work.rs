@@ -16,11 +16,13 @@ use crate::flow::hooks::keep;
 use crate::flow::intake::{self, Tally, Through};
 use crate::flow::poll::{self, PollError};
 use crate::flow::verify::with_causes;
+use crate::flow::websub::content::{self, Content};
 use crate::flow::{Gateway, now};
 use crate::hook::{FLOOD_WITHIN, KEPT, again};
 use crate::ids::SourceId;
 use crate::store::hooks::{self, DONE, FAILED, IGNORED, Lease, Received};
 use crate::store::sources::{self, Source};
+use crate::store::websub::FROM_HUB;
 use crate::store::{Db, StoreError, from_json, items};
 use crate::time::Timestamp;
 
@@ -153,6 +155,9 @@ async fn work(gateway: &Gateway, source: &Source, row: Received) -> Result<(), S
 async fn carry_out(gateway: &Gateway, source: &Source, row: Received) -> Result<(), Trouble> {
     let id = row.id;
     let connector: Arc<dyn Connector> = Arc::from(keep::connector(gateway, source).await?);
+    if row.verified_by == FROM_HUB {
+        return from_hub(gateway, source, connector, row).await;
+    }
     let (requests, page) = match told(connector.clone(), row).await? {
         Told::Page(page) => (Vec::new(), page),
         Told::Fetch { requests, page } => (requests, page),
@@ -177,6 +182,27 @@ async fn carry_out(gateway: &Gateway, source: &Source, row: Received) -> Result<
     pages.retain(|page| !page.items.is_empty());
     let actor = poll::load_actor(gateway, source).await?;
     take_in(gateway, source, &actor, id, pages, absent).await.map_err(Trouble::Store)
+}
+
+/// Takes in what a hub delivered.
+async fn from_hub(
+    gateway: &Gateway,
+    source: &Source,
+    connector: Arc<dyn Connector>,
+    row: Received,
+) -> Result<(), Trouble> {
+    let page = match content::read(gateway, source, connector, &row).await {
+        Ok(Content::Page(page)) => page,
+        Ok(Content::Looked) => return Ok(()),
+        // It will not be another document when it is read again.
+        Err(error @ PollError::Read { .. }) => {
+            return Err(Trouble::Never(format!("{}; the source was polled instead", with_causes(&error))));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let pages = if page.items.is_empty() { Vec::new() } else { vec![*page] };
+    let actor = poll::load_actor(gateway, source).await?;
+    take_in(gateway, source, &actor, row.id, pages, Vec::new()).await.map_err(Trouble::Store)
 }
 
 /// What a stored request means; read off the async threads, and a panic is an error of this request alone.
