@@ -29,6 +29,16 @@ pub trait Kind: Sync {
         false
     }
 
+    /// Whether what it reads may want a token, which is kept as a secret and comes as the setting `token`.
+    fn takes_token(&self) -> bool {
+        self.profile().is_some()
+    }
+
+    /// Whether what is pushed to it may be XML; all kinds take JSON and forms.
+    fn takes_xml(&self) -> bool {
+        false
+    }
+
     /// Checks the settings of one source and makes its connector. Unknown or malformed settings are refused with
     /// [`ConnectorError::Settings`], which names the key.
     fn configure(&self, settings: &Value) -> Result<Box<dyn Connector>, ConnectorError>;

@@ -275,6 +275,7 @@ fn source_plan(source: &SourceConfig) -> Result<SourcePlan, AppError> {
             signature: hook.signature.clone(),
             disabled: !source.enabled,
             websub_off: !source.websub,
+            stale_after: source.stale_after,
         },
     })
 }

@@ -162,6 +162,7 @@ async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
     let chosen = command.from_catalogue.as_deref().map(|name| catalogue::choose(name, &command.fill)).transpose()?;
     let name = command.name.or(command.from_catalogue).context("a source needs a name")?;
     command.url.as_deref().map_or(Ok(()), catalogue::is_alive)?;
+    let stale_after = chosen.as_ref().map(|entry| entry.stale_after);
     let (kind, of_entry, language, policy, mut connector) = match chosen {
         Some(entry) => (entry.kind, Some(entry.every), Some(entry.language), entry.policy, entry.settings),
         None => (command.kind, None, None, Default::default(), Map::new()),
@@ -193,6 +194,7 @@ async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
             signature: command.signature.as_deref().map(hooks::value),
             disabled: command.disabled,
             websub_off: command.no_websub,
+            stale_after,
         },
         secrets,
     };
@@ -361,6 +363,7 @@ fn feed(url: &Url, actor: &Actor) -> anyhow::Result<Source> {
             signature: None,
             disabled: false,
             websub_off: false,
+            stale_after: None,
         },
         progress: Progress::default(),
     })

@@ -64,6 +64,8 @@ struct Draft {
     state: PostState,
     files: Vec<MediaRow>,
     new_post: PostId,
+    /// Whether images were not fetched, because nothing of the item may be seen yet.
+    images_due: bool,
 }
 
 /// What was done with a page, for logs and operators.
@@ -314,7 +316,7 @@ async fn draft(
     let state = admit(&mut content, item, decision, &source.settings.policy, at);
     let kept: HashSet<i64> = content.images.iter().map(|image| image.id.0).collect();
     let files = gathered.files.into_iter().filter(|file| kept.contains(&file.id.0)).collect();
-    Draft { content, state, files, new_post: PostId(gateway.mint.next()) }
+    Draft { content, state, files, new_post: PostId(gateway.mint.next()), images_due: gathered.left }
 }
 
 /// Composes an item as the source's settings say, in the language of the item, the source or the actor.

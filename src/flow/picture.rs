@@ -31,6 +31,8 @@ pub struct Gathered {
     pub files: Vec<MediaRow>,
     /// What could not be had, as sentences for the editors.
     pub problems: Vec<String>,
+    /// Whether some were not asked for, because of an embargo.
+    pub left: bool,
 }
 
 /// Fetches the images of an item, at most four. An image that `post` already shows under the same URL is not fetched again. One
@@ -44,6 +46,7 @@ pub async fn gather(gateway: &Gateway, item: &Item, post: Option<&Post>, deadlin
             continue;
         }
         if embargo(item, now()).is_some() {
+            gathered.left = true;
             continue;
         }
         let time_left = deadline.saturating_duration_since(Instant::now());

@@ -25,9 +25,8 @@ use crate::flow::{Gateway, gone, now};
 use crate::ids::SourceId;
 use crate::metrics;
 use crate::net::Fetched;
-use crate::source::politeness::{
-    self, NextPoll, PollOutcome, STALE_AFTER_DEFAULT, Signals, next_poll, stale, usual_interval,
-};
+use crate::source::politeness::{self, NextPoll, PollOutcome, Signals, next_poll, stale, usual_interval};
+use crate::source::span::Span;
 use crate::store::sources::{self, Progress, Source};
 use crate::store::{Db, StoreError, actors, items};
 use crate::time::Timestamp;
@@ -323,9 +322,9 @@ fn tell_repairs(source: &Source, page: &Page) {
     }
 }
 
-/// Reads the further pages of a list into the first. A page that cannot be had fails the poll: what is missing would look as if it
+/// Reads the further pages of a list into the first. A page that cannot be had fails the whole: what is missing would look as if it
 /// were not there.
-async fn read_on(
+pub async fn read_on(
     gateway: &Gateway,
     source: &Source,
     connector: Arc<dyn Connector>,
@@ -410,8 +409,8 @@ fn progress(source: &Source, asked: &Asked, at: Timestamp) -> (Progress, Timesta
     let quiet = stale(
         progress.newest_item_at,
         progress.usual_interval.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis),
+        source.settings.stale_after.map(Span::duration),
         at,
-        STALE_AFTER_DEFAULT,
     );
     if quiet && before.stale_since.is_none() {
         tracing::error!(

@@ -240,7 +240,7 @@ pub async fn compare(
         let mut found = false;
         if again {
             websub::hurry(db, source_id, at.after(LOOK_EVERY_MIN))?;
-        } else if missed && hooks::waiting_of(db, source_id)? == 0 {
+        } else if missed && hooks::waiting_of(db, source_id, 1)? == 0 {
             websub::missed(db, id, at)?;
             websub::hurry(db, source_id, next)?;
             found = true;

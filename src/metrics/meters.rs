@@ -122,7 +122,7 @@ impl Surface {
 }
 
 /// What a request that was pushed to us is answered.
-const HOOK_ANSWERS: [&str; 10] = [
+const HOOK_ANSWERS: [&str; 11] = [
     "accepted",
     "known",
     "no-source",
@@ -132,6 +132,7 @@ const HOOK_ANSWERS: [&str; 10] = [
     "conflict",
     "media-type",
     "too-many",
+    "full",
     "later",
 ];
 

@@ -1,11 +1,14 @@
 //! Requests that systems pushed to us: stored before they are answered, worked on later, kept as receipts for a while.
 
 use diesel::prelude::*;
+use diesel::result::Error as DieselError;
+use diesel::sql_types::BigInt;
 
 use crate::ids::{ReceiptId, SourceId};
 use crate::on;
 use crate::store::listen::{self, Topic};
 use crate::store::schema::{hook_deliveries, hooks};
+use crate::store::statement::statement;
 use crate::store::websub::FROM_HUB;
 use crate::store::{Db, Queried};
 use crate::time::Timestamp;
@@ -74,6 +77,8 @@ pub enum Stored {
     Known(ReceiptId),
     /// Its key is known with another body.
     Conflict,
+    /// It is new, and there is no room.
+    Full,
 }
 
 /// Stores a request unless its key is known.
@@ -85,12 +90,34 @@ pub fn store(db: &mut Db<'_>, row: &Received) -> Queried<Stored> {
     if added == 1 {
         return Ok(Stored::New(row.id));
     }
+    // It was in the way a moment ago.
+    known(db, row)?.ok_or(DieselError::NotFound)
+}
+
+/// What is known by the key of a request.
+pub fn known(db: &mut Db<'_>, row: &Received) -> Queried<Option<Stored>> {
     let same = hook_deliveries::source_id.eq(row.source_id).and(hook_deliveries::delivery_key.eq(&row.delivery_key));
-    let (id, digest): (ReceiptId, String) = on!(db, c => hook_deliveries::table
+    let found: Option<(ReceiptId, String)> = on!(db, c => hook_deliveries::table
         .filter(same)
         .select((hook_deliveries::id, hook_deliveries::digest))
-        .first(c))?;
-    Ok(if digest == row.digest { Stored::Known(id) } else { Stored::Conflict })
+        .first(c)
+        .optional())?;
+    Ok(found.map(|(id, digest)| if digest == row.digest { Stored::Known(id) } else { Stored::Conflict }))
+}
+
+/// How many requests of a source wait, counted no further than `most`.
+pub fn waiting_of(db: &mut Db<'_>, source: SourceId, most: i64) -> Queried<i64> {
+    // The state stands in the text, or the index of those that wait would not be used.
+    const COUNT: &str = "SELECT COUNT(*) AS n FROM \
+        (SELECT 1 FROM hook_deliveries WHERE state = 0 AND source_id = $1 LIMIT $2) AS waiting";
+    let row: Count = on!(db, c => statement(COUNT).bind::<BigInt, _>(source).bind::<BigInt, _>(most).get_result(c))?;
+    Ok(row.n)
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    n: i64,
 }
 
 /// Tells all processes that requests wait.
@@ -230,12 +257,6 @@ pub fn log(db: &mut Db<'_>, source: SourceId, most: i64) -> Queried<Vec<Receipt>
         .limit(most)
         .select(Receipt::as_select())
         .load(c))
-}
-
-/// How many requests of a source wait.
-pub fn waiting_of(db: &mut Db<'_>, source: SourceId) -> Queried<i64> {
-    let waiting = hook_deliveries::source_id.eq(source).and(hook_deliveries::state.eq(WAITING));
-    on!(db, c => hook_deliveries::table.filter(waiting).select(diesel::dsl::count_star()).first(c))
 }
 
 /// How many requests wait, and since when the oldest does.

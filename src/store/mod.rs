@@ -28,6 +28,7 @@ pub mod schema;
 pub mod secrets;
 pub mod snapshot;
 pub mod sources;
+mod statement;
 pub mod survey;
 pub mod turns;
 pub mod websub;
@@ -46,6 +47,7 @@ use thiserror::Error;
 
 use crate::metrics::{self, Hop};
 use crate::store::hops::Hops;
+use crate::store::statement::statement;
 
 /// The migrations for SQLite.
 pub const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -334,7 +336,7 @@ pub fn lock_actor(db: &mut Db<'_>, actor: crate::ids::ActorId) -> Queried<()> {
     use diesel::RunQueryDsl;
     match db {
         Db::Lite(_) => Ok(()),
-        Db::Pg(c) => diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
+        Db::Pg(c) => statement("SELECT pg_advisory_xact_lock($1)")
             .bind::<diesel::sql_types::BigInt, _>(actor)
             .execute(*c)
             .map(|_| ()),

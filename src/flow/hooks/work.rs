@@ -216,7 +216,8 @@ async fn told(connector: Arc<dyn Connector>, row: Received) -> Result<Told, Trou
     }
 }
 
-/// Fetches what a request points to and has it read; `None` when there is nothing, and it is not known of what.
+/// Fetches what a request points to and has it read, with the further pages of a list, as in a poll; `None` when there is nothing,
+/// and it is not known of what.
 async fn read_back(
     gateway: &Gateway,
     source: &Source,
@@ -226,7 +227,11 @@ async fn read_back(
     let fetched = poll::fetch(gateway, source, request, false).await;
     let fetched = fetched.map_err(|error| Trouble::Later(with_causes(&error)))?;
     match fetched.status {
-        200 => Ok(Some(poll::read_page(connector, &fetched, request.about.clone()).await?)),
+        200 => {
+            let mut page = poll::read_page(connector.clone(), &fetched, request.about.clone()).await?;
+            poll::read_on(gateway, source, connector, request, &mut page).await?;
+            Ok(Some(page))
+        }
         404 | 410 => Ok(request.about.clone().map(|source_id| Page {
             items: vec![Item { source_id, action: Action::Retract, ..Item::default() }],
             ..Page::default()

@@ -83,7 +83,7 @@ pub async fn door(gateway: &Gateway, hooks: &Hooks, path: &str) -> Result<Door, 
     let hash = path_hash(path);
     let find = move |db: &mut Db<'_>| {
         let Some((row, source)) = websub::by_path(db, &hash)? else { return Ok(None) };
-        let waiting = store::hooks::waiting_of(db, source.id)?;
+        let waiting = store::hooks::waiting_of(db, source.id, WAITING_MAX)?;
         Ok(Some((row, source, waiting)))
     };
     let refusal = match gateway.store.read("read a subscription", find).await {
