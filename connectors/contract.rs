@@ -24,6 +24,11 @@ pub trait Kind: Sync {
         None
     }
 
+    /// Whether its documents may name hubs ([`Page::push`]), and so whether the setting `websub` means anything.
+    fn names_hubs(&self) -> bool {
+        false
+    }
+
     /// Whether what it reads may want a token, which is kept as a secret and comes as the setting `token`.
     fn takes_token(&self) -> bool {
         self.profile().is_some()
@@ -31,11 +36,6 @@ pub trait Kind: Sync {
 
     /// Whether what is pushed to it may be XML; all kinds take JSON and forms.
     fn takes_xml(&self) -> bool {
-        false
-    }
-
-    /// Whether its documents may name hubs ([`Page::push`]), and so whether the setting `websub` means anything.
-    fn names_hubs(&self) -> bool {
         false
     }
 

@@ -274,8 +274,8 @@ fn source_plan(source: &SourceConfig) -> Result<SourcePlan, AppError> {
             connector: source.settings.clone(),
             signature: hook.signature.clone(),
             disabled: !source.enabled,
-            stale_after: source.stale_after,
             websub_off: !source.websub,
+            stale_after: source.stale_after,
         },
     })
 }

@@ -193,8 +193,8 @@ async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
             connector: Value::Object(connector),
             signature: command.signature.as_deref().map(hooks::value),
             disabled: command.disabled,
-            stale_after,
             websub_off: command.no_websub,
+            stale_after,
         },
         secrets,
     };
@@ -362,8 +362,8 @@ fn feed(url: &Url, actor: &Actor) -> anyhow::Result<Source> {
             connector: json!({ "url": url.as_str() }),
             signature: None,
             disabled: false,
-            stale_after: None,
             websub_off: false,
+            stale_after: None,
         },
         progress: Progress::default(),
     })

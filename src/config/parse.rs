@@ -300,8 +300,8 @@ fn source(mut s: Section<'_>, dir: &Path) -> Option<SourceConfig> {
     let found = kind.as_deref().and_then(|kind| CONNECTORS.iter().find(|known| known.name() == kind)).copied();
     let timing = timing(&mut s, found.is_some_and(|kind| kind.profile().is_some()));
     let enabled = s.take("enabled").unwrap_or(true);
-    let stale_after = s.read("stale_after", Span::parse);
     let websub = !found.is_some_and(|kind| kind.names_hubs()) || s.take("websub").unwrap_or(true);
+    let stale_after = s.read("stale_after", Span::parse);
     let hook = hook::read(&mut s, found, dir);
     let language = s.read("language", Language::parse);
     let policy: SourcePolicy = s.table("policy");
@@ -323,8 +323,8 @@ fn source(mut s: Section<'_>, dir: &Path) -> Option<SourceConfig> {
         policy,
         compose,
         enabled,
-        stale_after,
         websub,
+        stale_after,
         hook,
         settings,
     })

@@ -337,13 +337,8 @@ impl Meters {
             slots: make.gauge("heraut_delivery_slots", "Deliveries that may be under way at once.")?,
             slots_used: make.gauge("heraut_delivery_slots_used", "Inboxes that are being delivered to.")?,
             published: ["Create", "Update", "Delete"].map(|kind| published.with_label_values(&[kind])),
-            hooks: make.each(
-                "heraut_hooks_total",
-                "Requests that were pushed to us, by answer.",
-                "answer",
-                HOOK_ANSWERS,
-            )?,
-            websub: make.each("heraut_websub_total", "What happened between us and hubs.", "event", WEBSUB_EVENTS)?,
+            hooks: hook_answers(&make)?,
+            websub: websub_events(&make)?,
             poll: make.histogram("heraut_poll_seconds", "Time of a poll, with its images.", POLL_S)?,
             polls: ["changed", "not_modified", "throttled", "not_found", "gone", "expired", "failed"]
                 .map(|outcome| polls.with_label_values(&[outcome])),
@@ -361,6 +356,14 @@ impl Meters {
             registry,
         })
     }
+}
+
+fn hook_answers(make: &Make<'_>) -> Result<[IntCounter; HOOK_ANSWERS.len()], prometheus::Error> {
+    make.each("heraut_hooks_total", "Requests that were pushed to us, by answer.", "answer", HOOK_ANSWERS)
+}
+
+fn websub_events(make: &Make<'_>) -> Result<[IntCounter; WEBSUB_EVENTS.len()], prometheus::Error> {
+    make.each("heraut_websub_total", "What happened between us and hubs, by event.", "event", WEBSUB_EVENTS)
 }
 
 /// The facts of the process itself.

@@ -35,12 +35,12 @@ pub struct Settings {
     /// Whether it is neither polled nor takes anything.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
-    /// How old its newest item may grow before it is told as stale; `None` finds out by how often it has had one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stale_after: Option<Span>,
     /// Whether the hub that its document names is not asked to tell of it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub websub_off: bool,
+    /// How old its newest item may grow before it is told as stale; `None` finds out by how often it has had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_after: Option<Span>,
 }
 
 /// A source.
