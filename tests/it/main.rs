@@ -51,5 +51,6 @@ mod strapi;
 mod tidy;
 mod traces;
 mod turns;
+mod vendors;
 mod verification;
 mod wordpress;

@@ -69,6 +69,17 @@ impl Script {
         Self::run(name, command)
     }
 
+    /// Starts a script of `tests/oracles`, for Node or Python by its ending, and waits until it is ready.
+    pub fn oracle(name: &'static str) -> Self {
+        let home = folder("oracles");
+        let interpreter = if name.ends_with(".py") { home.join(".venv/bin/python") } else { PathBuf::from("node") };
+        let packages = home.join(if name.ends_with(".py") { ".venv/installed.txt" } else { "node_modules" });
+        assert!(packages.exists(), "{} is missing: {WAY_OUT}", packages.display());
+        let mut command = Command::new(interpreter);
+        command.arg(home.join(name));
+        Self::run(name, command)
+    }
+
     fn run(name: &'static str, mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let stdin = RefCell::new(child.stdin.take().unwrap());
