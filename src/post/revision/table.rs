@@ -200,6 +200,8 @@ fn published(item: &Item, known: &Known, poll: &Poll<'_>) -> Act {
     };
     match known.state {
         KnownState::Tombstone | KnownState::Retracted if late => Act::OutOfOrder,
+        // What was only ever said to be withdrawn was a draft, and nobody has seen it: now it is new.
+        KnownState::Tombstone if known.never_said => first_seen(item, false, poll),
         KnownState::Tombstone => Act::Return,
         KnownState::Retracted if same && (known.withdrawn_here || unmoved(item, known)) => Act::Same,
         KnownState::Retracted => Act::Return,
