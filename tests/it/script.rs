@@ -14,6 +14,8 @@ use crate::installation::Killed;
 
 const NODE_MAJOR_MIN: u32 = 20;
 const WAY_OUT: &str = "run tests/install";
+/// How long a script may take to start.
+const START_PATIENCE: Duration = Duration::from_secs(180);
 const INTEROP: &str = "interop";
 
 /// A folder of scripts, in `tests`.
@@ -95,18 +97,23 @@ impl Script {
         });
         let (unread, number) = (RefCell::default(), Cell::new(0));
         let mut script = Self { name, stdin, _child: Killed(child), lines, unread, number, ready: Value::Null };
-        script.ready = script.next("that it is ready", |message| message["event"] == "ready");
+        // A system that starts has much to do, and others want the processor too.
+        script.ready = script.within(START_PATIENCE, "that it is ready", |message| message["event"] == "ready");
         script
     }
 
     /// The first message that is wanted and was not handed out before; waits for it.
     pub fn next(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.within(PATIENCE, what, wanted)
+    }
+
+    fn within(&self, patience: Duration, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         if let Some(at) = self.unread.borrow().iter().position(&wanted) {
             return self.unread.borrow_mut().remove(at);
         }
         let began = Instant::now();
         loop {
-            let left = PATIENCE.saturating_sub(began.elapsed());
+            let left = patience.saturating_sub(began.elapsed());
             match self.lines.recv_timeout(left) {
                 Ok(message) if wanted(&message) => return message,
                 Ok(message) => self.unread.borrow_mut().push(message),
