@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use heraut_connectors::contract::Page;
-use heraut_connectors::item::Item;
+use heraut_connectors::item::{Action, Item};
 
 use crate::actor::{Actor, Language};
 use crate::flow::intake::commit::{Batch, End};
@@ -179,6 +179,7 @@ fn known((row, by): &(ItemRow, FoundBy), incoming: &Incoming, at: Timestamp) -> 
         value: said.as_ref().and_then(|item| item.state.clone()),
         release_at: said.as_ref().and_then(release_at),
         expires_at: said.as_ref().and_then(|item| item.expires_at).map(Timestamp),
+        never_said: said.as_ref().is_some_and(|item| item.action == Action::Retract),
         withdrawn_here: row.withdrawn_here,
         held: incoming.post.as_ref().and_then(|post| match post.state {
             PostState::Held(reason) => Some(reason),

@@ -32,7 +32,8 @@ pub enum KnownState {
     Live,
     /// Its post was published and then withdrawn.
     Retracted,
-    /// Withdrawn before we ever published it, in the last 30 days.
+    /// Withdrawn before we ever published it, in the last 30 days. So is a draft: systems tell that it is not public each time
+    /// that it is saved.
     Tombstone,
 }
 
@@ -77,6 +78,8 @@ pub struct Known {
     pub release_at: Option<Timestamp>,
     /// From when on the last item did not hold any more, as its source said.
     pub expires_at: Option<Timestamp>,
+    /// Whether its source never said more of it than that it is withdrawn.
+    pub never_said: bool,
     /// Whether a person here withdrew it. Then the source may still list it, and only a change of the text is a return.
     pub withdrawn_here: bool,
 }

@@ -1,15 +1,13 @@
 //! A real peer: Fedify, from npm, over TLS. Its own code looks up, follows, verifies and reads what the gateway sends, and sends
 //! what the gateway has to take or refuse.
 
-mod driver;
-
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::harness::{Article, Database, Picture, Site, both, eventually};
 use crate::installation::Installation;
-use driver::{Script, certificate};
+use crate::script::{Script, certificate};
 
 const CAVAGE: &str = "draft-cavage-http-signatures-12";
 const RFC9421: &str = "rfc9421";

@@ -56,6 +56,23 @@ both! {
         assert_eq!(world.db.number("SELECT COUNT(*) FROM hook_deliveries WHERE state = 1 AND LENGTH(body) = 0"), 3);
     }
 
+    async fn a_draft_that_is_told_as_not_public_is_published_when_it_is(db: Database) {
+        let (world, cms) = world(db).await;
+        for _ in 0..2 {
+            let receipt = cms.says("ingetrokken", json!({"id": "4711"})).await;
+            settled(&world.gateway, &receipt, "done").await;
+        }
+        cms.says("gewijzigd", article("4711", "Dijk is veilig")).await;
+        let create = world.created("Dijk is veilig").await;
+        // What was public and was withdrawn is for a person, when it comes back.
+        cms.says("ingetrokken", json!({"id": "4711"})).await;
+        world.told("Delete", create.activity["object"]["id"].as_str().unwrap(), 1).await;
+        let receipt = cms.says("gewijzigd", article("4711", "Dijk is weer veilig")).await;
+        settled(&world.gateway, &receipt, "done").await;
+        assert_eq!(world.db.lines("SELECT state AS t FROM posts ORDER BY id"), ["withdrawn", "held"]);
+        assert_eq!(world.peer.count("Create"), 1);
+    }
+
     async fn a_repetition_is_known_and_nothing_comes_twice(db: Database) {
         let (world, cms) = world(db).await;
         let event = cms.event("gepubliceerd", article("1", "Een keer"));

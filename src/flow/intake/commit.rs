@@ -87,7 +87,7 @@ fn apply(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
         Act::New { .. } => make_post(db, batch, step),
         Act::Return => make_post(db, batch, step),
         Act::StoreOnly(_) => store_item(db, batch, step, ItemState::Baseline, None),
-        Act::Tombstone => store_item(db, batch, step, ItemState::Tombstone, None),
+        Act::Tombstone => bury(db, batch, step),
         Act::Edit => change_post(db, batch, step, at, None),
         Act::EditLater { at } => change_post(db, batch, step, *at, None),
         Act::ReviewEdit => change_post(db, batch, step, at, Some(HoldReason::Churn)),
@@ -196,6 +196,22 @@ fn store_item(db: &mut Db<'_>, batch: &Batch, step: &Step, state: ItemState, pos
             },
         ),
         _ => items::insert(db, &fresh),
+    }
+}
+
+/// Remembers that an item is withdrawn, and what else was said of it before.
+fn bury(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
+    match &step.incoming.found {
+        Some((row, by)) if *by != FoundBy::OtherSource => items::update(
+            db,
+            &ItemRow {
+                state: ItemState::Tombstone.name().to_owned(),
+                source_version: step.incoming.item.source_version.or(row.source_version),
+                last_seen_at: batch.at,
+                ..row.clone()
+            },
+        ),
+        _ => store_item(db, batch, step, ItemState::Tombstone, None),
     }
 }
 

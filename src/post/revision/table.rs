@@ -200,6 +200,8 @@ fn published(item: &Item, known: &Known, poll: &Poll<'_>) -> Act {
     };
     match known.state {
         KnownState::Tombstone | KnownState::Retracted if late => Act::OutOfOrder,
+        // What was only ever said to be withdrawn was a draft: systems say so each time that it is saved.
+        KnownState::Tombstone if known.never_said && !known.withdrawn_here => first_seen(item, false, poll),
         KnownState::Tombstone | KnownState::Retracted if same && (known.withdrawn_here || unmoved(item, known)) => {
             Act::Same
         }

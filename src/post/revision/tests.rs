@@ -34,6 +34,7 @@ fn known(state: KnownState, by: KnownBy, of: &Item) -> Known {
         value: of.state.clone(),
         release_at: release_at(of),
         expires_at: of.expires_at.map(Timestamp),
+        never_said: false,
         withdrawn_here: false,
     }
 }
@@ -80,6 +81,8 @@ fn unknown_items_and_items_known_by_another_key_decide_as_the_table_says() {
     use KnownBy::{Alias, Id, OtherSource, Url};
     use KnownState::{Live, Tombstone};
     let (old, new) = (item("a", "oud"), item("a", "nieuw"));
+    let draft =
+        |version| Some(Known { never_said: true, ..known(Tombstone, Id, &v(&retract(item("a", "")), version)) });
     check(vec![
         ("unknown, publish: Create", new.clone(), None, Act::New { flooded: false }, false),
         ("unknown, retract: store a tombstone", retract(new.clone()), None, Act::Tombstone, false),
@@ -107,6 +110,16 @@ fn unknown_items_and_items_known_by_another_key_decide_as_the_table_says() {
             Act::New { flooded: false },
             true,
         ),
+        (
+            "a draft that was told as withdrawn is new when it is public",
+            v(&new, 3),
+            draft(2),
+            Act::New { flooded: false },
+            false,
+        ),
+        ("… and so is one whose versions nobody knows", new.clone(), draft(2), Act::New { flooded: false }, false),
+        ("… but not what is older than that", v(&new, 1), draft(2), Act::OutOfOrder, false),
+        ("… and saved once more it stays a draft", retract(v(&new, 3)), draft(2), Act::Same, false),
         ("known by canonical URL: update, add id", new.clone(), k(Live, Url, &old), Act::Edit, true),
         ("known by canonical URL, same digest: only add id", old.clone(), k(Live, Url, &old), Act::Same, true),
         ("known by alias: update, nothing to add", new.clone(), k(Live, Alias, &old), Act::Edit, false),
@@ -127,6 +140,29 @@ fn unknown_items_and_items_known_by_another_key_decide_as_the_table_says() {
             true,
         ),
     ]);
+}
+
+#[test]
+fn a_draft_that_is_public_now_is_judged_as_what_was_never_heard_of() {
+    let draft = Some(Known { never_said: true, ..known(KnownState::Tombstone, KnownBy::Id, &retract(item("a", ""))) });
+    let mut old = item("a", "oud");
+    old.published_at = Some(NOW.0 - 400 * 24 * HOUR);
+    let policy = SourcePolicy::default();
+    let act = |baseline, item: &Item| decide_with(&policy, baseline, &[(item.clone(), draft.clone())]).remove(0).act;
+    assert_eq!(act(false, &old), Act::StoreOnly(StoreReason::TooOld));
+    assert_eq!(act(true, &item("a", "nieuw")), Act::StoreOnly(StoreReason::Baseline));
+    let many: Vec<_> = (0..=policy.flood_fuse)
+        .map(|n| {
+            let one = item(&n.to_string(), &n.to_string());
+            let before = Known {
+                never_said: true,
+                item: ItemId(i64::from(n)),
+                ..known(KnownState::Tombstone, KnownBy::Id, &one)
+            };
+            (one, Some(before))
+        })
+        .collect();
+    assert!(decide_with(&policy, false, &many).iter().all(|d| d.act == Act::New { flooded: true }));
 }
 
 #[test]

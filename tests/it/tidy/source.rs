@@ -32,7 +32,7 @@ pub fn files(folders: &[&str]) -> Vec<String> {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
-                if !matches!(name.as_str(), "node_modules" | "target" | ".git" | "__pycache__") {
+                if !matches!(name.as_str(), "node_modules" | ".venv" | "target" | ".git" | "__pycache__") {
                     open.push(path);
                 }
             } else {

@@ -1,4 +1,4 @@
-//! Drives the scripts of `tests/interop` by their lines of JSON, as `driver.mjs` does.
+//! Drives scripts for Node by their lines of JSON, as `tests/interop/driver.mjs` does: peers, and systems that publish.
 
 use std::cell::{Cell, RefCell};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -13,11 +13,14 @@ use crate::harness::PATIENCE;
 use crate::installation::Killed;
 
 const NODE_MAJOR_MIN: u32 = 20;
-const WAY_OUT: &str = "run tests/install, or: npm ci --prefix tests/interop";
+const WAY_OUT: &str = "run tests/install";
+/// How long a script may take to start.
+const START_PATIENCE: Duration = Duration::from_secs(180);
+const INTEROP: &str = "interop";
 
-/// The folder of the scripts.
-fn interop() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop")
+/// A folder of scripts, in `tests`.
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
 }
 
 /// A script that runs until this is dropped.
@@ -34,28 +37,52 @@ pub struct Script {
 }
 
 /// Makes a throwaway certificate authority and a certificate for localhost. Gives the path of `ca.pem`.
-pub fn certificate(folder: &Path) -> PathBuf {
-    check_node();
-    let made = Command::new("node").arg(interop().join("certificate.mjs")).arg(folder).output().unwrap();
+pub fn certificate(to: &Path) -> PathBuf {
+    check_node(INTEROP);
+    let made = Command::new("node").arg(folder(INTEROP).join("certificate.mjs")).arg(to).output().unwrap();
     assert!(made.status.success(), "certificate.mjs: {}", String::from_utf8_lossy(&made.stderr));
-    folder.join("ca.pem")
+    to.join("ca.pem")
 }
 
-/// Fails with the way out when there is no Node that is new enough, or its packages are not there.
-fn check_node() {
+/// Fails with the way out when there is no Node that is new enough, or the packages of that folder are not there.
+fn check_node(name: &str) {
     let version = Command::new("node").arg("--version").output();
     let version = version.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
     let major = version.trim_start_matches('v').split('.').next().and_then(|n| n.parse::<u32>().ok()).unwrap_or(0);
     assert!(major >= NODE_MAJOR_MIN, "node is `{version}`, {NODE_MAJOR_MIN} or later is needed: {WAY_OUT}");
-    let packages = interop().join("node_modules/@fedify/fedify");
-    assert!(packages.is_dir(), "{} is missing: {WAY_OUT}", packages.display());
+    let packages = folder(name).join("node_modules/.package-lock.json");
+    assert!(packages.exists(), "{} is missing: {WAY_OUT}", packages.display());
 }
 
 impl Script {
-    /// Starts a script that trusts the certificates of `ca`, and waits until it is ready.
+    /// Starts a script of `tests/interop` that trusts the certificates of `ca`, and waits until it is ready.
     pub fn start(name: &'static str, arguments: &[&str], ca: &Path) -> Self {
         let mut command = Command::new("node");
-        command.arg(interop().join(name)).args(arguments).env("NODE_EXTRA_CA_CERTS", ca);
+        command.arg(folder(INTEROP).join(name)).args(arguments).env("NODE_EXTRA_CA_CERTS", ca);
+        Self::run(name, command)
+    }
+
+    /// Starts the script `start.mjs` of a system in `tests/cms`, and waits until it is ready.
+    pub fn cms(name: &'static str, arguments: &[&str]) -> Self {
+        let home = format!("cms/{name}");
+        check_node(&home);
+        let mut command = Command::new("node");
+        command.arg(folder(&home).join("start.mjs")).args(arguments);
+        Self::run(name, command)
+    }
+
+    /// Starts a script of `tests/oracles`, for Node or Python by its ending, and waits until it is ready.
+    pub fn oracle(name: &'static str) -> Self {
+        let home = folder("oracles");
+        let interpreter = if name.ends_with(".py") { home.join(".venv/bin/python") } else { PathBuf::from("node") };
+        let packages = home.join(if name.ends_with(".py") { ".venv/installed.txt" } else { "node_modules" });
+        assert!(packages.exists(), "{} is missing: {WAY_OUT}", packages.display());
+        let mut command = Command::new(interpreter);
+        command.arg(home.join(name));
+        Self::run(name, command)
+    }
+
+    fn run(name: &'static str, mut command: Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let stdin = RefCell::new(child.stdin.take().unwrap());
         let stdout = BufReader::new(child.stdout.take().unwrap());
@@ -70,18 +97,23 @@ impl Script {
         });
         let (unread, number) = (RefCell::default(), Cell::new(0));
         let mut script = Self { name, stdin, _child: Killed(child), lines, unread, number, ready: Value::Null };
-        script.ready = script.next("that it is ready", |message| message["event"] == "ready");
+        // A system that starts has much to do, and others want the processor too.
+        script.ready = script.within(START_PATIENCE, "that it is ready", |message| message["event"] == "ready");
         script
     }
 
     /// The first message that is wanted and was not handed out before; waits for it.
     pub fn next(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.within(PATIENCE, what, wanted)
+    }
+
+    fn within(&self, patience: Duration, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         if let Some(at) = self.unread.borrow().iter().position(&wanted) {
             return self.unread.borrow_mut().remove(at);
         }
         let began = Instant::now();
         loop {
-            let left = PATIENCE.saturating_sub(began.elapsed());
+            let left = patience.saturating_sub(began.elapsed());
             match self.lines.recv_timeout(left) {
                 Ok(message) if wanted(&message) => return message,
                 Ok(message) => self.unread.borrow_mut().push(message),

@@ -1,0 +1,3 @@
+"use strict";
+
+module.exports = require("@strapi/core").factories.createCoreController("api::press-release.press-release");
