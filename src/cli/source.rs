@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod hooks;
+mod shown;
 mod websub;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ use crate::flow::provision::{self, By, SourcePlan};
 use crate::flow::{Gateway, Shared, now, poll};
 use crate::ids::SourceId;
 use crate::net::Fetched;
+use crate::post::compose::ComposeSettings;
+use crate::post::policy::SourcePolicy;
 use crate::post::sanitize::sanitize;
 use crate::post::text::plain;
 use crate::source::schedule::Schedule;
@@ -280,12 +283,9 @@ async fn show(gateway: &Gateway, name: &str, json: bool) -> anyhow::Result<()> {
     if json {
         return output::json(&row);
     }
-    if let Some(Value::Object(told)) = row.as_object_mut().and_then(|row| row.remove("websub")) {
-        websub::print(&told);
-    }
-    for (key, value) in row.as_object().into_iter().flatten() {
-        let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-        output::line(format!("{key:<9} {value}"));
+    let usual = json!({ "policy": SourcePolicy::default(), "compose": ComposeSettings::default() });
+    if let (Some(row), Some(usual)) = (row.as_object(), usual.as_object()) {
+        shown::print(row, usual);
     }
     Ok(())
 }

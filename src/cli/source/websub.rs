@@ -1,8 +1,7 @@
 //! `heraut source show`, for feeds that name a hub.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use crate::cli::output;
 use crate::flow::hooks::keep;
 use crate::flow::{Gateway, now, websub};
 use crate::store::sources::Source;
@@ -26,14 +25,6 @@ pub async fn describe(gateway: &Gateway, source: &Source, row: &mut Value) -> an
         row.insert("websub".to_owned(), told);
     }
     Ok(())
-}
-
-/// Prints it, a line each; what there is not is left out.
-pub fn print(told: &Map<String, Value>) {
-    for (key, value) in told.iter().filter(|(_, value)| !value.is_null()) {
-        let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-        output::line(format!("websub.{key:<13} {value}"));
-    }
 }
 
 fn shown(row: &Subscription) -> Value {
