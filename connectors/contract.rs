@@ -24,6 +24,11 @@ pub trait Kind: Sync {
         None
     }
 
+    /// Whether clients write to it with a token of ours, and it is neither read nor pushed by webhook.
+    fn takes_tokens(&self) -> bool {
+        false
+    }
+
     /// Checks the settings of one source and makes its connector. Unknown or malformed settings are refused with
     /// [`ConnectorError::Settings`], which names the key.
     fn configure(&self, settings: &Value) -> Result<Box<dyn Connector>, ConnectorError>;

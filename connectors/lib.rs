@@ -24,6 +24,7 @@ pub mod json;
 mod kit;
 pub mod kontent;
 pub mod mapped;
+pub mod micropub;
 pub mod plone;
 pub mod profiles;
 mod rich;
@@ -53,6 +54,7 @@ pub static CONNECTORS: &[&dyn contract::Kind] = &[
     &import::Import, // press releases in files
     &kontent::Kontent,
     &mapped::Mapped, // any JSON, by JSONPath and templates
+    &micropub::Micropub, // clients of the IndieWeb, with a token of ours
     &plone::Plone,
     &sanity::Sanity,
     &sitecore::Sitecore,

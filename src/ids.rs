@@ -115,4 +115,6 @@ ids! {
     SecretId,
     /// A request that was pushed to us; its receipt.
     ReceiptId,
+    /// A token by which a client writes to a source.
+    TokenId,
 }

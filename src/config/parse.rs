@@ -297,7 +297,7 @@ fn source(mut s: Section<'_>, dir: &Path) -> Option<SourceConfig> {
     let actor = s.require_read("actor", "\"nieuws\"", Handle::parse);
     let kind = s.require_read("kind", "\"feed\"", parse_name);
     let found = kind.as_deref().and_then(|kind| CONNECTORS.iter().find(|known| known.name() == kind)).copied();
-    let timing = timing(&mut s, found.is_some_and(|kind| kind.profile().is_some()));
+    let timing = timing(&mut s, found.is_some_and(|kind| kind.profile().is_some() || kind.takes_tokens()));
     let enabled = s.take("enabled").unwrap_or(true);
     let hook = hook::read(&mut s, found, dir);
     let language = s.read("language", Language::parse);

@@ -69,7 +69,7 @@ async fn finish(gateway: &Gateway, post: Post) -> Result<(), StoreError> {
         if released(&item, now()) != PostState::Ready {
             return Ok(()); // its time was moved a moment ago
         }
-        let gathered = picture::gather(gateway, &item, Some(&post), Instant::now() + IMAGES_WITHIN).await;
+        let gathered = picture::gather(gateway, source.id, &item, Some(&post), Instant::now() + IMAGES_WITHIN).await;
         let mut content = compose_item(gateway, &source, &actor, &item, gathered.images);
         content.flags.extend(gathered.problems);
         // What a person had to decide is decided: the post was not held.

@@ -1,6 +1,7 @@
 //! Takes items in: what each is compared with what is known, and what becomes of it, in one transaction.
 
 mod commit;
+pub mod one;
 mod withdraw;
 
 use std::collections::HashSet;
@@ -64,6 +65,8 @@ struct Draft {
     state: PostState,
     files: Vec<MediaRow>,
     new_post: PostId,
+    /// Images that could not be had.
+    problems: Vec<String>,
 }
 
 /// What was done with a page, for logs and operators.
@@ -242,7 +245,8 @@ pub async fn take_in(
         }
         Through::Hook { done: None, .. } => End::Nothing,
     };
-    let batch = Arc::new(Batch { source: source.clone(), steps, absent, end, at });
+    let who = format!("source:{}", source.name);
+    let batch = Arc::new(Batch { source: source.clone(), who, steps, absent, end, at });
     let entries = Arc::new(batch.entries(gateway));
     gateway
         .store
@@ -308,13 +312,13 @@ async fn draft(
     decision: &Decision,
     (at, deadline): (Timestamp, Instant),
 ) -> Draft {
-    let gathered = picture::gather(gateway, item, post, deadline).await;
+    let gathered = picture::gather(gateway, source.id, item, post, deadline).await;
     let mut content = compose_item(gateway, source, actor, item, gathered.images);
-    content.flags.extend(gathered.problems);
+    content.flags.extend(gathered.problems.iter().cloned());
     let state = admit(&mut content, item, decision, &source.settings.policy, at);
     let kept: HashSet<i64> = content.images.iter().map(|image| image.id.0).collect();
     let files = gathered.files.into_iter().filter(|file| kept.contains(&file.id.0)).collect();
-    Draft { content, state, files, new_post: PostId(gateway.mint.next()) }
+    Draft { content, state, files, new_post: PostId(gateway.mint.next()), problems: gathered.problems }
 }
 
 /// Composes an item as the source's settings say, in the language of the item, the source or the actor.

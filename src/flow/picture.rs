@@ -1,5 +1,6 @@
 //! Fetches the images of an item, checks them, and keeps them where we serve them from.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use url::Url;
@@ -7,12 +8,13 @@ use url::Url;
 use heraut_connectors::item::{Item, Media};
 
 use crate::flow::{Gateway, now};
-use crate::ids::MediaId;
+use crate::ids::{MediaId, SourceId};
 use crate::net::Get;
 use crate::post::Image;
 use crate::post::picture::{Picture, read_picture};
 use crate::post::policy::{IMAGES_MAX, embargo};
 use crate::store::posts::{MediaRow, Post, image_of};
+use crate::store::uploads;
 
 /// Largest image that is fetched, in bytes: what Mastodon takes.
 const IMAGE_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -35,8 +37,14 @@ pub struct Gathered {
 
 /// Fetches the images of an item, at most four. An image that `post` already shows under the same URL is not fetched again. One
 /// that cannot be had, or not before `deadline`, is left out and said so: news does not wait for a picture. Under embargo
-/// nothing is fetched.
-pub async fn gather(gateway: &Gateway, item: &Item, post: Option<&Post>, deadline: Instant) -> Gathered {
+/// nothing is fetched. What a client of that source sent is taken from where it was kept.
+pub async fn gather(
+    gateway: &Gateway,
+    source: SourceId,
+    item: &Item,
+    post: Option<&Post>,
+    deadline: Instant,
+) -> Gathered {
     let mut gathered = Gathered::default();
     for media in item.media.iter().take(IMAGES_MAX) {
         if let Some(known) = post.and_then(|post| image_of(post, &media.url)) {
@@ -47,11 +55,14 @@ pub async fn gather(gateway: &Gateway, item: &Item, post: Option<&Post>, deadlin
             continue;
         }
         let time_left = deadline.saturating_duration_since(Instant::now());
-        let fetched = match tokio::time::timeout(time_left, fetch(gateway, media)).await {
-            Ok(fetched) => fetched,
-            Err(_) => Err("the images of this page took too long".to_owned()),
+        let found = match gateway.base.read_upload(&media.url) {
+            Some(name) => sent(gateway, source, media, name).await,
+            None => match tokio::time::timeout(time_left, fetch(gateway, media)).await {
+                Ok(fetched) => fetched,
+                Err(_) => Err("the images of this page took too long".to_owned()),
+            },
         };
-        match fetched {
+        match found {
             Ok((image, file)) => {
                 gathered.images.push(image);
                 gathered.files.push(file);
@@ -76,7 +87,12 @@ async fn fetch(gateway: &Gateway, media: &Media) -> Result<(Image, MediaRow), St
     if fetched.status != 200 {
         return Err(format!("it answered {}", fetched.status));
     }
-    let read = tokio::task::spawn_blocking(move || read_picture(&fetched.body).map(|p| (p, fetched.body))).await;
+    keep(gateway, fetched.body, media).await
+}
+
+/// Checks what is said to be an image, and keeps it.
+pub async fn keep(gateway: &Gateway, bytes: Vec<u8>, media: &Media) -> Result<(Image, MediaRow), String> {
+    let read = tokio::task::spawn_blocking(move || read_picture(&bytes).map(|picture| (picture, bytes))).await;
     let (picture, original) = match read {
         Ok(Ok(read)) => read,
         Ok(Err(error)) => return Err(error.to_string()),
@@ -84,10 +100,44 @@ async fn fetch(gateway: &Gateway, media: &Media) -> Result<(Image, MediaRow), St
     };
     let id = MediaId(gateway.mint.next());
     let bytes = picture.bytes.as_deref().unwrap_or(&original);
-    let name = format!("{id}.{}", picture.extension);
-    let path = gateway.settings.media_dir.join(&name);
+    let path = file_of(gateway, id, picture.extension);
     write_whole(&path, bytes).await.map_err(|e| format!("{} cannot be written: {e}", path.display()))?;
     Ok(describe(id, media, &picture))
+}
+
+/// Where the file of an image is.
+pub fn file_of(gateway: &Gateway, id: MediaId, extension: &str) -> PathBuf {
+    gateway.settings.media_dir.join(format!("{id}.{extension}"))
+}
+
+/// An image that a client sent before. The post gets a file of its own, so that what becomes of one post concerns no other.
+async fn sent(
+    gateway: &Gateway,
+    source: SourceId,
+    media: &Media,
+    name: &str,
+) -> Result<(Image, MediaRow), String> {
+    let name = name.to_owned();
+    let found = gateway.store.read("read a picture that was sent", move |db| uploads::file(db, source, &name)).await;
+    let row = found.map_err(|error| error.to_string())?.ok_or("no such picture was sent to this source")?;
+    let id = MediaId(gateway.mint.next());
+    let (from, to) = (file_of(gateway, row.id, &row.extension), file_of(gateway, id, &row.extension));
+    if tokio::fs::hard_link(&from, &to).await.is_err() {
+        let bytes = tokio::fs::read(&from).await.map_err(|e| format!("{} cannot be read: {e}", from.display()))?;
+        write_whole(&to, &bytes).await.map_err(|e| format!("{} cannot be written: {e}", to.display()))?;
+    }
+    let pixels = |side: i32| u32::try_from(side).unwrap_or_default();
+    let image = Image {
+        id,
+        source_url: media.url.clone(),
+        media_type: row.media_type.clone(),
+        width: pixels(row.width),
+        height: pixels(row.height),
+        blurhash: row.blurhash.clone(),
+        alt: media.alt.clone(),
+        sha256: row.sha256.clone(),
+    };
+    Ok((image, MediaRow { id, post_id: None, created_at: now(), ..row }))
 }
 
 /// Writes a file so that it is there whole or not at all, also after a crash.

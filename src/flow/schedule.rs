@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::flow::embargo::Finishing;
 use crate::flow::hooks::work;
-use crate::flow::{Shared, deliver, now, poll, publish, verify};
+use crate::flow::{Shared, deliver, micropub, now, poll, publish, verify};
 use crate::metrics::pulse::{self, Loop};
 use crate::store::remote;
 
@@ -197,6 +197,9 @@ async fn clear_loop(gateway: Shared, mut stop: Stop) {
         }
         if let Err(error) = work::clear(&gateway).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "old requests were not cleared away");
+        }
+        if let Err(error) = micropub::clear(&gateway).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "what clients sent was not cleared away");
         }
         stop.sleep(CLEAR_EVERY).await;
     }

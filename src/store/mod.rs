@@ -8,6 +8,7 @@ pub mod activities;
 pub mod actors;
 pub mod audit;
 pub mod catalogue;
+pub mod client_requests;
 pub mod deliveries;
 pub mod followers;
 pub mod hooks;
@@ -29,7 +30,9 @@ pub mod secrets;
 pub mod snapshot;
 pub mod sources;
 pub mod survey;
+pub mod tokens;
 pub mod turns;
+pub mod uploads;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
