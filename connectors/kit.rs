@@ -219,7 +219,8 @@ fn an_answer_cut_short_is_never_an_empty_page() {
         let connector = kind.configure(&settings(*kind)).unwrap();
         for (path, fixture) in all(*kind, "good") {
             // A form has no end of its own; HTTP says how long it is.
-            if matches!(&fixture, Fixture::Delivery(d) if d.media_type().is_some_and(|kind| kind.ends_with("urlencoded"))) {
+            if matches!(&fixture, Fixture::Delivery(d) if d.media_type().is_some_and(|kind| kind.ends_with("urlencoded")))
+            {
                 continue;
             }
             let whole = take(&*connector, &path, &fixture, 0).unwrap();

@@ -53,7 +53,7 @@ pub static CONNECTORS: &[&dyn contract::Kind] = &[
     &ghost::Ghost,
     &import::Import, // press releases in files
     &kontent::Kontent,
-    &mapped::Mapped, // any JSON, by JSONPath and templates
+    &mapped::Mapped,     // any JSON, by JSONPath and templates
     &micropub::Micropub, // clients of the IndieWeb, with a token of ours
     &plone::Plone,
     &sanity::Sanity,

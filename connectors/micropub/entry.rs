@@ -111,13 +111,16 @@ impl Entry {
         let published = self.published()?;
         let photos: Vec<Media> = self.values("photo").iter().filter_map(photo).collect();
         let wanted = self.photos().collect::<std::collections::HashSet<_>>().len();
+        let content = self.content();
+        // A lead is in the place of the text where a link leads to it; else the text would be nowhere.
+        let lead = content.is_none() || self.text("url").is_some();
         let categories = self.values("category").iter().filter_map(Value::as_str);
         let draft = Draft {
             id: Some(id.to_owned()),
             link: self.text("url").map(str::to_owned),
             title: self.text("name").and_then(|name| title(&Text::Plain(name.to_owned()))),
-            summary: self.text("summary").map(|text| Text::Plain(text.to_owned())),
-            body: self.content(),
+            summary: self.text("summary").filter(|_| lead).map(|text| Text::Plain(text.to_owned())),
+            body: content,
             published_at: published,
             embargo_until: published,
             categories: categories.map(|term| Category { term: term.to_owned(), scheme: None }).collect(),

@@ -21,7 +21,8 @@ pub fn command(pairs: &[(String, String)]) -> Result<Command, ConnectorError> {
     if pairs.len() > FIELDS_MAX {
         return Err(problem(format!("the form has more than {FIELDS_MAX} fields")));
     }
-    let url = || single(pairs, "url")?.map(str::to_owned).ok_or_else(|| problem("`url` is missing: the post it is about"));
+    let url =
+        || single(pairs, "url")?.map(str::to_owned).ok_or_else(|| problem("`url` is missing: the post it is about"));
     match single(pairs, "action")? {
         None | Some("create") => create(pairs).map(Command::Create),
         Some("delete") => Ok(Command::Delete { url: url()? }),

@@ -76,7 +76,10 @@ fn commands_and_tokens_are_never_kept() {
     let create = created(json(json!({"properties": {"content": ["x"], "mp-slug": ["y"]}, "mp-channel": "z"})));
     assert_eq!(create.entry.properties().keys().collect::<Vec<_>>(), ["content"]);
     assert_eq!(create.ignored, ["mp-slug", "mp-channel"]);
-    for body in [json!({"properties": {"content": ["x"], "access_token": ["y"]}}), json!({"properties": {"content": ["x"]}, "access_token": "y"})] {
+    for body in [
+        json!({"properties": {"content": ["x"], "access_token": ["y"]}}),
+        json!({"properties": {"content": ["x"]}, "access_token": "y"}),
+    ] {
         assert!(why(json(body)).contains("Authorization"));
     }
 }
@@ -86,9 +89,14 @@ fn plain_text_is_escaped_and_html_is_only_where_it_is_said_to_be() {
     let plain = item(json!({"content": ["Twee < drie <script>\nen verder"]}));
     assert_eq!(plain.body.unwrap().0, "<p>Twee &lt; drie &lt;script&gt;<br>en verder</p>");
     assert_eq!(item(json!({"content": [{"html": "<b>x</b>", "value": "x"}]})).body.unwrap().0, "<b>x</b>");
-    let described = item(json!({"summary": ["Woog 70 kg"], "x-weight": [{"type": ["h-measure"], "properties": {"num": ["70"]}}]}));
+    let described =
+        item(json!({"summary": ["Woog 70 kg"], "x-weight": [{"type": ["h-measure"], "properties": {"num": ["70"]}}]}));
     assert!(described.body.unwrap().0.contains("70 kg"), "a summary alone is the text");
-    assert_eq!(described.original.unwrap()["x-weight"][0]["properties"]["num"][0], "70", "and what is not shown is kept");
+    assert_eq!(
+        described.original.unwrap()["x-weight"][0]["properties"]["num"][0],
+        "70",
+        "and what is not shown is kept"
+    );
 }
 
 #[test]
@@ -103,7 +111,8 @@ fn a_date_is_an_embargo_and_one_that_cannot_be_read_an_error() {
 
 #[test]
 fn photos_come_with_their_texts_or_not_at_all() {
-    let photo = |value: Value| properties(json!({"content": ["x"], "photo": [value]})).and_then(|entry| entry.item("1"));
+    let photo =
+        |value: Value| properties(json!({"content": ["x"], "photo": [value]})).and_then(|entry| entry.item("1"));
     let taken = photo(json!({"value": "https://a.example/b", "alt": " Een dijk "})).unwrap();
     assert_eq!((taken.media[0].url.as_str(), taken.media[0].alt.as_deref()), ("https://a.example/b", Some("Een dijk")));
     assert_eq!(photo(json!("https://a.example/b.jpg")).unwrap().media[0].alt, None);
@@ -121,14 +130,21 @@ fn photos_come_with_their_texts_or_not_at_all() {
     ] {
         assert!(photo(bad.clone()).is_err(), "{bad}");
     }
-    let two = created(form("content=x&photo[]=https://a.example/1&photo[]=https://a.example/2&mp-photo-alt[]=&mp-photo-alt[]=Twee"));
-    assert_eq!(two.entry.values("photo"), [json!("https://a.example/1"), json!({"value": "https://a.example/2", "alt": "Twee"})]);
+    let two = created(form(
+        "content=x&photo[]=https://a.example/1&photo[]=https://a.example/2&mp-photo-alt[]=&mp-photo-alt[]=Twee",
+    ));
+    assert_eq!(
+        two.entry.values("photo"),
+        [json!("https://a.example/1"), json!({"value": "https://a.example/2", "alt": "Twee"})]
+    );
     assert!(form("content=x&mp-photo-alt=alleen").is_err());
 }
 
 #[test]
 fn what_would_be_something_else_is_refused_by_name() {
-    for name in ["in-reply-to", "like-of", "repost-of", "bookmark-of", "rsvp", "video", "audio", "content-warning", "checkin"] {
+    for name in
+        ["in-reply-to", "like-of", "repost-of", "bookmark-of", "rsvp", "video", "audio", "content-warning", "checkin"]
+    {
         let error = why(form(&format!("h=entry&content=x&{name}=https://a.example/")));
         assert!(error.contains(name) && error.contains("nothing was done"), "{error}");
     }
@@ -138,7 +154,9 @@ fn what_would_be_something_else_is_refused_by_name() {
     for kind in [json!(["h-event"]), json!("h-entry"), json!(["h-entry", "h-event"]), json!([])] {
         assert!(json(json!({"type": kind, "properties": {"content": ["x"]}})).is_err(), "{kind}");
     }
-    for (name, value) in [("visibility", "private"), ("visibility", "unlisted"), ("post-status", "scheduled"), ("url", "mailto:a")] {
+    for (name, value) in
+        [("visibility", "private"), ("visibility", "unlisted"), ("post-status", "scheduled"), ("url", "mailto:a")]
+    {
         assert!(properties(json!({"content": ["x"], name: [value]})).is_err(), "{name} {value}");
     }
     assert!(properties(json!({"content": ["x"], "visibility": ["public"], "post-status": ["published"]})).is_ok());
@@ -201,10 +219,16 @@ fn json_of_another_shape_is_refused_by_name() {
 
 #[test]
 fn changes_replace_add_and_delete() {
-    let entry = properties(json!({"content": ["x"], "category": ["a", "b"], "photo": [{"value": "https://a.example/1", "alt": "A"}]})).unwrap();
+    let entry = properties(
+        json!({"content": ["x"], "category": ["a", "b"], "photo": [{"value": "https://a.example/1", "alt": "A"}]}),
+    )
+    .unwrap();
     let after = |value: Value| changes(value).apply(&entry).unwrap();
     assert_eq!(after(json!({"replace": {"content": ["y"]}})).values("content"), [json!("y")]);
-    assert_eq!(after(json!({"add": {"category": ["c", "a"]}})).values("category"), [json!("a"), json!("b"), json!("c")]);
+    assert_eq!(
+        after(json!({"add": {"category": ["c", "a"]}})).values("category"),
+        [json!("a"), json!("b"), json!("c")]
+    );
     assert_eq!(after(json!({"add": {"name": ["Kop"]}})).text("name"), Some("Kop"));
     assert_eq!(after(json!({"delete": {"category": ["b"]}})).values("category"), [json!("a")]);
     assert!(after(json!({"delete": ["category"]})).values("category").is_empty());
@@ -262,11 +286,34 @@ fn nothing_that_comes_in_panics() {
 
 fn pairs() -> impl Strategy<Value = Vec<(String, String)>> {
     let names = prop::sample::select(vec![
-        "h", "action", "url", "content", "content[html]", "photo", "photo[]", "photo[alt]", "category[]", "mp-photo-alt[]",
-        "mp-slug", "access_token", "published", "name", "x-odd", "in-reply-to", "post-status", "[", "a[", "]",
+        "h",
+        "action",
+        "url",
+        "content",
+        "content[html]",
+        "photo",
+        "photo[]",
+        "photo[alt]",
+        "category[]",
+        "mp-photo-alt[]",
+        "mp-slug",
+        "access_token",
+        "published",
+        "name",
+        "x-odd",
+        "in-reply-to",
+        "post-status",
+        "[",
+        "a[",
+        "]",
     ]);
     let name = prop_oneof![8 => names.prop_map(str::to_owned), 1 => ".{0,12}"];
-    let value = prop_oneof![".{0,40}", Just("entry".to_owned()), Just("https://a.example/b.jpg".to_owned()), Just("delete".to_owned())];
+    let value = prop_oneof![
+        ".{0,40}",
+        Just("entry".to_owned()),
+        Just("https://a.example/b.jpg".to_owned()),
+        Just("delete".to_owned())
+    ];
     prop::collection::vec((name, value), 0..12)
 }
 

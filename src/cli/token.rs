@@ -59,7 +59,10 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<()> {
         Command::List { source, json } => list(&gateway, source, json).await,
         Command::Revoke { token } => {
             let token = tokens::revoke(&gateway, token, &who()).await?;
-            output::line(format!("token {} (`{}`) is revoked; a running gateway refuses it from now on", token.id, token.name));
+            output::line(format!(
+                "token {} (`{}`) is revoked; a running gateway refuses it from now on",
+                token.id, token.name
+            ));
             Ok(())
         }
     }

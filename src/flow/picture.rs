@@ -111,12 +111,7 @@ pub fn file_of(gateway: &Gateway, id: MediaId, extension: &str) -> PathBuf {
 }
 
 /// An image that a client sent before. The post gets a file of its own, so that what becomes of one post concerns no other.
-async fn sent(
-    gateway: &Gateway,
-    source: SourceId,
-    media: &Media,
-    name: &str,
-) -> Result<(Image, MediaRow), String> {
+async fn sent(gateway: &Gateway, source: SourceId, media: &Media, name: &str) -> Result<(Image, MediaRow), String> {
     let name = name.to_owned();
     let found = gateway.store.read("read a picture that was sent", move |db| uploads::file(db, source, &name)).await;
     let row = found.map_err(|error| error.to_string())?.ok_or("no such picture was sent to this source")?;

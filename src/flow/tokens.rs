@@ -83,7 +83,9 @@ pub enum TokenError {
     #[error("there is no source `{0}`; `heraut source list` shows those that there are")]
     NoSource(String),
     /// Nobody writes to that source.
-    #[error("source `{name}` is of the kind `{kind}`, to which nobody writes with a token; tokens are for the kind `micropub`")]
+    #[error(
+        "source `{name}` is of the kind `{kind}`, to which nobody writes with a token; tokens are for the kind `micropub`"
+    )]
     Kind {
         /// Its name.
         name: String,
@@ -94,7 +96,9 @@ pub enum TokenError {
     #[error("`{0}` is no scope; these are: create, draft, update, delete, undelete, media")]
     Scope(String),
     /// The name cannot be used.
-    #[error("the name of a token has 1 to {NAME_CHARS_MAX} characters; say who uses it, so that you know what you revoke")]
+    #[error(
+        "the name of a token has 1 to {NAME_CHARS_MAX} characters; say who uses it, so that you know what you revoke"
+    )]
     Name,
     /// It would never hold.
     #[error("a token that expires at once is of no use")]

@@ -83,17 +83,9 @@ impl HoldReason {
 
     /// The reverse of [`HoldReason::name`].
     pub fn from_name(name: &str) -> Option<Self> {
-        [
-            Self::Flood,
-            Self::MissingAlt,
-            Self::Approval,
-            Self::Unverified,
-            Self::Returned,
-            Self::Churn,
-            Self::Draft,
-        ]
-        .into_iter()
-        .find(|r| r.name() == name)
+        [Self::Flood, Self::MissingAlt, Self::Approval, Self::Unverified, Self::Returned, Self::Churn, Self::Draft]
+            .into_iter()
+            .find(|r| r.name() == name)
     }
 }
 

@@ -100,7 +100,7 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
         (Some((scheme, token)), None) if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() => {
             Ok(Some(token.trim()))
         }
-        _ => Err(Refusal::Token("not understood: the header must be `Authorization: Bearer …`, once")),
+        _ => Err(Refusal::Header),
     }
 }
 
@@ -113,12 +113,15 @@ fn media_type(headers: &HeaderMap) -> Result<String, Refusal> {
     if coded || !known.contains(&kind.as_str()) { Err(Refusal::MediaType) } else { Ok(kind) }
 }
 
-/// Tells the operator of a request that was refused, and nobody of what it said.
+/// Tells the operator of a request that was refused. Whoever has no token cannot fill the log.
 fn told(client: Option<&Client>, refusal: Refusal) -> Refused {
-    let (source, token) = client.map(|client| (client.source.name.as_str(), client.token.name.as_str())).unzip();
+    let Some(client) = client else {
+        tracing::debug!(reason = %refusal, "a request without a token that holds was refused");
+        return Refused(refusal);
+    };
     tracing::warn!(
-        source.name = source,
-        token.name = token,
+        source.name = client.source.name,
+        token.name = client.token.name,
         micropub.answer = refusal.entry().1,
         reason = %refusal,
         "a request of a Micropub client was refused"
@@ -166,16 +169,16 @@ async fn write(
         let done = with_files(&gateway, &clients, &client, &request, payload).await;
         return done.map_err(|r| told(Some(&client), r));
     }
-    let body = body::read(&request, payload, REQUEST_BYTES_MAX).await.map_err(|p| told(client.as_ref(), Refused::from(p).0))?;
+    let body = body::read(&request, payload, REQUEST_BYTES_MAX)
+        .await
+        .map_err(|p| told(client.as_ref(), Refused::from(p).0))?;
     let client = match (client, in_form(&kind, &body)) {
         (Some(client), None) => client,
         (Some(client), Some(_)) => {
             let why = "the token was sent twice, in the header and in the form (RFC 6750); send it in the header";
             return Err(told(Some(&client), Refusal::Invalid(why.to_owned())));
         }
-        (None, Some(token)) => {
-            micropub::admit(&gateway, &clients.rates, &token).await.map_err(|r| told(None, r))?
-        }
+        (None, Some(token)) => micropub::admit(&gateway, &clients.rates, &token).await.map_err(|r| told(None, r))?,
         (None, None) => return Err(told(None, Refusal::NoToken)),
     };
     let done = carry_out(&gateway, &client, &kind, &body, text(headers, "idempotency-key")).await;

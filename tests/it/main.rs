@@ -36,6 +36,7 @@ mod intake;
 mod locks;
 mod messages;
 mod metrics;
+mod micropub;
 mod migrations;
 mod objects;
 mod polling;

@@ -73,12 +73,7 @@ impl Batch {
             })
             .collect();
         if let Some(reason) = &self.absent.suspicious {
-            entries.push(gateway.audit(
-                who,
-                "source.suspicious",
-                format!("source:{}", self.source.id),
-                reason.clone(),
-            ));
+            entries.push(gateway.audit(who, "source.suspicious", format!("source:{}", self.source.id), reason.clone()));
         }
         entries
     }

@@ -14,6 +14,7 @@ use crate::flow::hooks::work::lately;
 use crate::flow::{Gateway, now};
 use crate::ids::{ItemId, PostId};
 use crate::post::PostState;
+use crate::post::compose::is_cut;
 use crate::post::policy::{MissingAlt, SourcePolicy};
 use crate::post::revision::{Act, Decision, RefuseReason, StoreReason};
 use crate::post::text::plain;
@@ -113,7 +114,8 @@ pub async fn take_one(gateway: &Gateway, source: &Source, actor: &Actor, handed:
 }
 
 fn is_as_seen(handed: &Handed, incoming: &Incoming) -> bool {
-    let same = |seen: &ItemRow, row: &ItemRow| seen.id == row.id && seen.content == row.content && seen.state == row.state;
+    let same =
+        |seen: &ItemRow, row: &ItemRow| seen.id == row.id && seen.content == row.content && seen.state == row.state;
     handed.seen.as_ref().zip(incoming.found.as_ref()).is_some_and(|(seen, (row, _))| same(seen, row))
 }
 
@@ -172,7 +174,8 @@ async fn step(
     let item_id = incoming.found.as_ref().map_or_else(|| ItemId(gateway.mint.next()), |(row, _)| row.id);
     let again = handed.again && decision.act == Act::Return;
     // Nobody has to confirm it; every other policy holds.
-    let judged = if again { Decision { act: Act::New { flooded: false }, ..decision.clone() } } else { decision.clone() };
+    let judged =
+        if again { Decision { act: Act::New { flooded: false }, ..decision.clone() } } else { decision.clone() };
     let deadline = Instant::now() + IMAGES_WITHIN;
     let mut step = prepare(gateway, source, actor, incoming, judged, item_id, (at, deadline)).await;
     step.decision = decision;
@@ -183,6 +186,14 @@ async fn step(
         let silent = draft.content.images.is_empty() && plain(&draft.content.html).trim().is_empty();
         if silent && !matches!(draft.state, PostState::Embargoed(_)) && handed.item.media.is_empty() {
             return Err("nothing of the text is left when markup is taken away that is not allowed".to_owned());
+        }
+        let settings = &source.settings.compose;
+        if handed.item.canonical_url.is_none() && is_cut(&handed.item, &actor.language, settings, &gateway.base) {
+            let most = settings.length_max;
+            return Err(format!(
+                "the post would be cut at {most} characters (compose.length_max of the source), and say nowhere where it goes \
+                 on; shorten it, or send `url`, the page with the whole text"
+            ));
         }
     }
     Ok(step)

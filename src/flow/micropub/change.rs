@@ -39,8 +39,7 @@ pub async fn update(gateway: &Gateway, client: &Client, url: &str, changes: &Cha
         }
         uploads::known(gateway, client, &entry).await?;
         let uploads = sent_before(gateway, &changed);
-        let handed =
-            Handed { item: changed, who: client.who(), seen: Some(row), again: false, request: None, uploads };
+        let handed = Handed { item: changed, who: client.who(), seen: Some(row), again: false, request: None, uploads };
         let taken = take_one(gateway, &client.source, &client.actor, handed).await?;
         if let Some(refusal) = refused(&taken) {
             return Err(refusal);

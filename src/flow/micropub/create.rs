@@ -129,12 +129,7 @@ fn once(client: &Client, entry: &Entry, key: Option<&str>) -> Result<Once, Refus
 }
 
 /// Stores the files that came with a form, and puts their addresses into the entry.
-async fn store_files(
-    gateway: &Gateway,
-    client: &Client,
-    entry: Entry,
-    parts: Vec<Sent>,
-) -> Result<Entry, Refusal> {
+async fn store_files(gateway: &Gateway, client: &Client, entry: Entry, parts: Vec<Sent>) -> Result<Entry, Refusal> {
     let mut addresses = HashMap::new();
     for part in parts {
         let Sent::File(_, bytes) = part else { continue };

@@ -52,7 +52,8 @@ pub async fn query(gateway: &Gateway, client: &Client, query: &Query) -> Result<
 /// The properties of an entry as they were sent; also of one that is not public yet, so not for a token that only sends pictures.
 async fn source(gateway: &Gateway, client: &Client, query: &Query) -> Result<Value, Refusal> {
     client.may_one(&[Scope::Create, Scope::Update], Scope::Update)?;
-    let url = query.url.as_deref().ok_or_else(|| Refusal::Invalid("`url` is missing: the post it is about".to_owned()))?;
+    let url =
+        query.url.as_deref().ok_or_else(|| Refusal::Invalid("`url` is missing: the post it is about".to_owned()))?;
     let row = find(gateway, client, url).await?;
     let entry = intake::stored_item(&row).ok().and_then(|item| Entry::of(&item));
     let entry = entry.ok_or_else(|| Refusal::Invalid("this post was not written with Micropub".to_owned()))?;

@@ -15,6 +15,9 @@ pub enum Refusal {
     /// There is no token.
     #[error("no token was sent; send the header `Authorization: Bearer …` with a token made by `heraut token add`")]
     NoToken,
+    /// The header cannot be read.
+    #[error("the header Authorization must be there once, as `Authorization: Bearer …`")]
+    Header,
     /// The token does not hold.
     #[error("the token is {0}; ask the operator of the gateway for another one (`heraut token add`)")]
     Token(&'static str),
@@ -55,7 +58,7 @@ impl Refusal {
     /// clients go by the code.
     pub fn entry(&self) -> (u16, &'static str) {
         match self {
-            Self::NoToken | Self::Token(_) => (401, "unauthorized"),
+            Self::NoToken | Self::Header | Self::Token(_) => (401, "unauthorized"),
             Self::Scope(_) => (401, "insufficient_scope"),
             Self::Forbidden(_) => (403, "forbidden"),
             Self::Invalid(_) => (400, "invalid_request"),
@@ -81,7 +84,7 @@ impl Refusal {
     pub fn challenge(&self) -> Option<String> {
         match self {
             Self::NoToken => Some("Bearer".to_owned()),
-            Self::Token(_) => Some("Bearer error=\"invalid_token\"".to_owned()),
+            Self::Header | Self::Token(_) => Some("Bearer error=\"invalid_token\"".to_owned()),
             Self::Scope(scope) => Some(format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", scope.name())),
             _ => None,
         }
@@ -112,6 +115,7 @@ mod tests {
     fn every_answer_has_a_status_a_code_and_a_way_out() {
         let all = [
             Refusal::NoToken,
+            Refusal::Header,
             Refusal::Token("revoked"),
             Refusal::Scope(Scope::Update),
             Refusal::Forbidden("x".to_owned()),

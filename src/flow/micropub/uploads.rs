@@ -39,7 +39,9 @@ pub async fn keep(gateway: &Gateway, client: &Client, bytes: Vec<u8>) -> Result<
     if stored? {
         return Ok(address);
     }
-    Err(Refusal::Forbidden(format!("{UNUSED_MAX} pictures of this source wait to be used; use them, or come back tomorrow")))
+    Err(Refusal::Forbidden(format!(
+        "{UNUSED_MAX} pictures of this source wait to be used; use them, or come back tomorrow"
+    )))
 }
 
 /// Refuses an entry that shows a picture as if it had been sent here, and it was not.

@@ -76,7 +76,12 @@ pub fn done(answer: Answer) -> HttpResponse {
     match answer {
         Answer::Made { url, public, waits, notes, ignored } => {
             let status = if public { StatusCode::CREATED } else { StatusCode::ACCEPTED };
-            let body = said(&[("url", json!(url)), ("waits", json!(waits)), ("notes", json!(notes)), ("ignored", json!(ignored))]);
+            let body = said(&[
+                ("url", json!(url)),
+                ("waits", json!(waits)),
+                ("notes", json!(notes)),
+                ("ignored", json!(ignored)),
+            ]);
             open(status).insert_header((header::LOCATION, url)).json(body)
         }
         Answer::Changed { waits: None, notes } if notes.is_empty() => open(StatusCode::NO_CONTENT).finish(),

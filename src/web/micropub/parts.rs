@@ -77,7 +77,9 @@ mod tests {
 
     #[actix_web::test]
     async fn what_is_no_form_or_too_many_parts_is_an_error() {
-        for body in [&b""[..], b"--x", b"--x\r\n\r\n", b"hello", b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx"] {
+        for body in
+            [&b""[..], b"--x", b"--x\r\n\r\n", b"hello", b"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nx"]
+        {
             assert!(read_form(body.to_vec()).await.is_err(), "{body:?}");
         }
         assert!(read("multipart/form-data", Bytes::new()).await.is_err());
