@@ -8,7 +8,7 @@ use url::Url;
 use super::entry::{Entry, PHOTOS_MAX, photo_url};
 use super::problem;
 use crate::draft::identity::URL_BYTES_MAX;
-use crate::draft::{ALT_CHARS_MAX, CATEGORIES_PER_ITEM_MAX, NAME_CHARS_MAX, TEXT_BYTES_MAX};
+use crate::draft::{ALT_CHARS_MAX, CATEGORIES_PER_ITEM_MAX, NAME_CHARS_MAX};
 use crate::error::ConnectorError;
 use crate::item::TITLE_CHARS_MAX;
 
@@ -16,6 +16,8 @@ use crate::item::TITLE_CHARS_MAX;
 pub const PROPERTIES_MAX: usize = 64;
 /// Most values of one property.
 pub const VALUES_MAX: usize = 100;
+/// Longest text, in bytes: some forty pages. As HTML it is at most six times as long, within what is kept of an item.
+pub const TEXT_BYTES_MAX: usize = 64 * 1_024;
 /// Longest name of a property, in bytes.
 pub const NAME_BYTES_MAX: usize = 64;
 

@@ -3,12 +3,12 @@
 use proptest::prelude::*;
 use serde_json::{Map, json};
 
-use super::check::{NAME_BYTES_MAX, PROPERTIES_MAX, VALUES_MAX};
+use super::check::{NAME_BYTES_MAX, PROPERTIES_MAX, TEXT_BYTES_MAX, VALUES_MAX};
 use super::entry::PHOTOS_MAX;
 use super::form::FIELDS_MAX;
 use super::json::DEPTH_MAX;
 use super::*;
-use crate::draft::{ALT_CHARS_MAX, TEXT_BYTES_MAX};
+use crate::draft::ALT_CHARS_MAX;
 use crate::item::Item;
 use crate::trial;
 
@@ -256,6 +256,8 @@ fn the_limits_are_taken_and_what_is_beyond_them_is_not() {
     assert!(alt(ALT_CHARS_MAX).is_ok() && alt(ALT_CHARS_MAX + 1).is_err());
     let text = |n: usize| properties(json!({"content": ["a".repeat(n)]}));
     assert!(text(TEXT_BYTES_MAX).is_ok() && text(TEXT_BYTES_MAX + 1).is_err());
+    let longest = item(json!({"content": ["\"\n".repeat(TEXT_BYTES_MAX / 2)]}));
+    assert!(longest.body.unwrap().0.len() > TEXT_BYTES_MAX, "nothing of it is cut when it is written as HTML");
     assert!(with("name", json!(["é".repeat(300)])).is_ok() && with("name", json!(["é".repeat(301)])).is_err());
     let many = |n: usize| with("x-many", json!(vec!["v"; n]));
     assert!(many(VALUES_MAX).is_ok() && many(VALUES_MAX + 1).is_err());

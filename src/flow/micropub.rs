@@ -77,6 +77,12 @@ pub enum Answer {
 pub async fn admit(gateway: &Gateway, rates: &Rates, text: &str) -> Result<Client, Refusal> {
     let (token, source) = tokens::look_up(gateway, text).await?.ok_or(Refusal::Token("not known here"))?;
     if let Some(why) = tokens::lapsed(&token, now()) {
+        tracing::warn!(
+            source.name = source.name,
+            token.name = token.name,
+            reason = why,
+            "a token was used that holds no more"
+        );
         return Err(Refusal::Token(why));
     }
     if source.settings.disabled {
