@@ -117,7 +117,7 @@ fn retracts(otherwise: Option<String>) -> Result<bool, ConnectorError> {
 
 /// What came of one item of what came.
 enum One {
-    Item(Item),
+    Item(Box<Item>),
     Fetch(Request),
     Ignored(String),
 }
@@ -194,7 +194,7 @@ impl Connector for Source {
 impl Sum {
     fn add(&mut self, one: Result<One, String>) {
         match one {
-            Ok(One::Item(item)) => self.items.push(item),
+            Ok(One::Item(item)) => self.items.push(*item),
             Ok(One::Fetch(request)) => self.requests.push(request),
             Ok(One::Ignored(why)) => self.ignored = Some(why),
             Err(problem) => {
@@ -263,14 +263,14 @@ impl Source {
             return Err("neither title nor body finds anything".to_owned());
         }
         item.source_version = version.or(item.source_version);
-        Ok(One::Item(item))
+        Ok(One::Item(Box::new(item)))
     }
 
     fn retract(&self, mapping: &Mapping, id: String, part: &Part<'_>, sum: &mut Sum) -> Result<One, String> {
         let draft = Draft { id: Some(id), is_deleted: true, ..Draft::default() };
         let mut item = draft.finish(&self.base, &mut sum.warnings);
         item.source_version = mapping.version(part, &mut sum.budget)?;
-        Ok(One::Item(item))
+        Ok(One::Item(Box::new(item)))
     }
 
     /// A thin event: the item is read back, from the hosts that the operator named.

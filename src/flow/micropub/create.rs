@@ -1,9 +1,10 @@
 //! New posts.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
-use heraut_connectors::micropub::entry::Entry;
+use heraut_connectors::micropub::entry;
 use heraut_connectors::micropub::form;
 use heraut_connectors::micropub::{Command, Create};
 
@@ -103,7 +104,7 @@ async fn answer(gateway: &Gateway, client: &Client, taken: Taken, ignored: Vec<S
 }
 
 /// By what a repetition of this request is recognised.
-fn once(client: &Client, entry: &Entry, key: Option<&str>) -> Result<Once, Refusal> {
+fn once(client: &Client, entry: &entry::Entry, key: Option<&str>) -> Result<Once, Refusal> {
     let digest = serde_json::to_vec(entry).map_err(|_| Refusal::Later)?;
     let digest = hex::encode(openssl::sha::sha256(&digest));
     let at = now();
@@ -129,13 +130,17 @@ fn once(client: &Client, entry: &Entry, key: Option<&str>) -> Result<Once, Refus
 }
 
 /// Stores the files that came with a form, and puts their addresses into the entry.
-async fn store_files(gateway: &Gateway, client: &Client, entry: Entry, parts: Vec<Sent>) -> Result<Entry, Refusal> {
-    let mut addresses = HashMap::new();
+async fn store_files(
+    gateway: &Gateway,
+    client: &Client,
+    entry: entry::Entry,
+    parts: Vec<Sent>,
+) -> Result<entry::Entry, Refusal> {
+    let mut addresses: HashMap<String, String> = HashMap::new();
     for part in parts {
         let Sent::File(_, bytes) = part else { continue };
-        let placeholder = placeholder(&bytes);
-        if !addresses.contains_key(&placeholder) {
-            addresses.insert(placeholder, uploads::keep(gateway, client, bytes).await?);
+        if let Entry::Vacant(place) = addresses.entry(placeholder(&bytes)) {
+            place.insert(uploads::keep(gateway, client, bytes).await?);
         }
     }
     Ok(entry.with_photos(|url| addresses.get(url).cloned()))
