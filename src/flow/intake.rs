@@ -15,7 +15,8 @@ use crate::actor::{Actor, Language};
 use crate::flow::intake::commit::{Batch, End};
 use crate::flow::intake::withdraw::{Absent, absent};
 pub use crate::flow::intake::withdraw::{cancel, retract, withdraw_item};
-use crate::flow::{Gateway, now, picture};
+use crate::flow::picture::{self, LeftOut};
+use crate::flow::{Gateway, now};
 use crate::ids::{ItemId, PostId, ReceiptId};
 use crate::post::compose::compose;
 use crate::post::policy::{admit, embargo, release_at};
@@ -66,7 +67,7 @@ struct Draft {
     files: Vec<MediaRow>,
     new_post: PostId,
     /// Images that could not be had.
-    problems: Vec<String>,
+    problems: Vec<LeftOut>,
 }
 
 /// What was done with a page, for logs and operators.
@@ -314,7 +315,7 @@ async fn draft(
 ) -> Draft {
     let gathered = picture::gather(gateway, source.id, item, post, deadline).await;
     let mut content = compose_item(gateway, source, actor, item, gathered.images);
-    content.flags.extend(gathered.problems.iter().cloned());
+    content.flags.extend(gathered.problems.iter().map(LeftOut::flag));
     let state = admit(&mut content, item, decision, &source.settings.policy, at);
     let kept: HashSet<i64> = content.images.iter().map(|image| image.id.0).collect();
     let files = gathered.files.into_iter().filter(|file| kept.contains(&file.id.0)).collect();

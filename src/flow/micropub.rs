@@ -195,6 +195,7 @@ fn refused(taken: &Taken) -> Option<Refusal> {
     match taken {
         Taken::Refused(why) => Some(Refusal::Invalid(format!("{why}; nothing was done"))),
         Taken::Conflict => Some(Refusal::Conflict),
+        Taken::NotAllowed => Some(Refusal::Scope(Scope::Update)),
         _ => None,
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use url::Url;
 
 use heraut_connectors::item::{Item, Media};
@@ -31,8 +32,24 @@ pub struct Gathered {
     pub images: Vec<Image>,
     /// Files that are new, to be stored with the post.
     pub files: Vec<MediaRow>,
-    /// What could not be had, as sentences for the editors.
-    pub problems: Vec<String>,
+    /// What could not be had.
+    pub problems: Vec<LeftOut>,
+}
+
+/// An image that could not be had.
+#[derive(Debug, Clone)]
+pub struct LeftOut {
+    /// Where it is said to be.
+    pub url: String,
+    /// Why not.
+    pub why: String,
+}
+
+impl LeftOut {
+    /// A sentence for the editors.
+    pub fn flag(&self) -> String {
+        format!("image {} is left out: {}", self.url, self.why)
+    }
 }
 
 /// Fetches the images of an item, at most four. An image that `post` already shows under the same URL is not fetched again. One
@@ -67,9 +84,9 @@ pub async fn gather(
                 gathered.images.push(image);
                 gathered.files.push(file);
             }
-            Err(problem) => {
-                tracing::warn!(image.url = media.url, error = problem, "an image is left out");
-                gathered.problems.push(format!("image {} is left out: {problem}", media.url));
+            Err(why) => {
+                tracing::warn!(image.url = media.url, error = why, "an image is left out");
+                gathered.problems.push(LeftOut { url: media.url.clone(), why });
             }
         }
     }
@@ -87,11 +104,11 @@ async fn fetch(gateway: &Gateway, media: &Media) -> Result<(Image, MediaRow), St
     if fetched.status != 200 {
         return Err(format!("it answered {}", fetched.status));
     }
-    keep(gateway, fetched.body, media).await
+    keep(gateway, fetched.body.into(), media).await
 }
 
 /// Checks what is said to be an image, and keeps it.
-pub async fn keep(gateway: &Gateway, bytes: Vec<u8>, media: &Media) -> Result<(Image, MediaRow), String> {
+pub async fn keep(gateway: &Gateway, bytes: Bytes, media: &Media) -> Result<(Image, MediaRow), String> {
     let read = tokio::task::spawn_blocking(move || read_picture(&bytes).map(|picture| (picture, bytes))).await;
     let (picture, original) = match read {
         Ok(Ok(read)) => read,

@@ -38,6 +38,8 @@ pub struct Handed {
     pub seen: Option<ItemRow>,
     /// It was withdrawn, and is said again on purpose: under a new id, and no person need confirm it.
     pub again: bool,
+    /// Who hands it in may change what is there: an entry whose page is known already is that one.
+    pub may_edit: bool,
     /// By which a repetition is recognised.
     pub request: Option<Once>,
     /// The names of pictures that were sent before and that it shows.
@@ -71,6 +73,8 @@ pub enum Taken {
     Conflict,
     /// What is known of it changed meanwhile.
     Raced,
+    /// It would change what is there, and who hands it in may not.
+    NotAllowed,
     /// It cannot be published, and nothing was stored.
     Refused(String),
 }
@@ -103,6 +107,13 @@ pub async fn take_one(gateway: &Gateway, source: &Source, actor: &Actor, handed:
     let decision = settle(decision, &handed, &incoming)?;
     if let Some(why) = refusal(&decision, &handed.item, &source.settings.policy) {
         return Ok(Taken::Refused(why));
+    }
+    let changes = matches!(
+        decision.act,
+        Act::Edit | Act::EditLater { .. } | Act::ReviewEdit | Act::Revise { .. } | Act::Merge | Act::Return
+    );
+    if changes && !handed.may_edit {
+        return Ok(Taken::NotAllowed);
     }
     let step = match step(gateway, source, actor, &handed, incoming, decision, at).await {
         Ok(step) => step,
@@ -181,7 +192,7 @@ async fn step(
     step.decision = decision;
     if let Some(draft) = &step.draft {
         if let Some(problem) = draft.problems.first() {
-            return Err(problem.clone());
+            return Err(format!("the photo {} cannot be used: {}", problem.url, problem.why));
         }
         let silent = draft.content.images.is_empty() && plain(&draft.content.html).trim().is_empty();
         if silent && !matches!(draft.state, PostState::Embargoed(_)) && handed.item.media.is_empty() {

@@ -39,7 +39,15 @@ pub async fn update(gateway: &Gateway, client: &Client, url: &str, changes: &Cha
         }
         uploads::known(gateway, client, &entry).await?;
         let uploads = sent_before(gateway, &changed);
-        let handed = Handed { item: changed, who: client.who(), seen: Some(row), again: false, request: None, uploads };
+        let handed = Handed {
+            item: changed,
+            who: client.who(),
+            seen: Some(row),
+            again: false,
+            may_edit: true,
+            request: None,
+            uploads,
+        };
         let taken = take_one(gateway, &client.source, &client.actor, handed).await?;
         if let Some(refusal) = refused(&taken) {
             return Err(refusal);
@@ -118,7 +126,8 @@ pub async fn undelete(gateway: &Gateway, client: &Client, url: &str) -> Result<A
         let (item, _) = stored(&row)?;
         let uploads = sent_before(gateway, &item);
         let id = row.id;
-        let handed = Handed { item, who: client.who(), seen: Some(row), again: true, request: None, uploads };
+        let handed =
+            Handed { item, who: client.who(), seen: Some(row), again: true, may_edit: true, request: None, uploads };
         let taken = take_one(gateway, &client.source, &client.actor, handed).await?;
         if let Some(refusal) = refused(&taken) {
             return Err(refusal);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::time::Duration;
 
+use bytes::Bytes;
 use heraut_connectors::micropub::entry;
 use heraut_connectors::micropub::form;
 use heraut_connectors::micropub::{Command, Create};
@@ -31,7 +32,7 @@ pub enum Sent {
     /// A field.
     Field(String, String),
     /// A file, under the name of its field.
-    File(String, Vec<u8>),
+    File(String, Bytes),
 }
 
 /// What stands for a file until it is stored: its own hash, so that the same files are the same request.
@@ -81,7 +82,8 @@ pub async fn create(
         let item = entry.item(&gateway.mint.next().to_string())?;
         let uploads = sent_before(gateway, &item);
         let request = Some(once.clone());
-        let handed = Handed { item, who: client.who(), seen: None, again: false, request, uploads };
+        let may_edit = client.may(Scope::Update).is_ok();
+        let handed = Handed { item, who: client.who(), seen: None, again: false, may_edit, request, uploads };
         let taken = take_one(gateway, &client.source, &client.actor, handed).await?;
         if taken != Taken::Raced {
             return answer(gateway, client, taken, create.ignored).await;

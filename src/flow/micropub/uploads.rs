@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use heraut_connectors::item::Media;
 use heraut_connectors::micropub::entry::Entry;
 
@@ -21,7 +22,7 @@ pub const UNUSED_MAX: i64 = 100;
 const CLEAR_MAX: i64 = 500;
 
 /// Keeps a picture and gives its address. On disk and in the database when this returns.
-pub async fn keep(gateway: &Gateway, client: &Client, bytes: Vec<u8>) -> Result<String, Refusal> {
+pub async fn keep(gateway: &Gateway, client: &Client, bytes: Bytes) -> Result<String, Refusal> {
     let name = hex::encode(rand::random::<[u8; 16]>());
     let address = gateway.base.upload(&name);
     let media = Media { url: address.clone(), ..Media::default() };

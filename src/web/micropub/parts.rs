@@ -30,7 +30,7 @@ pub async fn read(content_type: &str, body: Bytes) -> Result<Vec<Sent>, Refusal>
             if bytes.is_empty() {
                 continue;
             }
-            Sent::File(name, bytes.to_vec())
+            Sent::File(name, bytes)
         } else {
             let text = String::from_utf8(bytes.to_vec());
             let text = text.map_err(|_| Refusal::Invalid("the form has a field that is no UTF-8".to_owned()))?;
@@ -70,7 +70,7 @@ mod tests {
         ]);
         let wanted = vec![
             Sent::Field("content".to_owned(), "Tekst".to_owned()),
-            Sent::File("photo".to_owned(), b"\x89PNG".to_vec()),
+            Sent::File("photo".to_owned(), Bytes::from_static(b"\x89PNG")),
         ];
         assert_eq!(read_form(body).await, Ok(wanted));
     }

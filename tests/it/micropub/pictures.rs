@@ -47,7 +47,7 @@ both! {
             refused(&client.files(&client.endpoint, &form, &[("photo", name, bytes)]).await, "cannot be published");
         }
         world.site.answer("/page", Reply::ok("image/png", &html[..]));
-        refused(&client.json(&shows("Met pagina", json!(world.site.url("/page")))).await, "is left out");
+        refused(&client.json(&shows("Met pagina", json!(world.site.url("/page")))).await, "cannot be used");
         world.site.answer("/weg.png", Reply::status(404));
         refused(&client.json(&shows("Met gat", json!(world.site.url("/weg.png")))).await, "404");
         refused(&client.json(&shows("Van binnen", json!("http://169.254.169.254/latest/meta-data/a.png"))).await, "169.254.169.254");

@@ -87,6 +87,16 @@ both! {
             let only = Client::scoped(&world.gateway, needed).await;
             assert!(matches!(only.json(body).await.status, 201 | 204), "{needed}");
         }
+        // What has the same page is the same post, and changing it is no making.
+        let paged = |text: &str| json!({"type": ["h-entry"], "properties": {"content": [text], "url": ["https://stad.example/1"]}});
+        let page = client.writes(&paged("Eerst")).await;
+        let maker = Client::scoped(&world.gateway, "create").await;
+        is(&maker.json(&paged("Gekaapt")).await, 401, "insufficient_scope", "update");
+        assert_eq!(client.writes(&paged("Beter")).await, page);
+        crate::harness::eventually("the post is changed", || async {
+            crate::harness::get_as(&page, "text/html").await.text().contains("Beter").then_some(())
+        })
+        .await;
         let updater = Client::scoped(&world.gateway, "update").await;
         let sent = updater.files(&updater.media(), &[], &[("file", "a.png", b"x")]).await;
         is(&sent, 401, "insufficient_scope", "media");
