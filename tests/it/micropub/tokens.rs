@@ -1,8 +1,11 @@
 //! Tokens: shown once, kept as a hash, good for one source and for what they say, until they are revoked.
 
+use std::os::unix::fs::PermissionsExt as _;
+
+use image::ImageFormat;
 use serde_json::{Value, json};
 
-use crate::harness::{Client, Database, Reply, World, both, encoded, request};
+use crate::harness::{Client, Database, Reply, World, both, encoded, picture, request};
 
 async fn world(db: Database) -> (World, Client) {
     let other = "[[source]]\nname = \"ander\"\nactor = \"nieuws\"\nkind = \"micropub\"";
@@ -121,6 +124,26 @@ both! {
             let held = world.db.number(&format!("SELECT COUNT(*) FROM {table} WHERE {column} LIKE '%{secret}%'"));
             assert_eq!(held, 0, "{table}");
         }
+    }
+
+    async fn a_token_and_what_was_sent_with_it_hold_after_a_restore(db: Database) {
+        let (mut world, client) = world(db).await;
+        let page = client.writes(&json!({"type": ["h-entry"], "properties": {"content": ["Bewaard"], "category": ["a"]}})).await;
+        let sent = client.sends("a.png", &picture(ImageFormat::Png, 1)).await;
+        let (secret, file) = (world.gateway.folder().join("passphrase"), world.gateway.folder().join("backup"));
+        std::fs::write(&secret, "paard batterij nietje juist").unwrap();
+        std::fs::set_permissions(&secret, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let (secret, file) = (secret.to_str().unwrap(), file.to_str().unwrap());
+        world.gateway.cli(&["backup", "--to", file, "--passphrase-file", secret]).await.well();
+        assert!(world.gateway.stop().await.success());
+        let other = Database::new(world.db.kind);
+        let mut second = world.gateway.elsewhere(&world.db, &other);
+        second.cli(&["restore", file, "--passphrase-file", secret]).await.well();
+        second.restart().await;
+        assert_eq!(client.source_of(&page).await["properties"]["category"], json!(["a"]));
+        assert_eq!(client.get(&sent).await.status, 200);
+        let entry = json!({"type": ["h-entry"], "properties": {"content": ["Bewaard"], "category": ["a"]}});
+        assert_eq!(client.writes(&entry).await, page, "and a repetition is known");
     }
 
     async fn a_token_is_for_a_source_that_clients_write_to(db: Database) {
