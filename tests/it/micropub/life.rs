@@ -102,7 +102,7 @@ both! {
 
     async fn a_date_to_come_is_an_embargo(db: Database) {
         let (world, client) = world(db, "").await;
-        let then = Utc::now() + Duration::from_secs(30);
+        let then = Utc::now() + Duration::from_secs(40);
         let picture = world.site.url("/geheim.png");
         let body = entry(json!({
             "content": ["Geheimnis"], "published": [then.to_rfc3339()], "photo": [{"value": picture, "alt": "Geheimbild"}],

@@ -127,7 +127,7 @@ both! {
     async fn a_picture_of_an_embargoed_post_is_seen_by_nobody_and_is_there_in_time(db: Database) {
         let (world, client) = world(db, "").await;
         let url = client.sends("a.png", &picture(ImageFormat::Png, 8)).await;
-        let then = Utc::now() + Duration::from_secs(15);
+        let then = Utc::now() + Duration::from_secs(30);
         let mut body = shows("Onthulling", json!({"value": url, "alt": "Geheimbild"}));
         body["properties"]["published"] = json!([then.to_rfc3339()]);
         assert_eq!(client.json(&body).await.status, 202);
