@@ -318,7 +318,8 @@ async fn draft(
     content.flags.extend(gathered.problems.iter().map(LeftOut::flag));
     let state = admit(&mut content, item, decision, &source.settings.policy, at);
     let kept: HashSet<i64> = content.images.iter().map(|image| image.id.0).collect();
-    let files = gathered.files.into_iter().filter(|file| kept.contains(&file.id.0)).collect();
+    let (files, dropped): (Vec<_>, Vec<_>) = gathered.files.into_iter().partition(|file| kept.contains(&file.id.0));
+    picture::discard(gateway, &dropped).await;
     Draft { content, state, files, new_post: PostId(gateway.mint.next()), problems: gathered.problems }
 }
 

@@ -122,6 +122,13 @@ pub async fn keep(gateway: &Gateway, bytes: Bytes, media: &Media) -> Result<(Ima
     Ok(describe(id, media, &picture))
 }
 
+/// Removes files that no post shows after all. One that cannot be removed stays behind, and nothing refers to it.
+pub async fn discard(gateway: &Gateway, files: &[MediaRow]) {
+    for file in files {
+        let _ = tokio::fs::remove_file(file_of(gateway, file.id, &file.extension)).await;
+    }
+}
+
 /// Where the file of an image is.
 pub fn file_of(gateway: &Gateway, id: MediaId, extension: &str) -> PathBuf {
     gateway.settings.media_dir.join(format!("{id}.{extension}"))

@@ -11,9 +11,8 @@ use super::withdraw::Absent;
 use super::{Incoming, Step, Through, believed, decide, look_up, prepare};
 use crate::actor::Actor;
 use crate::flow::hooks::work::lately;
-use crate::flow::{Gateway, now};
+use crate::flow::{Gateway, now, picture};
 use crate::ids::{ItemId, PostId};
-use crate::post::PostState;
 use crate::post::compose::is_cut;
 use crate::post::policy::{MissingAlt, SourcePolicy};
 use crate::post::revision::{Act, Decision, RefuseReason, StoreReason};
@@ -66,6 +65,8 @@ pub enum Taken {
         item: ItemId,
         /// What editors should know of it.
         notes: Vec<String>,
+        /// When the edit is sent, if not at once.
+        later: Option<Timestamp>,
     },
     /// It was asked for before; this came of it.
     Known(ItemId),
@@ -115,13 +116,24 @@ pub async fn take_one(gateway: &Gateway, source: &Source, actor: &Actor, handed:
     if changes && !handed.may_edit {
         return Ok(Taken::NotAllowed);
     }
-    let step = match step(gateway, source, actor, &handed, incoming, decision, at).await {
-        Ok(step) => step,
-        Err(why) => return Ok(Taken::Refused(why)),
+    let later = match decision.act {
+        Act::EditLater { at } => Some(at),
+        _ => None,
     };
-    let notes = step.draft.as_ref().map(|draft| draft.content.flags.clone()).unwrap_or_default();
-    let taken = Taken::Done { item: step.item_id, notes };
-    commit(gateway, source, handed, step, taken, at).await
+    let step = step(gateway, source, actor, &handed, incoming, decision, at).await;
+    let files = step.draft.as_ref().map(|draft| draft.files.clone()).unwrap_or_default();
+    let taken = match problem(gateway, source, actor, &handed, &step) {
+        Some(why) => Taken::Refused(why),
+        None => {
+            let notes = step.draft.as_ref().map(|draft| draft.content.flags.clone()).unwrap_or_default();
+            let done = Taken::Done { item: step.item_id, notes, later };
+            commit(gateway, source, handed, step, done, at).await?
+        }
+    };
+    if !matches!(taken, Taken::Done { .. }) {
+        picture::discard(gateway, &files).await;
+    }
+    Ok(taken)
 }
 
 fn is_as_seen(handed: &Handed, incoming: &Incoming) -> bool {
@@ -171,7 +183,7 @@ fn refusal(decision: &Decision, item: &Item, policy: &SourcePolicy) -> Option<St
     })
 }
 
-/// Makes the post of it. An image that cannot be had is an error: its author is there and can do something.
+/// Makes the post of it.
 async fn step(
     gateway: &Gateway,
     source: &Source,
@@ -180,7 +192,7 @@ async fn step(
     incoming: Incoming,
     decision: Decision,
     at: Timestamp,
-) -> Result<Step, String> {
+) -> Step {
     let incoming = believed(incoming, &decision);
     let item_id = incoming.found.as_ref().map_or_else(|| ItemId(gateway.mint.next()), |(row, _)| row.id);
     let again = handed.again && decision.act == Act::Return;
@@ -190,24 +202,28 @@ async fn step(
     let deadline = Instant::now() + IMAGES_WITHIN;
     let mut step = prepare(gateway, source, actor, incoming, judged, item_id, (at, deadline)).await;
     step.decision = decision;
-    if let Some(draft) = &step.draft {
-        if let Some(problem) = draft.problems.first() {
-            return Err(format!("the photo {} cannot be used: {}", problem.url, problem.why));
-        }
-        let silent = draft.content.images.is_empty() && plain(&draft.content.html).trim().is_empty();
-        if silent && !matches!(draft.state, PostState::Embargoed(_)) && handed.item.media.is_empty() {
-            return Err("nothing of the text is left when markup is taken away that is not allowed".to_owned());
-        }
-        let settings = &source.settings.compose;
-        if handed.item.canonical_url.is_none() && is_cut(&handed.item, &actor.language, settings, &gateway.base) {
-            let most = settings.length_max;
-            return Err(format!(
-                "the post would be cut at {most} characters (compose.length_max of the source), and say nowhere where it goes \
-                 on; shorten it, or send `url`, the page with the whole text"
-            ));
-        }
+    step
+}
+
+/// Why the post of it cannot be published. An image that cannot be had is an error: its author is there and can do something.
+fn problem(gateway: &Gateway, source: &Source, actor: &Actor, handed: &Handed, step: &Step) -> Option<String> {
+    let draft = step.draft.as_ref()?;
+    if let Some(left_out) = draft.problems.first() {
+        return Some(format!("the photo {} cannot be used: {}", left_out.url, left_out.why));
     }
-    Ok(step)
+    let silent = draft.content.images.is_empty() && plain(&draft.content.html).trim().is_empty();
+    if silent && handed.item.media.is_empty() {
+        return Some("nothing of the text is left when markup is taken away that is not allowed".to_owned());
+    }
+    let settings = &source.settings.compose;
+    if handed.item.canonical_url.is_some() || !is_cut(&handed.item, &actor.language, settings, &gateway.base) {
+        return None;
+    }
+    Some(format!(
+        "the post would be cut at {} characters (compose.length_max of the source), and say nowhere where it goes on; shorten \
+         it, or send `url`, the page with the whole text",
+        settings.length_max
+    ))
 }
 
 async fn commit(

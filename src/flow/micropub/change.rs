@@ -12,6 +12,7 @@ use crate::ids::PostId;
 use crate::post::PostState;
 use crate::store::items::{ItemRow, ItemState};
 use crate::store::{Db, audit, items, lock_actor};
+use crate::time::Timestamp;
 
 /// Changes a post: the stored properties, and what is published of them.
 pub async fn update(gateway: &Gateway, client: &Client, url: &str, changes: &Changes) -> Result<Answer, Refusal> {
@@ -52,8 +53,8 @@ pub async fn update(gateway: &Gateway, client: &Client, url: &str, changes: &Cha
         if let Some(refusal) = refused(&taken) {
             return Err(refusal);
         }
-        if let Taken::Done { notes, .. } = taken {
-            return changed_answer(gateway, post, notes).await;
+        if let Taken::Done { notes, later, .. } = taken {
+            return changed_answer(gateway, post, notes, later).await;
         }
     }
     Err(Refusal::Later)
@@ -71,12 +72,22 @@ fn is_gone(row: &ItemRow) -> bool {
     matches!(ItemState::from_name(&row.state), ItemState::Retracted | ItemState::Tombstone)
 }
 
-async fn changed_answer(gateway: &Gateway, post: PostId, notes: Vec<String>) -> Result<Answer, Refusal> {
-    let sent = |(_, change): &Standing| change.as_ref().is_none_or(|change| change.held.is_some());
-    let (_, change) = until(gateway, post, sent).await?;
-    let waits = change.map(|change| match change.held {
-        Some(reason) => held(reason),
-        None => "it is sent when its time has come: edits are put together for policy.merge_edits".to_owned(),
+/// The answer about an edit, after it had a moment to go out.
+async fn changed_answer(
+    gateway: &Gateway,
+    post: PostId,
+    notes: Vec<String>,
+    later: Option<Timestamp>,
+) -> Result<Answer, Refusal> {
+    let settled =
+        |(_, change): &Standing| later.is_some() || change.as_ref().is_none_or(|change| change.held.is_some());
+    let (_, change) = until(gateway, post, settled).await?;
+    let waits = change.map(|change| match (change.held, later) {
+        (Some(reason), _) => held(reason),
+        (None, Some(at)) => {
+            format!("it is sent at {at}: an embargo, or edits that are put together (policy.merge_edits)")
+        }
+        (None, None) => "it is sent in a moment".to_owned(),
     });
     Ok(Answer::Changed { waits, notes })
 }

@@ -97,7 +97,7 @@ async fn answer(gateway: &Gateway, client: &Client, taken: Taken, ignored: Vec<S
         return Err(refusal);
     }
     let (item, notes) = match taken {
-        Taken::Done { item, notes } => (item, notes),
+        Taken::Done { item, notes, .. } => (item, notes),
         Taken::Known(item) => (item, Vec::new()),
         _ => return Err(Refusal::Later),
     };

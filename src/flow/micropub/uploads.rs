@@ -30,12 +30,11 @@ pub async fn keep(gateway: &Gateway, client: &Client, bytes: Bytes) -> Result<St
     let (_, file) = kept.map_err(|why| Refusal::Invalid(format!("the file cannot be published: {why}")))?;
     let upload =
         Upload { name, source_id: client.source.id, media_id: file.id, item_id: None, created_at: file.created_at };
-    let path = picture::file_of(gateway, file.id, &file.extension);
-    let write = move |db: &mut Db<'_>| uploads::insert(db, &upload, &file, UNUSED_MAX);
+    let row = file.clone();
+    let write = move |db: &mut Db<'_>| uploads::insert(db, &upload, &row, UNUSED_MAX);
     let stored = gateway.store.write("store a picture", write).await;
-    if !matches!(stored, Ok(true)) {
-        // It may be left behind: nothing refers to it.
-        let _ = tokio::fs::remove_file(&path).await;
+    if matches!(stored, Ok(false)) {
+        picture::discard(gateway, &[file]).await;
     }
     if stored? {
         return Ok(address);

@@ -101,6 +101,7 @@ both! {
         assert!(reply.text().contains("no alternative text"), "{}", reply.text());
         assert!(world.created("Zonder beschrijving").await.activity["object"].get("attachment").is_none_or(|a| a.as_array().is_none_or(Vec::is_empty)));
         assert_eq!(public(&url).await, 404, "no post shows it");
+        assert_eq!(files(&world), 1, "what was sent, and nothing else");
         let alone = client.json(&json!({"type": ["h-entry"], "properties": {"photo": [url]}})).await;
         refused(&alone, "alternative text");
         let described = json!({"type": ["h-entry"], "properties": {"photo": [{"value": url, "alt": "Een vlak"}]}});
