@@ -79,6 +79,7 @@ fn send(bench: &mut Bench, world: &World, gateway: &Gateway, label: &str, reques
         requests: file.display().to_string(),
         connections: CONNECTIONS,
         time: None,
+        rate: None,
         expect: 202,
     };
     let before = gateway.usage();

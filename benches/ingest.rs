@@ -1,9 +1,11 @@
-//! What it costs to watch sources: polls that find nothing, polls that find something, and reading a feed.
+//! What it costs to watch sources: polls that find nothing, polls that find something, reading a feed; and webhooks.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod harness;
+mod load;
+mod webhooks;
 
 use harness::cluster::Cluster;
 use harness::figures::ratio;
@@ -21,7 +23,16 @@ const ARTICLES: usize = 20;
 const ACTORS: usize = 20;
 
 fn main() {
-    harness::run(&[("sqlite", sqlite), ("postgres", postgres), ("parse", parse)]);
+    if std::env::args().nth(1).is_some_and(|word| word == load::ARGUMENT) {
+        return load::play();
+    }
+    harness::run(&[
+        ("sqlite", sqlite),
+        ("postgres", postgres),
+        ("parse", parse),
+        ("hooks_sqlite", webhooks::sqlite),
+        ("hooks_postgres", webhooks::postgres),
+    ]);
 }
 
 fn sqlite(bench: &mut Bench) {

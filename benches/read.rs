@@ -143,6 +143,7 @@ fn measure(folder: &TempDir, target: &Target, side: &Side, time: (f64, f64)) -> 
         requests: requests.display().to_string(),
         connections: CONNECTIONS,
         time: Some(time),
+        rate: None,
         expect: if target.known { 304 } else { 200 },
     };
     let before = side.cpu();

@@ -29,6 +29,21 @@ pub trait Kind: Sync {
         false
     }
 
+    /// Whether its documents may name hubs ([`Page::push`]), and so whether the setting `websub` means anything.
+    fn names_hubs(&self) -> bool {
+        false
+    }
+
+    /// Whether what it reads may want a token, which is kept as a secret and comes as the setting `token`.
+    fn takes_token(&self) -> bool {
+        self.profile().is_some()
+    }
+
+    /// Whether what is pushed to it may be XML; all kinds take JSON and forms.
+    fn takes_xml(&self) -> bool {
+        false
+    }
+
     /// Checks the settings of one source and makes its connector. Unknown or malformed settings are refused with
     /// [`ConnectorError::Settings`], which names the key.
     fn configure(&self, settings: &Value) -> Result<Box<dyn Connector>, ConnectorError>;
@@ -234,6 +249,37 @@ pub struct Page {
     /// for the next poll. One that is about none is a further list or a file, and is read with this page.
     #[serde(skip)]
     pub fetch: Vec<Request>,
+    /// Who tells when the document changes, as the document itself says.
+    #[serde(skip)]
+    pub push: Push,
+}
+
+/// What a document says about how it is pushed (WebSub §4): addresses as they stand there, not yet judged.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Push {
+    /// Its hubs, in document order, at most [`HUBS_MAX`].
+    pub hubs: Vec<String>,
+    /// Its own address, by which hubs know it.
+    pub own: Option<String>,
+}
+
+impl Push {
+    /// What links say, each a relation and an address.
+    pub fn of<'l>(links: impl Iterator<Item = (&'l str, &'l str)>) -> Self {
+        let mut push = Self::default();
+        for (relation, address) in links {
+            let address = address.trim();
+            if address.is_empty() {
+                continue;
+            }
+            match relation.trim() {
+                "hub" if push.hubs.len() < HUBS_MAX => push.hubs.push(address.to_owned()),
+                "self" if push.own.is_none() => push.own = Some(address.to_owned()),
+                _ => {}
+            }
+        }
+        push
+    }
 }
 
 /// When a feed document asks not to be fetched (RSS 2.0 `ttl`, `skipHours`, `skipDays`; RSS 1.0 syndication module).
@@ -253,5 +299,7 @@ pub const ITEMS_PER_PAGE_MAX: usize = 1_000;
 pub const PAGES_PER_POLL_MAX: usize = 10;
 /// Largest body that is taken by webhook, in bytes: senders keep under 20 kB (Standard Webhooks), Heraut's own contract says 256 KiB.
 pub const DELIVERY_BYTES_MAX: usize = 256 * 1_024;
+/// Most hubs of one document that are looked at.
+pub const HUBS_MAX: usize = 8;
 /// Most requests that one delivery may ask for: several notifications come in one call from some systems.
 pub const REQUESTS_PER_DELIVERY_MAX: usize = 20;

@@ -16,7 +16,7 @@ use url::Url;
 
 use self::html::Image;
 use self::text::Text;
-use crate::item::{Action, Category, EpochMs, Item, MEDIA_PER_ITEM_MAX, Media, RawHtml};
+use crate::item::{Action, Category, EpochMs, Item, MEDIA_PER_ITEM_MAX, Media, RawHtml, WARNING_CHARS_MAX};
 
 /// Longest body or summary that is kept, in bytes: a long report is a tenth of it; the post is cut far shorter anyway.
 pub(crate) const TEXT_BYTES_MAX: usize = 512 * 1_024;
@@ -56,6 +56,8 @@ pub(crate) struct Draft {
     pub embargo_until: Option<EpochMs>,
     /// Does not hold any more from then on.
     pub expires_at: Option<EpochMs>,
+    /// What a reader is to be warned of; only from a field that is for nothing else.
+    pub content_warning: Option<String>,
     /// Names.
     pub authors: Vec<String>,
     /// Terms.
@@ -112,6 +114,7 @@ impl Draft {
             updated_at: self.updated_at,
             embargo_until: self.embargo_until,
             expires_at: self.expires_at,
+            content_warning: self.content_warning.as_deref().and_then(content_warning),
             authors: names(&self.authors),
             categories: categories(self.categories),
             media,
@@ -177,6 +180,10 @@ impl Warnings {
 /// A plain text of a file, as alternative text.
 pub(crate) fn alt(text: &str) -> Option<String> {
     Some(text::cut(text::single_spaced(text), ALT_CHARS_MAX)).filter(|alt| !alt.is_empty())
+}
+
+fn content_warning(text: &str) -> Option<String> {
+    Some(text::cut(text::single_spaced(text), WARNING_CHARS_MAX)).filter(|warning| !warning.is_empty())
 }
 
 fn of_body(image: &Image) -> Media {

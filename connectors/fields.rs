@@ -53,6 +53,7 @@ pub(crate) struct Fields {
     authors: Vec<String>,
     published: Vec<String>,
     embargo: Vec<String>,
+    content_warning: Vec<String>,
     /// The field with the image, as the operator named it.
     pub image_named: Option<String>,
 }
@@ -93,6 +94,7 @@ impl Fields {
             authors: field("authors", &[])?,
             published: field("published", &[])?,
             embargo: field("embargo", &[])?,
+            content_warning: field("content_warning", &[])?,
             image_named,
         };
         named.finish().map_err(within_fields)?;
@@ -144,6 +146,7 @@ impl Fields {
             summary,
             body,
             language: own_language(),
+            content_warning: first(fields, &self.content_warning).and_then(Value::as_str).map(str::to_owned),
             published_at: published.max(embargo),
             authors: names(first(fields, &self.authors)),
             categories: first(fields, &self.tags).map(tags).unwrap_or_default(),
@@ -403,6 +406,17 @@ mod tests {
         for odd in [json!("binnenkort"), json!({}), json!(true)] {
             assert!(of(odd.clone()).is_err(), "{odd}");
         }
+    }
+
+    #[test]
+    fn a_content_warning_comes_only_from_the_field_that_the_operator_names() {
+        let item =
+            json!({"titel": "x", "warning": "a", "contentWarning": "b", "sensitive": true, "schok": "Schokkend beeld"});
+        assert_eq!(draft(&json!({}), &item).unwrap().content_warning, None);
+        let named = draft(&json!({"fields": {"content_warning": "schok"}}), &item).unwrap();
+        assert_eq!(named.content_warning.as_deref(), Some("Schokkend beeld"));
+        let no_text = draft(&json!({"fields": {"content_warning": "sensitive"}}), &item).unwrap();
+        assert_eq!(no_text.content_warning, None);
     }
 
     #[test]

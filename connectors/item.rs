@@ -91,6 +91,11 @@ pub struct Item {
     /// because of it: the clock is not theirs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<EpochMs>,
+    /// What a reader is to be warned of before it sees the item: plain text of one line, at most [`WARNING_CHARS_MAX`] characters.
+    /// Everything else is hidden behind it, so it comes only from a field that is for nothing else: one of Heraut's own contract, or
+    /// one that an operator named. Never a lead, a rating or a category.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_warning: Option<String>,
     /// For an item that is a state and no message (the warning level of a province): the value that counts. It is published when
     /// this changed since it was last seen, and never at first sight; other changes are not news. `None` for all other items.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -112,6 +117,8 @@ pub struct Item {
 pub const SOURCE_ID_BYTES_MAX: usize = 1_024;
 /// Longest title, in characters; a longer one is cut at a word.
 pub const TITLE_CHARS_MAX: usize = 300;
+/// Longest content warning, in characters: it stands alone in a timeline.
+pub const WARNING_CHARS_MAX: usize = 200;
 /// Most other ids of one item: a warning is updated some ten times in its life.
 pub const ALTERNATE_IDS_MAX: usize = 64;
 /// Most images kept per item.

@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::contract::{Connector, Delivery, ITEMS_PER_PAGE_MAX, Kind, Page, REQUESTS_PER_DELIVERY_MAX, Response, Told};
 use crate::error::ConnectorError;
-use crate::item::{Item, MEDIA_PER_ITEM_MAX, SOURCE_ID_BYTES_MAX, TITLE_CHARS_MAX};
+use crate::item::{Item, MEDIA_PER_ITEM_MAX, SOURCE_ID_BYTES_MAX, TITLE_CHARS_MAX, WARNING_CHARS_MAX};
 use crate::{CONNECTORS, capture, profiles};
 
 fn fixtures(kind: &dyn Kind) -> PathBuf {
@@ -198,6 +198,23 @@ fn holds(item: &Item, path: &Path) {
         assert!(Url::parse(address).is_ok_and(|url| url.scheme().starts_with("http")), "{address}");
     }
     assert!(item.media.iter().all(|file| file.alt.as_deref() != Some("")));
+    let warning = item.content_warning.as_deref();
+    assert!(warning.is_none_or(|warning| (1..=WARNING_CHARS_MAX).contains(&warning.chars().count())));
+}
+
+#[test]
+fn a_content_warning_comes_only_from_a_field_that_is_one() {
+    for kind in CONNECTORS {
+        let connector = kind.configure(&settings(*kind)).unwrap();
+        let named = settings(*kind).to_string().contains("content_warning");
+        for (path, fixture) in all(*kind, "good") {
+            let text = fs::read_to_string(&path).unwrap_or_default().to_lowercase();
+            let says = named || text.contains("contentwarning") || text.contains("inhoudswaarschuwing");
+            for item in take(&*connector, &path, &fixture, 0).unwrap().items() {
+                assert!(says || item.content_warning.is_none(), "{}: {item:?}", path.display());
+            }
+        }
+    }
 }
 
 #[test]

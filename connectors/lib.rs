@@ -25,6 +25,7 @@ mod kit;
 pub mod kontent;
 pub mod mapped;
 pub mod micropub;
+pub mod parts;
 pub mod plone;
 pub mod profiles;
 mod rich;
@@ -44,6 +45,7 @@ pub mod wordpress;
 /// Every kind of connector there is.
 pub static CONNECTORS: &[&dyn contract::Kind] = &[
     &cap::Cap,                 // warnings: CAP 1.2, and Atom lists of them
+    &cap::pushed::CapWebhook,  // the same, pushed one by one
     &cloudevents::CloudEvents, // the contract that our own plugins and templates speak
     &contentful::Contentful,
     &craft::Craft,

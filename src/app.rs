@@ -274,6 +274,8 @@ fn source_plan(source: &SourceConfig) -> Result<SourcePlan, AppError> {
             connector: source.settings.clone(),
             signature: hook.signature.clone(),
             disabled: !source.enabled,
+            websub_off: !source.websub,
+            stale_after: source.stale_after,
         },
     })
 }
@@ -298,6 +300,7 @@ pub async fn be_alone(gateway: &Gateway, config: &Config) -> Result<Option<std::
         crate::store::inboxes::free_all(db, at)?;
         crate::store::sources::free_all(db)?;
         crate::store::hooks::free_all(db)?;
+        crate::store::websub::free_all(db)?;
         crate::store::proofs::free_all(db)
     };
     gateway.store.write("free what an earlier process held", free).await?;

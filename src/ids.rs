@@ -117,4 +117,6 @@ ids! {
     ReceiptId,
     /// A token by which a client writes to a source.
     TokenId,
+    /// A subscription at a hub.
+    SubscriptionId,
 }

@@ -13,6 +13,7 @@
 //! | [`signature`] | HTTP signatures out and in | `actor` |
 //! | [`inbox`] | incoming activity → effects | `activity actor` |
 //! | [`hook`] | what is pushed to us: how it is told apart, answered and tried again | nothing of ours |
+//! | [`websub`] | what a feed's hub may do: which one, when it is believed, when it is asked again | `time` |
 //! | [`metrics`] | what a process counts and times about itself | `delivery source time` |
 //! | [`store`], [`net`] | the effects: database, guarded HTTP client; they never see each other | the core, `metrics` |
 //! | [`flow`] | load → decide → commit → act | `store net metrics` and the core |
@@ -47,3 +48,4 @@ pub mod time;
 pub mod urls;
 pub mod vault;
 pub mod web;
+pub mod websub;

@@ -212,6 +212,10 @@ impl Base {
     pub fn post_page(&self, handle: &str, id: PostId) -> String {
         self.mint(&format!("/@{handle}/{id}"))
     }
+    /// `/websub/<secret>`: where a hub delivers to.
+    pub fn websub(&self, secret: &str) -> String {
+        self.mint(&format!("/websub/{secret}"))
+    }
     /// A collection or endpoint below an actor: `inbox`, `outbox`, `followers`, `following`, `featured`.
     pub fn below(&self, actor: &ActorUrl, name: &str) -> String {
         format!("{actor}/{name}")

@@ -175,6 +175,11 @@ pub fn source_secret(row: impl fmt::Display) -> String {
     format!("source_secret:{row}")
 }
 
+/// The context for which the secrets in a row of `websub_subscriptions` are sealed.
+pub fn websub(row: impl fmt::Display) -> String {
+    format!("websub:{row}")
+}
+
 /// The additional data of a seal.
 fn data(context: &str) -> Vec<u8> {
     [b"heraut-vault:", [VERSION].as_slice(), b":", context.as_bytes()].concat()

@@ -47,6 +47,8 @@ pub struct Plan {
     pub delivery: String,
     /// Threads that serve HTTP.
     pub workers: usize,
+    /// More tables of the configuration.
+    pub further: String,
 }
 
 impl Default for Plan {
@@ -64,6 +66,7 @@ impl Default for Plan {
             environment: Vec::new(),
             delivery: String::new(),
             workers: 1,
+            further: String::new(),
         }
     }
 }
@@ -150,6 +153,7 @@ impl World {
             )
             .unwrap();
         }
+        config += &self.plan.further;
         std::fs::write(self.config(), config).unwrap();
     }
 

@@ -28,6 +28,9 @@ pub struct Task {
     /// Seconds over which the connections come, and seconds that are measured after that, with the requests sent again and
     /// again. Where there are none, each request is sent once, and all of it is measured.
     pub time: Option<(f64, f64)>,
+    /// Requests in a second, whether answers come or not; otherwise each connection sends when it has its answer. How long an
+    /// answer takes counts from when its request was to be sent.
+    pub rate: Option<f64>,
     /// The status that every answer must have.
     pub expect: u16,
 }

@@ -87,7 +87,7 @@ async fn client(crowd: Arc<Crowd>, nth: usize) -> Tally {
             Some(_) => crowd.requests.get(turn % crowd.requests.len()),
         };
         let Some(request) = request else { return tally };
-        let sent = Instant::now();
+        let sent = due(&crowd, turn).await;
         stream.write_all(request).await.unwrap();
         let status = answer(&mut stream, &mut buffer).await;
         let now = Instant::now();
@@ -107,6 +107,15 @@ async fn client(crowd: Arc<Crowd>, nth: usize) -> Tally {
             }
         }
     }
+}
+
+/// Waits until a request is to be sent, and says when that was.
+#[allow(clippy::cast_precision_loss)]
+async fn due(crowd: &Crowd, turn: usize) -> Instant {
+    let Some(rate) = crowd.task.rate else { return Instant::now() };
+    let at = crowd.began + Duration::from_secs_f64(turn as f64 / rate);
+    tokio::time::sleep_until(at.into()).await;
+    at
 }
 
 /// Reads one answer whole, and gives its status.

@@ -7,6 +7,7 @@
 
 mod alert;
 mod chain;
+pub mod pushed;
 #[cfg(test)]
 mod tests;
 
@@ -51,19 +52,24 @@ impl Kind for Cap {
         let mut settings = Settings::new(settings)?;
         let url = settings.url("url")?;
         let url = url.ok_or_else(|| refused("url", "is missing; give the address of the alert or of the list"))?;
-        let language = match settings.text("speaks")? {
-            None => None,
-            Some(tag) => Some(text::language(&tag).ok_or_else(|| refused("speaks", "is no language, such as `nl`"))?),
-        };
-        let severity = match settings.text("severity")? {
-            None => None,
-            Some(name) => Some(rank(&name).ok_or_else(|| refused("severity", one_of(SEVERITIES)))?),
-        };
-        let lower = |names: Vec<String>| names.iter().map(|name| name.trim().to_lowercase()).collect();
-        let areas = settings.texts("areas")?.map(lower).unwrap_or_default();
-        settings.finish()?;
-        Ok(Box::new(Source { url, language, severity, areas }))
+        Ok(Box::new(options(settings, url)?))
     }
+}
+
+/// Which alerts are taken, from the settings that alerts which are read and alerts which are pushed share.
+fn options(mut settings: Settings, url: Url) -> Result<Source, ConnectorError> {
+    let language = match settings.text("speaks")? {
+        None => None,
+        Some(tag) => Some(text::language(&tag).ok_or_else(|| refused("speaks", "is no language, such as `nl`"))?),
+    };
+    let severity = match settings.text("severity")? {
+        None => None,
+        Some(name) => Some(rank(&name).ok_or_else(|| refused("severity", one_of(SEVERITIES)))?),
+    };
+    let lower = |names: Vec<String>| names.iter().map(|name| name.trim().to_lowercase()).collect();
+    let areas = settings.texts("areas")?.map(lower).unwrap_or_default();
+    settings.finish()?;
+    Ok(Source { url, language, severity, areas })
 }
 
 fn one_of(names: &[&str]) -> String {
@@ -75,6 +81,7 @@ fn rank(severity: &str) -> Option<usize> {
 }
 
 struct Source {
+    /// Where alerts are read, or else the base of their addresses.
     url: Url,
     /// Of several languages the one that is taken.
     language: Option<String>,

@@ -53,6 +53,22 @@ fn the_example_of_our_own_contract_is_an_item() {
 }
 
 #[test]
+fn a_content_warning_is_one_line_up_to_the_limit_and_nothing_else_is_one() {
+    use crate::item::WARNING_CHARS_MAX;
+    let of = |data: Value| items(&event("nl.voorbeeld.bericht-gepubliceerd", data))[0].content_warning.clone();
+    let item = |warning: Value| json!({"id": "1", "title": "x", "html": "<p>y</p>", "summary": "z", "contentWarning": warning});
+    assert_eq!(of(item(json!(" Schokkend\n beeld "))).as_deref(), Some("Schokkend beeld"));
+    for none in [json!(null), json!(""), json!("  "), json!(true), json!(["x"]), json!({"text": "x"})] {
+        assert_eq!(of(item(none.clone())), None, "{none}");
+    }
+    assert_eq!(of(item(json!("x".repeat(WARNING_CHARS_MAX)))).unwrap().chars().count(), WARNING_CHARS_MAX);
+    let cut = of(item(json!("ab ".repeat(WARNING_CHARS_MAX)))).unwrap();
+    assert!(cut.chars().count() <= WARNING_CHARS_MAX, "{cut}");
+    let unexpected = json!({"id": "1", "title": "x", "html": "<p>y</p>", "sensitive": true, "warning": "a", "cw": "b", "rating": "adult"});
+    assert_eq!(of(unexpected), None);
+}
+
+#[test]
 fn binary_mode_decodes_its_headers_and_an_embargo_is_the_time_of_publication() {
     let Told::Page(page) = fixture("binary") else { panic!("no page") };
     let [item] = page.items.as_slice() else { panic!("{page:?}") };

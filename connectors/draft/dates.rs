@@ -11,8 +11,9 @@ use crate::item::EpochMs;
 /// Longest text that is looked at, in bytes: the longest real dates, with weekday and zone in full, stay under 60.
 const DATE_BYTES_MAX: usize = 100;
 
-/// Years that a publication can be from: software writes year 1 and 1900 for "no date".
-const YEARS: std::ops::RangeInclusive<i32> = 1970..=2200;
+/// Years that a publication can be from: software writes year 1 and 1900 for "no date". Year 9999 it writes for "never", and what is
+/// never to be seen must not be taken for what has no date.
+const YEARS: std::ops::RangeInclusive<i32> = 1970..=9999;
 
 /// Reads a date; a date without a time is that day's midnight in its zone.
 pub(crate) fn parse(text: &str) -> Option<EpochMs> {
@@ -325,6 +326,8 @@ mod tests {
             ("1772443800", "2026-03-02T09:30:00Z"),
             ("1772443800000", "2026-03-02T09:30:00Z"),
             ("0001-01-01T00:00:00", "none"),
+            ("Fri, 31 Dec 9999 23:59:59 GMT", "9999-12-31T23:59:59Z"),
+            ("10000-01-01", "none"),
             ("binnenkort", "none"),
             ("32 mrt 2026", "none"),
             ("", "none"),

@@ -25,9 +25,6 @@ pub(crate) fn draft(
         warnings.add(format!("an item with visibility `{}` is not public", text::cut(visibility, 50)));
         return Ok(Draft { id: Some(id), is_deleted: true, ..Draft::default() });
     }
-    if json::text(data, "/contentWarning").is_some() {
-        warnings.add("`contentWarning` is not carried over");
-    }
     let html = json::text(data, "/html").map(Text::Html);
     Ok(Draft {
         id: Some(id),
@@ -40,6 +37,7 @@ pub(crate) fn draft(
         updated_at: date(data, "updated", what)?,
         embargo_until: date(data, "embargo", what)?,
         expires_at: date(data, "expires", what)?,
+        content_warning: json::text(data, "/contentWarning"),
         authors: json::list(data, "/authors").iter().filter_map(|name| name.as_str().map(str::to_owned)).collect(),
         categories: json::terms(data, "/tags", "/name"),
         files: json::list(data, "/media").iter().take(FILES_MAX).filter_map(file).collect(),

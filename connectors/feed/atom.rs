@@ -11,7 +11,7 @@ use super::draft::Draft;
 use super::rss::of_vocabulary;
 use super::text::{self, Text};
 use super::{archive, dates, media, politeness};
-use crate::contract::Page;
+use crate::contract::{Page, Push};
 use crate::error::ConnectorError;
 use crate::item::{Category, Media};
 
@@ -20,16 +20,17 @@ pub(super) fn read(xml: &str) -> Result<(Page, Vec<Draft>, Option<String>), Conn
     let feed = Feed::read_from(xml.as_bytes())
         .map_err(|problem| ConnectorError::Unreadable { what: "Atom feed", problem: problem.to_string() })?;
     let extensions = by_vocabulary(&feed.extensions);
+    let links = || feed.links.iter().map(|link| (link.rel.as_str(), link.href.as_str()));
     let page = Page {
         title: text::title(&of_construct(&feed.title)),
         complete: feed.extensions.get("fh").is_some_and(|history| history.contains_key("complete")),
         politeness: politeness::of_extensions(&extensions),
+        push: Push::of(links()),
         ..Page::default()
     };
     // RFC 4287 §4.2.1: an entry without an author has the feed's.
     let feed_authors: Vec<String> = feed.authors.iter().map(|person| person.name.clone()).collect();
-    let links = feed.links.iter().map(|link| (link.rel.as_str(), link.href.as_str()));
-    Ok((page, feed.entries.iter().map(|entry| draft(entry, &feed_authors)).collect(), archive::older(links)))
+    Ok((page, feed.entries.iter().map(|entry| draft(entry, &feed_authors)).collect(), archive::older(links())))
 }
 
 fn draft(entry: &Entry, feed_authors: &[String]) -> Draft {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::draft::Draft;
 use super::text::{self, Text};
 use super::{dates, sniff};
-use crate::contract::Page;
+use crate::contract::{Page, Push};
 use crate::error::ConnectorError;
 use crate::item::{Category, Media};
 
@@ -33,12 +33,26 @@ pub(super) fn read(text: &str) -> Result<(Page, Vec<Draft>, Option<String>), Con
     let page = Page {
         title: string(&feed, "title").and_then(|title| text::title(&Text::Plain(title))),
         expired: feed.get("expired") == Some(&Value::Bool(true)),
+        push: push(&feed),
         ..Page::default()
     };
     let language = string(&feed, "language");
     let authors = authors(&feed);
     let drafts = items.iter().filter_map(Value::as_object).map(|item| draft(item, language.as_deref(), &authors));
     Ok((page, drafts.collect(), string(&feed, "next_url")))
+}
+
+/// `hubs` of the type WebSub, and `feed_url`.
+fn push(feed: &Map<String, Value>) -> Push {
+    let hubs = feed.get("hubs").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let hubs = hubs
+        .iter()
+        .filter_map(Value::as_object)
+        .filter(|hub| string(hub, "type").is_some_and(|kind| kind.eq_ignore_ascii_case("WebSub")));
+    let hubs: Vec<String> = hubs.filter_map(|hub| string(hub, "url")).collect();
+    let own = string(feed, "feed_url");
+    let own = own.iter().map(|own| ("self", own.as_str()));
+    Push::of(hubs.iter().map(|hub| ("hub", hub.as_str())).chain(own))
 }
 
 fn draft(item: &Map<String, Value>, language: Option<&str>, feed_authors: &[String]) -> Draft {

@@ -45,6 +45,10 @@ impl Kind for Feed {
         "feed"
     }
 
+    fn names_hubs(&self) -> bool {
+        true
+    }
+
     fn configure(&self, settings: &Value) -> Result<Box<dyn Connector>, ConnectorError> {
         let mut settings = Settings::new(settings)?;
         let url = settings.url("url")?;

@@ -7,7 +7,7 @@ use url::Url;
 use super::draft::{Draft, Warnings};
 use super::text::{self, Text, Writing};
 use super::{archive, dates, media, politeness};
-use crate::contract::Page;
+use crate::contract::{Page, Push};
 use crate::error::ConnectorError;
 use crate::item::{Category, Media};
 
@@ -15,10 +15,15 @@ use crate::item::{Category, Media};
 pub(super) fn read(xml: &str) -> Result<(Page, Vec<Draft>, Option<String>), ConnectorError> {
     let channel = Channel::read_from(xml.as_bytes())
         .map_err(|problem| ConnectorError::Unreadable { what: "RSS feed", problem: problem.to_string() })?;
+    let links = || {
+        let links = of_vocabulary(&channel.extensions, "atom", "link").iter();
+        links.filter_map(|link| Some((link.attrs.get("rel")?.as_str(), link.attrs.get("href")?.as_str())))
+    };
     let page = Page {
         title: text::title(&Text::Html(channel.title.clone())),
         complete: channel.extensions.get("fh").is_some_and(|history| history.contains_key("complete")),
         politeness: politeness::of_rss(&channel),
+        push: Push::of(links()),
         ..Page::default()
     };
     let descriptions = Writing::of(channel.items.iter().filter_map(description));
@@ -28,9 +33,7 @@ pub(super) fn read(xml: &str) -> Result<(Page, Vec<Draft>, Option<String>), Conn
     let spoken = of_vocabulary(&channel.extensions, "dc", "language").first().and_then(|element| element.value.clone());
     let language = channel.language.clone().or(spoken);
     let drafts = channel.items.iter().map(|item| draft(item, descriptions, contents, language.as_deref())).collect();
-    let links = of_vocabulary(&channel.extensions, "atom", "link").iter();
-    let links = links.filter_map(|link| Some((link.attrs.get("rel")?.as_str(), link.attrs.get("href")?.as_str())));
-    Ok((page, drafts, archive::older(links)))
+    Ok((page, drafts, archive::older(links())))
 }
 
 fn draft(item: &RssItem, descriptions: Writing, contents: Writing, language: Option<&str>) -> Draft {

@@ -1,6 +1,7 @@
 //! What is read from each hand-made feed (`reference/connectors.md` A8).
 
 mod bounds;
+mod push;
 mod states;
 
 use std::fs;

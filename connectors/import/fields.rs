@@ -33,7 +33,7 @@ static NAMES: &[(&str, &[&str])] = &[
     ("image", &["image", "featuredimage", "cover", "afbeelding", "foto"]),
     ("alt", &["alt", "imagealt", "alttext", "alttekst"]),
     ("visibility", &["visibility"]),
-    ("contentWarning", &["contentwarning"]),
+    ("contentWarning", &["contentwarning", "inhoudswaarschuwing"]),
     ("draft", &["draft", "concept"]),
     ("withdrawn", &["withdrawn", "ingetrokken"]),
 ];

@@ -46,6 +46,10 @@ impl Kind for Import {
         "import"
     }
 
+    fn takes_token(&self) -> bool {
+        true // of a list of files
+    }
+
     fn configure(&self, settings: &Value) -> Result<Box<dyn Connector>, ConnectorError> {
         let mut settings = Settings::new(settings)?;
         let (folder, list) = (settings.text("folder")?, settings.url("url")?);

@@ -172,6 +172,7 @@ pub(super) struct Mapping {
     summary: Option<Field>,
     body: Option<(Writing, Field)>,
     language: Option<Field>,
+    content_warning: Option<Field>,
     published: Option<Field>,
     updated: Option<Field>,
     version: Option<Field>,
@@ -200,7 +201,7 @@ impl Mapping {
         let (published, updated) = (field("published", Makes::Text)?, field("updated", Makes::Text)?);
         let (version, tags) = (field("version", Makes::Text)?, field("tags", Makes::Text)?);
         let (authors, image) = (field("authors", Makes::Text)?, field("image", Makes::Text)?);
-        let image_alt = field("image_alt", Makes::Text)?;
+        let (image_alt, content_warning) = (field("image_alt", Makes::Text)?, field("content_warning", Makes::Text)?);
         let html = field("html", Makes::Html)?.map(|field| (Writing::Html, field));
         let plain = field("text", Makes::Text)?.map(|field| (Writing::Text, field));
         let markdown = field("markdown", Makes::Text)?.map(|field| (Writing::Markdown, field));
@@ -226,6 +227,7 @@ impl Mapping {
             summary,
             body,
             language,
+            content_warning,
             published,
             updated,
             version,
@@ -274,6 +276,7 @@ impl Mapping {
     pub(super) fn draft(&self, id: String, of: &Part<'_>, budget: &mut Budget) -> Result<Draft, String> {
         let mut text = |field: &Option<Field>| text_of(field.as_ref(), of, budget);
         let (link, language) = (text(&self.url)?, text(&self.language)?);
+        let content_warning = text(&self.content_warning)?;
         let title = text(&self.title)?.and_then(|title| text::title(&Text::Plain(title)));
         let summary = text(&self.summary)?.map(Text::Plain);
         let published_at = date("published", text(&self.published)?)?;
@@ -294,6 +297,7 @@ impl Mapping {
             summary,
             body,
             language,
+            content_warning,
             published_at,
             updated_at,
             authors: listed(self.authors.as_ref(), of, budget)?,

@@ -10,7 +10,7 @@ use super::problem;
 use crate::draft::identity::URL_BYTES_MAX;
 use crate::draft::{ALT_CHARS_MAX, CATEGORIES_PER_ITEM_MAX, NAME_CHARS_MAX};
 use crate::error::ConnectorError;
-use crate::item::TITLE_CHARS_MAX;
+use crate::item::{TITLE_CHARS_MAX, WARNING_CHARS_MAX};
 
 /// Most properties of an entry; a client sends some ten.
 pub const PROPERTIES_MAX: usize = 64;
@@ -39,8 +39,7 @@ static REFUSED: &[(&str, &str)] = &[
     ("checkin", "places are not published"),
     ("video", "films cannot be published yet; link to it in the text"),
     ("audio", "sound cannot be published yet; link to it in the text"),
-    ("content-warning", "warnings before a text cannot be published yet"),
-    ("sensitive", "warnings before a text cannot be published yet"),
+    ("sensitive", "send `content-warning`, which says of what a reader is warned"),
     ("access_token", "a token belongs into the header `Authorization: Bearer …`"),
 ];
 
@@ -96,7 +95,7 @@ fn is_blank(entry: &Entry, property: &str) -> bool {
 }
 
 fn texts(entry: &Entry) -> Result<(), ConnectorError> {
-    for property in ["name", "summary", "published", "post-status", "visibility", "url"] {
+    for property in ["name", "summary", "published", "post-status", "visibility", "url", "content-warning"] {
         match entry.values(property) {
             [] => {}
             [Value::String(_)] => {}
@@ -106,6 +105,9 @@ fn texts(entry: &Entry) -> Result<(), ConnectorError> {
     }
     if entry.text("name").is_some_and(|name| name.trim().chars().count() > TITLE_CHARS_MAX) {
         return Err(problem(format!("`name` is longer than {TITLE_CHARS_MAX} characters")));
+    }
+    if entry.text("content-warning").is_some_and(|text| text.trim().chars().count() > WARNING_CHARS_MAX) {
+        return Err(problem(format!("`content-warning` is longer than {WARNING_CHARS_MAX} characters")));
     }
     if entry.text("summary").is_some_and(|text| text.len() > TEXT_BYTES_MAX) {
         return Err(problem(format!("`summary` is longer than {TEXT_BYTES_MAX} bytes")));

@@ -121,6 +121,7 @@ impl Entry {
             title: self.text("name").and_then(|name| title(&Text::Plain(name.to_owned()))),
             summary: self.text("summary").filter(|_| lead).map(|text| Text::Plain(text.to_owned())),
             body: content,
+            content_warning: self.text("content-warning").map(str::to_owned),
             published_at: published,
             embargo_until: published,
             categories: categories.map(|term| Category { term: term.to_owned(), scheme: None }).collect(),

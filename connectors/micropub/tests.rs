@@ -9,7 +9,7 @@ use super::form::FIELDS_MAX;
 use super::json::DEPTH_MAX;
 use super::*;
 use crate::draft::ALT_CHARS_MAX;
-use crate::item::Item;
+use crate::item::{Item, WARNING_CHARS_MAX};
 use crate::trial;
 
 const POST: &str = "https://social.example/@nieuws/1";
@@ -142,9 +142,7 @@ fn photos_come_with_their_texts_or_not_at_all() {
 
 #[test]
 fn what_would_be_something_else_is_refused_by_name() {
-    for name in
-        ["in-reply-to", "like-of", "repost-of", "bookmark-of", "rsvp", "video", "audio", "content-warning", "checkin"]
-    {
+    for name in ["in-reply-to", "like-of", "repost-of", "bookmark-of", "rsvp", "video", "audio", "checkin"] {
         let error = why(form(&format!("h=entry&content=x&{name}=https://a.example/")));
         assert!(error.contains(name) && error.contains("nothing was done"), "{error}");
     }
@@ -159,6 +157,9 @@ fn what_would_be_something_else_is_refused_by_name() {
     {
         assert!(properties(json!({"content": ["x"], name: [value]})).is_err(), "{name} {value}");
     }
+    let warned = item(json!({"content": ["x"], "content-warning": ["Beelden van water"]}));
+    assert_eq!(warned.content_warning.as_deref(), Some("Beelden van water"));
+    assert!(properties(json!({"content": ["x"], "sensitive": ["true"]})).is_err());
     assert!(properties(json!({"content": ["x"], "visibility": ["public"], "post-status": ["published"]})).is_ok());
 }
 
@@ -259,6 +260,8 @@ fn the_limits_are_taken_and_what_is_beyond_them_is_not() {
     let longest = item(json!({"content": ["\"\n".repeat(TEXT_BYTES_MAX / 2)]}));
     assert!(longest.body.unwrap().0.len() > TEXT_BYTES_MAX, "nothing of it is cut when it is written as HTML");
     assert!(with("name", json!(["é".repeat(300)])).is_ok() && with("name", json!(["é".repeat(301)])).is_err());
+    let warning = |n: usize| with("content-warning", json!(["w".repeat(n)]));
+    assert!(warning(WARNING_CHARS_MAX).is_ok() && warning(WARNING_CHARS_MAX + 1).is_err());
     let many = |n: usize| with("x-many", json!(vec!["v"; n]));
     assert!(many(VALUES_MAX).is_ok() && many(VALUES_MAX + 1).is_err());
     let names = |n: usize| {

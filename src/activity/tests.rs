@@ -90,6 +90,9 @@ fn the_wire_forms_are_these() {
     let (verified, base, id) = (verified(), base(), ActivityId(5));
     let follow = json!({"@context": AS_CONTEXT, "id": "https://peer.example/f/1", "type": "Follow", "actor": "https://peer.example/u/1", "object": actor().url.as_str()});
     insta::assert_json_snapshot!("create", read(&create(&verified, &base, &post(), id)));
+    let mut warned = post();
+    warned.content.warning = Some("Schokkend beeld".to_owned());
+    insta::assert_json_snapshot!("create_with_warning", read(&create(&verified, &base, &warned, id)));
     insta::assert_json_snapshot!("update", read(&update(&verified, &base, &edited(), id)));
     insta::assert_json_snapshot!("delete", read(&delete(&verified, &base, PostId(9), id, NOW)));
     insta::assert_json_snapshot!("accept_follow", read(&accept_follow(&actor(), &base, &follow, id)));

@@ -209,6 +209,11 @@ impl<R: Read> Read for Opener<R> {
     }
 }
 
+/// The work that the passphrase of an envelope costs, as a power of two: what its header says, read and not yet believed.
+pub fn work_log2(mut inner: impl Read) -> io::Result<u8> {
+    Header::read(&mut inner).map(|header| header.work_log2)
+}
+
 /// The header of an envelope, read and not yet believed.
 struct Header {
     salt: Vec<u8>,

@@ -51,7 +51,16 @@ pub fn read(
     watch: &Watch<'_>,
 ) -> Result<(Manifest, Summary), BackupError> {
     let opener = Opener::new(from, passphrase.expose()).map_err(unreadable)?;
-    let mut archive = tar::Archive::new(GzDecoder::new(opener));
+    read_opened(opener, sink, watch)
+}
+
+/// The same of what was in the envelope: a compressed archive.
+pub fn read_opened(
+    opened: impl Read,
+    sink: &mut dyn Sink,
+    watch: &Watch<'_>,
+) -> Result<(Manifest, Summary), BackupError> {
+    let mut archive = tar::Archive::new(GzDecoder::new(opened));
     let mut reading = Reading { manifest: None, summary: None, found: BTreeMap::new(), tally: Tally::new(), watch };
     for entry in archive.entries().map_err(unreadable)? {
         reading.entry(entry.map_err(unreadable)?, sink)?;

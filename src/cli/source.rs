@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod hooks;
+mod websub;
 
 use std::path::{Path, PathBuf};
 
@@ -134,6 +135,9 @@ pub struct Add {
     /// Not in use: neither polled, nor does it take anything.
     #[arg(long)]
     disabled: bool,
+    /// Do not subscribe at the hub that a feed names: only poll it.
+    #[arg(long)]
+    no_websub: bool,
     /// A further setting, KEY=VALUE; a value that is JSON (true, a list, a table) is taken as such.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -158,6 +162,7 @@ async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
     let chosen = command.from_catalogue.as_deref().map(|name| catalogue::choose(name, &command.fill)).transpose()?;
     let name = command.name.or(command.from_catalogue).context("a source needs a name")?;
     command.url.as_deref().map_or(Ok(()), catalogue::is_alive)?;
+    let stale_after = chosen.as_ref().map(|entry| entry.stale_after);
     let (kind, of_entry, language, policy, mut connector) = match chosen {
         Some(entry) => (entry.kind, Some(entry.every), Some(entry.language), entry.policy, entry.settings),
         None => (command.kind, None, None, Default::default(), Map::new()),
@@ -189,6 +194,8 @@ async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
             connector: Value::Object(connector),
             signature: command.signature.as_deref().map(hooks::value),
             disabled: command.disabled,
+            websub_off: command.no_websub,
+            stale_after,
         },
         secrets,
     };
@@ -277,8 +284,12 @@ async fn show(gateway: &Gateway, name: &str, json: bool) -> anyhow::Result<()> {
     let actor = poll::load_actor(gateway, &source).await?;
     let mut row = describe(&source, actor.handle.as_str());
     hooks::describe(gateway, &source, &mut row).await?;
+    websub::describe(gateway, &source, &mut row).await?;
     if json {
         return output::json(&row);
+    }
+    if let Some(Value::Object(told)) = row.as_object_mut().and_then(|row| row.remove("websub")) {
+        websub::print(&told);
     }
     for (key, value) in row.as_object().into_iter().flatten() {
         let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
@@ -359,6 +370,8 @@ fn feed(url: &Url, actor: &Actor) -> anyhow::Result<Source> {
             connector: json!({ "url": url.as_str() }),
             signature: None,
             disabled: false,
+            websub_off: false,
+            stale_after: None,
         },
         progress: Progress::default(),
     })

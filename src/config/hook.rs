@@ -119,10 +119,14 @@ pub(super) fn read(s: &mut Section<'_>, kind: Option<&'static dyn Kind>, dir: &P
                 s.problem(&key, problem);
             }
         }
-        None if kind.is_some() && hook != SourceHook::default() => {
-            s.problem("kind", "is one that is read, not pushed: it has no secret, token or signature");
+        None => {
+            let takes_token = kind.is_none_or(|kind| kind.takes_token());
+            let allowed = SourceHook { token: hook.token.clone().filter(|_| takes_token), ..SourceHook::default() };
+            if kind.is_some() && hook != allowed {
+                let none = if takes_token { "no secret or signature" } else { "no secret, token or signature" };
+                s.problem("kind", format!("is one that is read, not pushed: it has {none}"));
+            }
         }
-        None => {}
     }
     hook
 }

@@ -29,6 +29,7 @@ use crate::config::value::{PERIOD_MAX, parse_domain, parse_name, parse_picture_u
 use crate::post::compose::ComposeSettings;
 use crate::post::policy::SourcePolicy;
 use crate::source::schedule::Schedule;
+use crate::source::span::Span;
 use crate::urls::Base;
 
 /// Most requests in flight at once: each takes a connection and a file descriptor, and 1,024 is the usual limit of those.
@@ -299,6 +300,8 @@ fn source(mut s: Section<'_>, dir: &Path) -> Option<SourceConfig> {
     let found = kind.as_deref().and_then(|kind| CONNECTORS.iter().find(|known| known.name() == kind)).copied();
     let timing = timing(&mut s, found.is_some_and(|kind| kind.profile().is_some() || kind.takes_tokens()));
     let enabled = s.take("enabled").unwrap_or(true);
+    let websub = !found.is_some_and(|kind| kind.names_hubs()) || s.take("websub").unwrap_or(true);
+    let stale_after = s.read("stale_after", Span::parse);
     let hook = hook::read(&mut s, found, dir);
     let language = s.read("language", Language::parse);
     let policy: SourcePolicy = s.table("policy");
@@ -320,6 +323,8 @@ fn source(mut s: Section<'_>, dir: &Path) -> Option<SourceConfig> {
         policy,
         compose,
         enabled,
+        websub,
+        stale_after,
         hook,
         settings,
     })

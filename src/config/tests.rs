@@ -307,3 +307,35 @@ fn a_pushed_source_is_looked_at_daily_and_shows_no_secret() {
     let missing = [source.hook.token.unwrap().read(), source.hook.previous_secret.unwrap().read()];
     assert!(missing.iter().all(Result::is_err));
 }
+
+#[test]
+fn of_the_kinds_that_are_read_a_list_of_files_has_a_token_and_no_other_secret() {
+    let of = |kind: &str, keys: &str| {
+        let url = "url = \"https://a.example/lijst.json\"";
+        let text = "[[agency]]\nname = \"a\"\ndomain = \"a.example\"\n[[actor]]\nagency = \"a\"\nhandle = \"nieuws\"\n";
+        let source = format!("[[source]]\nname = \"s\"\nactor = \"nieuws\"\nkind = \"{kind}\"\n{url}\n{keys}\n");
+        parse(&format!("{MINIMAL}\n{text}{source}"))
+    };
+    for key in ["token = \"geheim-token\"", "token_file = \"lijst.token\"", "token_env = \"LIJST_TOKEN\""] {
+        let source = of("import", key).unwrap().sources.remove(0);
+        assert!(source.hook.token.is_some() && !format!("{source:?}").contains("geheim-token"), "{key}");
+        assert!(source.settings.get("token").is_none(), "the token is no setting: {key}");
+        assert!(of("feed", key).is_err(), "{key}");
+    }
+    assert!(of("import", "secret = \"0123456789abcdef\"").is_err());
+    assert!(of("import", "token = \"a\"\nsignature = \"github\"").is_err());
+}
+
+#[test]
+fn a_source_says_itself_when_it_is_stale() {
+    let text = "[[agency]]\nname = \"a\"\ndomain = \"a.example\"\n[[actor]]\nagency = \"a\"\nhandle = \"nieuws\"\n";
+    let of = |key: &str| {
+        parse(&format!(
+            "{MINIMAL}\n{text}[[source]]\nname = \"s\"\nactor = \"nieuws\"\nkind = \"feed\"\nurl = \"https://a.example/a.rss\"\n{key}\n"
+        ))
+    };
+    assert_eq!(of("").unwrap().sources[0].stale_after, None);
+    let said = of("stale_after = \"60d\"").unwrap().sources[0].stale_after;
+    assert_eq!(said.map(|span| span.duration().as_secs()), Some(60 * 86_400));
+    assert!(of("stale_after = \"sixty\"").is_err());
+}

@@ -19,6 +19,7 @@ use crate::config::value::period_text;
 use crate::post::compose::ComposeSettings;
 use crate::post::policy::SourcePolicy;
 use crate::source::schedule::Schedule;
+use crate::source::span::Span;
 use crate::urls::Base;
 
 /// The whole file. Serialising it is for showing and for tests: secrets and connectors' settings are redacted.
@@ -255,6 +256,10 @@ pub struct SourceConfig {
     pub compose: ComposeSettings,
     /// Whether it is in use: else it is neither polled nor takes anything.
     pub enabled: bool,
+    /// Whether the hub that its document names is asked to tell of it; always `true` of a kind that names none.
+    pub websub: bool,
+    /// How old its newest item may grow before it is told as stale; `None` finds out by how often it has had one.
+    pub stale_after: Option<Span>,
     /// How it is pushed.
     #[serde(flatten)]
     pub hook: SourceHook,
@@ -268,7 +273,8 @@ impl fmt::Debug for SourceConfig {
         let mut shown = f.debug_struct("SourceConfig");
         shown.field("name", &self.name).field("actor", &self.actor).field("kind", &self.kind);
         shown.field("every", &self.every).field("cron", &self.cron).field("timezone", &self.timezone);
-        shown.field("enabled", &self.enabled).field("hook", &self.hook);
+        shown.field("enabled", &self.enabled).field("websub", &self.websub);
+        shown.field("stale_after", &self.stale_after).field("hook", &self.hook);
         shown.field("language", &self.language).field("policy", &self.policy).field("compose", &self.compose);
         shown.field("settings", &keys_only(&self.settings)).finish()
     }

@@ -5,6 +5,8 @@ pub mod doors;
 pub mod keep;
 pub mod work;
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,11 +20,12 @@ use crate::flow::groups::Groups;
 use crate::flow::hooks::doors::{Door, Doors};
 use crate::flow::rates::Rates;
 use crate::flow::{Gateway, Shared, now};
-use crate::hook::{Refusal, delivery_key};
-use crate::ids::ReceiptId;
+use crate::hook::{Refusal, WAITING_MAX, delivery_key};
+use crate::ids::{ReceiptId, SourceId};
 use crate::metrics;
 use crate::store::hooks::{self, Received, Stored};
-use crate::store::{Db, StoreError, to_json};
+use crate::store::websub::{self, FROM_HUB};
+use crate::store::{Db, Queried, StoreError, to_json};
 
 /// A request as it came in.
 #[derive(Debug, Clone)]
@@ -94,6 +97,16 @@ impl Hooks {
         }
     }
 
+    /// Whether a source may be pushed to once more now; if not, after how many seconds.
+    pub fn may(&self, source: &str) -> Result<(), u32> {
+        self.rates.take(source, Instant::now())
+    }
+
+    /// Stores a verified request. `None` when it cannot be stored now.
+    pub async fn keep(&self, row: Received) -> Option<Stored> {
+        self.groups.take(row).await
+    }
+
     async fn judge(
         &self,
         gateway: &Gateway,
@@ -111,7 +124,7 @@ impl Hooks {
                 }
             }
         };
-        let accepted = match self.rates.take(&door.source.name, Instant::now()) {
+        let accepted = match self.may(&door.source.name) {
             Ok(()) => self.store(gateway, &door, request, verified).await,
             Err(seconds) => Err(Refusal::TooMany(seconds)),
         };
@@ -143,10 +156,11 @@ impl Hooks {
             attempts: 0,
             due_at: at,
         };
-        match self.groups.take(row).await {
+        match self.keep(row).await {
             Some(Stored::New(receipt)) => Ok(Accepted { receipt, known: false }),
             Some(Stored::Known(receipt)) => Ok(Accepted { receipt, known: true }),
             Some(Stored::Conflict) => Err(Refusal::Conflict),
+            Some(Stored::Full) => Err(Refusal::Full),
             None => Err(Refusal::Later),
         }
     }
@@ -178,9 +192,25 @@ fn understand(door: &Door, delivery: &Delivery) -> Result<Told, Refusal> {
 }
 
 async fn write(gateway: &Gateway, rows: Vec<Arc<Received>>) -> Result<Vec<Stored>, StoreError> {
-    let write = move |db: &mut Db<'_>| {
-        hooks::tell(db)?;
-        rows.iter().map(|row| hooks::store(db, row)).collect()
+    gateway.store.write("store requests", move |db| store(db, &rows)).await
+}
+
+fn store(db: &mut Db<'_>, rows: &[Arc<Received>]) -> Queried<Vec<Stored>> {
+    hooks::tell(db)?;
+    let mut room: BTreeMap<SourceId, i64> = BTreeMap::new();
+    for source in rows.iter().map(|row| row.source_id) {
+        if let Entry::Vacant(unknown) = room.entry(source) {
+            unknown.insert(WAITING_MAX - hooks::waiting_of(db, source, WAITING_MAX)?);
+        }
+    }
+    let store_one = |row: &Arc<Received>| {
+        let left = room.entry(row.source_id).or_default();
+        let stored = if *left > 0 { hooks::store(db, row)? } else { hooks::known(db, row)?.unwrap_or(Stored::Full) };
+        *left -= i64::from(matches!(stored, Stored::New(_)));
+        if row.verified_by == FROM_HUB && stored != Stored::Full {
+            websub::delivered(db, row.source_id, row.received_at)?;
+        }
+        Ok(stored)
     };
-    gateway.store.write("store requests", write).await
+    rows.iter().map(store_one).collect()
 }

@@ -68,6 +68,8 @@ struct Draft {
     new_post: PostId,
     /// Images that could not be had.
     problems: Vec<LeftOut>,
+    /// Whether images were not fetched, because nothing of the item may be seen yet.
+    images_due: bool,
 }
 
 /// What was done with a page, for logs and operators.
@@ -320,7 +322,8 @@ async fn draft(
     let kept: HashSet<i64> = content.images.iter().map(|image| image.id.0).collect();
     let (files, dropped): (Vec<_>, Vec<_>) = gathered.files.into_iter().partition(|file| kept.contains(&file.id.0));
     picture::discard(gateway, &dropped).await;
-    Draft { content, state, files, new_post: PostId(gateway.mint.next()), problems: gathered.problems }
+    let new_post = PostId(gateway.mint.next());
+    Draft { content, state, files, new_post, problems: gathered.problems, images_due: gathered.left }
 }
 
 /// Composes an item as the source's settings say, in the language of the item, the source or the actor.

@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::actor::key::{Ed25519PrivateKey, KeyError, PublicKeys, RsaPrivateKey};
 use crate::actor::verification::{InstanceActor, VerifiedActor};
 use crate::flow::{Gateway, now};
-use crate::ids::{ActorId, KeyRowId, SecretId};
+use crate::ids::{ActorId, KeyRowId, SecretId, SubscriptionId};
 use crate::signature::SigningIdentity;
 use crate::store::StoreError;
 use crate::store::actors::{self, ED25519, KeyRow, RSA};
@@ -103,6 +103,19 @@ impl Keyring {
     pub fn open_secret(&self, id: SecretId, sealed: &[u8]) -> Result<String, KeyringError> {
         let vault = |source| KeyringError::Vault { whose: format!("a source (secret {id})"), source };
         let opened = self.master.open(&vault::source_secret(id), sealed).map_err(vault)?;
+        Ok(String::from_utf8_lossy(opened.expose()).into_owned())
+    }
+
+    /// Seals the secrets of a subscription for its row.
+    pub fn seal_websub(&self, id: SubscriptionId, secrets: &str) -> Result<Vec<u8>, KeyringError> {
+        let vault = |source| KeyringError::Vault { whose: format!("a subscription ({id})"), source };
+        self.master.seal(&vault::websub(id), secrets.as_bytes()).map_err(vault)
+    }
+
+    /// Opens them.
+    pub fn open_websub(&self, id: SubscriptionId, sealed: &[u8]) -> Result<String, KeyringError> {
+        let vault = |source| KeyringError::Vault { whose: format!("a subscription ({id})"), source };
+        let opened = self.master.open(&vault::websub(id), sealed).map_err(vault)?;
         Ok(String::from_utf8_lossy(opened.expose()).into_owned())
     }
 

@@ -26,6 +26,7 @@ pub mod schedule;
 pub mod survey;
 pub mod tokens;
 pub mod verify;
+pub mod websub;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -96,6 +97,8 @@ pub struct Wake {
     pub schedule: Notify,
     /// A request was pushed to us.
     pub hooks: Notify,
+    /// A hub is to be asked.
+    pub websub: Notify,
 }
 
 /// Shared by all tasks of the process.

@@ -34,6 +34,8 @@ pub struct Gathered {
     pub files: Vec<MediaRow>,
     /// What could not be had.
     pub problems: Vec<LeftOut>,
+    /// Whether some were not asked for, because of an embargo.
+    pub left: bool,
 }
 
 /// An image that could not be had.
@@ -69,6 +71,7 @@ pub async fn gather(
             continue;
         }
         if embargo(item, now()).is_some() {
+            gathered.left = true;
             continue;
         }
         let time_left = deadline.saturating_duration_since(Instant::now());

@@ -20,13 +20,13 @@ use crate::flow::intake::{self, Tally, Through};
 pub use crate::flow::poll::fetch::fetch;
 use crate::flow::poll::further::{Asker, Further};
 use crate::flow::verify::with_causes;
+use crate::flow::websub::{self, Polled};
 use crate::flow::{Gateway, gone, now};
 use crate::ids::SourceId;
 use crate::metrics;
 use crate::net::Fetched;
-use crate::source::politeness::{
-    self, NextPoll, PollOutcome, STALE_AFTER_DEFAULT, Signals, next_poll, stale, usual_interval,
-};
+use crate::source::politeness::{self, NextPoll, PollOutcome, Signals, next_poll, stale, usual_interval};
+use crate::source::span::Span;
 use crate::store::sources::{self, Progress, Source};
 use crate::store::{Db, StoreError, actors, items};
 use crate::time::Timestamp;
@@ -39,7 +39,7 @@ const UNRECORDED_WAIT: Duration = Duration::from_secs(30);
 const GIVE_BACK_EVERY: Duration = Duration::from_secs(1);
 /// Version of what reads feeds. Raise it when the reader learns something: validators got with an older one are not sent, so
 /// that documents are read anew.
-const READER: i32 = 1;
+const READER: i32 = 2;
 /// Longest chance delay after a failure.
 const JITTER_MAX_S: f64 = 30.0;
 /// When a source without a next tick is looked at again.
@@ -177,21 +177,34 @@ struct Asked {
     further: Further,
     /// A file may still be being written: it is looked at again then.
     again_in: Option<Duration>,
+    /// The source need not be polled before, because a hub tells.
+    relaxed: Option<Timestamp>,
 }
 
 impl Asked {
     fn new(outcome: PollOutcome, page: Option<Page>, error: Option<PollError>) -> Self {
-        Self { outcome, page, fetched: None, error, further: Further::default(), again_in: None }
+        Self { outcome, page, fetched: None, error, further: Further::default(), again_in: None, relaxed: None }
+    }
+
+    /// What hubs have to do with it.
+    fn for_hubs(&self) -> Polled<'_> {
+        match (&self.fetched, &self.page, self.outcome) {
+            (_, _, PollOutcome::Gone | PollOutcome::Expired) => Polled::Stopped,
+            (Some(fetched), Some(page), _) => Polled::Read(fetched, page),
+            _ => Polled::Nothing,
+        }
     }
 }
 
 /// Polls a source now, whether it is due or not, and records what came of it.
 pub async fn poll(gateway: &Gateway, source: &Source) -> Result<Tally, PollError> {
-    let begun = Instant::now();
-    let asked = match keep::connector(gateway, source).await {
+    let (begun, began_at) = (Instant::now(), now());
+    let mut asked = match keep::connector(gateway, source).await {
         Ok(connector) => ask(gateway, source, Arc::from(connector)).await,
         Err(error) => Asked::new(PollOutcome::Failed, None, Some(error)),
     };
+    let watch = websub::heed(gateway, source, asked.for_hubs()).await?;
+    asked.relaxed = watch.relaxed();
     let at = now();
     let outcome = asked.outcome;
     let (progress, due_at) = progress(source, &asked, at);
@@ -208,6 +221,9 @@ pub async fn poll(gateway: &Gateway, source: &Source) -> Result<Tally, PollError
             Tally::default()
         }
     };
+    if asked.error.is_none() {
+        websub::compare(gateway, source, watch, &tally, began_at).await?;
+    }
     tally.refused.extend(asked.further.problems);
     if let Some(PollError::Emptied { .. }) = asked.error {
         gone::watch_all(gateway, source).await?;
@@ -306,9 +322,9 @@ fn tell_repairs(source: &Source, page: &Page) {
     }
 }
 
-/// Reads the further pages of a list into the first. A page that cannot be had fails the poll: what is missing would look as if it
+/// Reads the further pages of a list into the first. A page that cannot be had fails the whole: what is missing would look as if it
 /// were not there.
-async fn read_on(
+pub async fn read_on(
     gateway: &Gateway,
     source: &Source,
     connector: Arc<dyn Connector>,
@@ -360,7 +376,8 @@ pub async fn read_page(
     read_response(connector, response).await
 }
 
-async fn read_response(connector: Arc<dyn Connector>, response: Response) -> Result<Page, PollError> {
+/// As [`read_page`], of what was not fetched.
+pub async fn read_response(connector: Arc<dyn Connector>, response: Response) -> Result<Page, PollError> {
     let url = response.url.to_string();
     match tokio::task::spawn_blocking(move || connector.read(&response)).await {
         Ok(Ok(page)) => Ok(page),
@@ -392,8 +409,8 @@ fn progress(source: &Source, asked: &Asked, at: Timestamp) -> (Progress, Timesta
     let quiet = stale(
         progress.newest_item_at,
         progress.usual_interval.and_then(|ms| u64::try_from(ms).ok()).map(Duration::from_millis),
+        source.settings.stale_after.map(Span::duration),
         at,
-        STALE_AFTER_DEFAULT,
     );
     if quiet && before.stale_since.is_none() {
         tracing::error!(
@@ -435,8 +452,9 @@ fn due(source: &Source, progress: &mut Progress, asked: &Asked, at: Timestamp) -
     let header = |name: &str| asked.fetched.as_ref().and_then(|f| f.header(name));
     let politeness: Politeness =
         progress.politeness.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let schedule_next = source.settings.schedule.next_after(at).unwrap_or_else(|| at.after(NEVER));
     let signals = Signals {
-        schedule_next: source.settings.schedule.next_after(at).unwrap_or_else(|| at.after(NEVER)),
+        schedule_next: asked.relaxed.map_or(schedule_next, |relaxed| schedule_next.max(relaxed)),
         politeness,
         max_age: header("cache-control").and_then(politeness::max_age),
         expires: header("expires").and_then(politeness::expires),

@@ -46,6 +46,7 @@ pub async fn release(gateway: &Gateway, id: PostId, who: &str) -> Result<(), Rev
         return Err(ReviewError::WaitsForProof { post: id });
     }
     let item = row.and_then(|row| intake::stored_item(&row).ok());
+    let images_due = item.as_ref().is_some_and(|item| item.embargo_until.is_some() && !item.media.is_empty());
     let next = item.map_or(PostState::Ready, |item| let_go(&item, now()));
     let entry = gateway.audit(who, "post.release", format!("post:{id}"), reason.name());
     gateway
@@ -53,7 +54,7 @@ pub async fn release(gateway: &Gateway, id: PostId, who: &str) -> Result<(), Rev
         .write("release a post", move |db| {
             match post.state {
                 PostState::Held(_) => posts::leave(db, &Post { state: next, ..post.clone() }, &["held"]).map(|_| ())?,
-                _ => posts::hold_change(db, id, None)?,
+                _ => posts::let_change_go(db, id, images_due)?,
             }
             audit::add(db, &entry)
         })

@@ -7,9 +7,11 @@ use tokio::task::JoinSet;
 
 use crate::flow::embargo::Finishing;
 use crate::flow::hooks::work;
+use crate::flow::websub::{self, ask};
 use crate::flow::{Shared, deliver, micropub, now, poll, publish, verify};
 use crate::metrics::pulse::{self, Loop};
 use crate::store::remote;
+use crate::websub::ENDED_KEPT;
 
 /// How often a loop looks by itself when nobody wakes it.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -17,6 +19,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 const POLLS_MAX: usize = 8;
 /// Sources whose requests are worked on at the same time.
 const HOOKS_MAX: usize = 4;
+/// Hubs that are asked at the same time.
+const ASKING_MAX: usize = 4;
 /// How often old records are cleared away.
 const CLEAR_EVERY: Duration = Duration::from_secs(3_600);
 /// How long the id of a received activity is remembered against replays (`reference/federation.md` 6.1: a week or more).
@@ -71,7 +75,7 @@ impl Stop {
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Roles {
-    /// Polls sources, works on what they push, checks proofs, publishes.
+    /// Polls sources, asks hubs, works on what is pushed, checks proofs, publishes.
     pub ingest: bool,
     /// Delivers.
     pub deliver: bool,
@@ -83,6 +87,7 @@ pub fn start(gateway: &Shared, roles: Roles, stop: &Stop) -> JoinSet<()> {
     if roles.ingest {
         tasks.spawn(poll_loop(gateway.clone(), stop.clone()));
         tasks.spawn(hook_loop(gateway.clone(), stop.clone()));
+        tasks.spawn(websub_loop(gateway.clone(), stop.clone()));
         tasks.spawn(publish_loop(gateway.clone(), stop.clone()));
         tasks.spawn(verify_loop(gateway.clone(), stop.clone()));
         tasks.spawn(clear_loop(gateway.clone(), stop.clone()));
@@ -151,6 +156,38 @@ async fn hook_loop(gateway: Shared, mut stop: Stop) {
     works.shutdown().await;
 }
 
+async fn websub_loop(gateway: Shared, mut stop: Stop) {
+    if let Err(error) = websub::look_again(&gateway).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "sources were not made due to look for what their hubs told meanwhile"
+        );
+    }
+    let mut asking = JoinSet::new();
+    while !stop.is_set() {
+        pulse::beat(Loop::Websub);
+        while asking.len() >= ASKING_MAX {
+            asking.join_next().await;
+        }
+        match ask::lease_due(&gateway).await {
+            Ok(Some(held)) => {
+                let gateway = gateway.clone();
+                asking.spawn(async move { ask::run(&gateway, held).await });
+                continue;
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "subscriptions cannot be leased"),
+        }
+        tokio::select! {
+            () = stop.sleep(LOOK_EVERY) => {}
+            () = gateway.wake.websub.notified() => {}
+            Some(_) = asking.join_next() => {}
+        }
+    }
+    // What a hub was asked is noted before it is asked; its lease ends by itself.
+    asking.shutdown().await;
+}
+
 async fn publish_loop(gateway: Shared, mut stop: Stop) {
     let mut embargoes = Finishing::default();
     let mut looked: Option<Instant> = None;
@@ -194,6 +231,9 @@ async fn clear_loop(gateway: Shared, mut stop: Stop) {
         let clear = move |db: &mut crate::store::Db<'_>| remote::forget_seen(db, before);
         if let Err(error) = gateway.store.write("clear old activity ids away", clear).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "old records were not cleared away");
+        }
+        if let Err(error) = websub::clear(&gateway, ENDED_KEPT).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "old subscriptions were not cleared away");
         }
         if let Err(error) = work::clear(&gateway).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "old requests were not cleared away");

@@ -14,7 +14,7 @@ use crate::flow::{Gateway, Shared, now};
 use crate::metrics::{self, Family, pulse};
 use crate::post::HoldReason;
 use crate::store::survey::{self, Counted, Owed, Remote};
-use crate::store::{Db, StoreError, actors, hooks, proofs};
+use crate::store::{Db, StoreError, actors, hooks, proofs, websub};
 use crate::time::Timestamp;
 
 /// Least time between two surveys.
@@ -117,6 +117,7 @@ struct Seen {
     sources: Vec<Counted>,
     polling: (Option<Timestamp>, Option<Timestamp>),
     hooks: (i64, Option<Timestamp>),
+    websub: [i64; 5],
     actors: Vec<(Actor, Proof)>,
 }
 
@@ -137,6 +138,7 @@ async fn take(gateway: &Gateway) -> Result<Vec<Family>, StoreError> {
             sources: survey::sources_by_state(db)?,
             polling: survey::polling(db)?,
             hooks: hooks::waiting(db)?,
+            websub: websub::counts(db, at)?,
             actors: proven,
         })
     };
@@ -145,6 +147,7 @@ async fn take(gateway: &Gateway) -> Result<Vec<Family>, StoreError> {
     families.extend(waiting(&seen, at));
     families.extend(sources(&seen, at));
     families.extend(pushed(&seen, at));
+    families.extend(subscriptions(&seen));
     families.extend(proven(gateway, seen.actors, at));
     Ok(families)
 }
@@ -157,6 +160,24 @@ fn pushed(seen: &Seen, at: Timestamp) -> [Family; 2] {
             "heraut_hooks_oldest_age_seconds",
             "Age of the oldest request that waits, 0 when none does.",
             oldest.map_or(0.0, |oldest| age(oldest, at)),
+        ),
+    ]
+}
+
+fn subscriptions(seen: &Seen) -> [Family; 2] {
+    let [live, asking, failing, leaving, missing] = seen.websub.map(float);
+    let rows = [("live", live), ("asking", asking), ("failing", failing), ("leaving", leaving)];
+    [
+        Family {
+            name: "heraut_websub_subscriptions",
+            help: "Subscriptions at the hubs of feeds, by state.",
+            labels: &["state"],
+            rows: rows.into_iter().map(|(state, n)| (vec![state.to_owned()], n)).collect(),
+        },
+        plain(
+            "heraut_websub_missing",
+            "Subscriptions of which polls find what their hub does not bring; these sources are polled as usual.",
+            missing,
         ),
     ]
 }

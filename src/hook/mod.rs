@@ -18,6 +18,8 @@ pub const GIVE_UP_AFTER: Duration = Duration::from_secs(86_400);
 pub const WAIT_MIN: Duration = Duration::from_secs(10);
 /// Longest wait after a failure.
 pub const WAIT_MAX: Duration = Duration::from_secs(3_600);
+/// Most requests of a source that wait: what cannot be read back for a day, and more than a busy site says in it.
+pub const WAITING_MAX: i64 = 10_000;
 /// Over how long new items are counted for the flood fuse: requests bring one each.
 pub const FLOOD_WITHIN: Duration = Duration::from_secs(600);
 
@@ -48,6 +50,9 @@ pub enum Refusal {
     /// The source says too much.
     #[error("the source sends more than hooks.per_source allows; try again after {0} s")]
     TooMany(u32),
+    /// Too much of the source waits.
+    #[error("{WAITING_MAX} requests of this source wait to be worked on, and no more are kept; try again later")]
+    Full,
     /// It cannot be stored now.
     #[error("the request cannot be stored now; try again later")]
     Later,
@@ -58,8 +63,8 @@ const RETRY_AFTER_S: u32 = 30;
 
 impl Refusal {
     /// Every answer that there is, by its code.
-    pub const CODES: [&str; 8] =
-        ["no-source", "closed", "unverified", "unreadable", "conflict", "media-type", "too-many", "later"];
+    pub const CODES: [&str; 9] =
+        ["no-source", "closed", "unverified", "unreadable", "conflict", "media-type", "too-many", "full", "later"];
 
     /// The status, and a stable code: the table.
     pub fn entry(&self) -> (u16, &'static str) {
@@ -71,6 +76,7 @@ impl Refusal {
             Self::Conflict => (409, "conflict"),
             Self::MediaType => (415, "media-type"),
             Self::TooMany(_) => (429, "too-many"),
+            Self::Full => (503, "full"),
             Self::Later => (503, "later"),
         }
     }
@@ -79,18 +85,20 @@ impl Refusal {
     pub fn retry_after_s(&self) -> Option<u32> {
         match self {
             Self::TooMany(seconds) => Some(*seconds),
-            Self::Later => Some(RETRY_AFTER_S),
+            Self::Full | Self::Later => Some(RETRY_AFTER_S),
             _ => None,
         }
     }
 }
 
-/// Whether a body of that type is taken. Nothing may say no type.
-pub fn is_taken(content_type: Option<&str>, is_empty: bool) -> bool {
+/// Whether a body of that type is taken: JSON, a form, and XML where the kind of the source takes that. Nothing may say no type.
+pub fn is_taken(content_type: Option<&str>, is_empty: bool, takes_xml: bool) -> bool {
     let Some(value) = content_type else { return is_empty };
     let media_type = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let (kind, name) = media_type.split_once('/').unwrap_or_default();
-    (kind == "application" && (name == "json" || name == "x-www-form-urlencoded" || name.ends_with("+json")))
+    let is_xml = matches!(kind, "application" | "text") && (name == "xml" || name.ends_with("+xml"));
+    (takes_xml && is_xml)
+        || (kind == "application" && (name == "json" || name == "x-www-form-urlencoded" || name.ends_with("+json")))
         || (kind == "text" && name == "json")
 }
 
@@ -164,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn json_and_forms_are_taken_and_nothing_else() {
+    fn json_and_forms_are_taken_and_xml_only_where_the_kind_does() {
         let table = [
             (Some("application/json"), true),
             (Some("application/json; charset=utf-8"), true),
@@ -179,9 +187,13 @@ mod tests {
             (None, false),
         ];
         for (content_type, wanted) in table {
-            assert_eq!(is_taken(content_type, false), wanted, "{content_type:?}");
+            assert_eq!(is_taken(content_type, false, false), wanted, "{content_type:?}");
+            assert_eq!(is_taken(content_type, false, true), wanted, "{content_type:?}");
         }
-        assert!(is_taken(None, true));
+        for xml in ["application/cap+xml", "application/xml; charset=utf-8", "text/xml"] {
+            assert_eq!([false, true].map(|takes_xml| is_taken(Some(xml), false, takes_xml)), [false, true], "{xml}");
+        }
+        assert!(is_taken(None, true, false));
     }
 
     #[test]
@@ -203,6 +215,7 @@ mod tests {
             Refusal::Conflict,
             Refusal::MediaType,
             Refusal::TooMany(3),
+            Refusal::Full,
             Refusal::Later,
         ];
         for refusal in &all {

@@ -122,7 +122,7 @@ impl Surface {
 }
 
 /// What a request that was pushed to us is answered.
-const HOOK_ANSWERS: [&str; 10] = [
+const HOOK_ANSWERS: [&str; 11] = [
     "accepted",
     "known",
     "no-source",
@@ -132,7 +132,27 @@ const HOOK_ANSWERS: [&str; 10] = [
     "conflict",
     "media-type",
     "too-many",
+    "full",
     "later",
+];
+
+/// What happens between us and hubs.
+const WEBSUB_EVENTS: [&str; 15] = [
+    "asked",
+    "failed",
+    "confirmed",
+    "denied",
+    "unasked",
+    "accepted",
+    "known",
+    "unverified",
+    "media-type",
+    "too-large",
+    "too-many",
+    "over",
+    "unknown",
+    "later",
+    "missed",
 ];
 
 /// Every series of this process.
@@ -150,6 +170,7 @@ pub(super) struct Meters {
     pub(super) slots_used: IntGauge,
     published: [IntCounter; 3],
     hooks: [IntCounter; HOOK_ANSWERS.len()],
+    websub: [IntCounter; WEBSUB_EVENTS.len()],
     pub(super) poll: Histogram,
     polls: [IntCounter; 7],
     reads: Histogram,
@@ -224,6 +245,10 @@ impl Meters {
         HOOK_ANSWERS.iter().zip(&self.hooks).find(|(known, _)| **known == answer).map(|(_, counter)| counter)
     }
 
+    pub(super) fn websub(&self, event: &str) -> Option<&IntCounter> {
+        WEBSUB_EVENTS.iter().zip(&self.websub).find(|(known, _)| **known == event).map(|(_, counter)| counter)
+    }
+
     pub(super) fn polled(&self, outcome: PollOutcome) -> &IntCounter {
         let [changed, not_modified, throttled, not_found, gone, expired, failed] = &self.polls;
         match outcome {
@@ -275,7 +300,6 @@ impl Meters {
             &["cause"],
         )?;
         let published = make.counters("heraut_activities_published_total", "Activities published.", &["kind"])?;
-        let hooks = make.counters("heraut_hooks_total", "Requests that were pushed to us, by answer.", &["answer"])?;
         let polls = make.counters("heraut_polls_total", "Polls of sources, by outcome.", &["outcome"])?;
         let hops = make.histograms(
             "heraut_database_hop_seconds",
@@ -313,7 +337,8 @@ impl Meters {
             slots: make.gauge("heraut_delivery_slots", "Deliveries that may be under way at once.")?,
             slots_used: make.gauge("heraut_delivery_slots_used", "Inboxes that are being delivered to.")?,
             published: ["Create", "Update", "Delete"].map(|kind| published.with_label_values(&[kind])),
-            hooks: HOOK_ANSWERS.map(|answer| hooks.with_label_values(&[answer])),
+            hooks: hook_answers(&make)?,
+            websub: websub_events(&make)?,
             poll: make.histogram("heraut_poll_seconds", "Time of a poll, with its images.", POLL_S)?,
             polls: ["changed", "not_modified", "throttled", "not_found", "gone", "expired", "failed"]
                 .map(|outcome| polls.with_label_values(&[outcome])),
@@ -331,6 +356,14 @@ impl Meters {
             registry,
         })
     }
+}
+
+fn hook_answers(make: &Make<'_>) -> Result<[IntCounter; HOOK_ANSWERS.len()], prometheus::Error> {
+    make.each("heraut_hooks_total", "Requests that were pushed to us, by answer.", "answer", HOOK_ANSWERS)
+}
+
+fn websub_events(make: &Make<'_>) -> Result<[IntCounter; WEBSUB_EVENTS.len()], prometheus::Error> {
+    make.each("heraut_websub_total", "What happened between us and hubs, by event.", "event", WEBSUB_EVENTS)
 }
 
 /// The facts of the process itself.
@@ -353,6 +386,18 @@ impl Make<'_> {
         let made = IntCounterVec::new(Opts::new(name, help), labels)?;
         self.0.register(Box::new(made.clone()))?;
         Ok(made)
+    }
+
+    /// A counter for each value of a label.
+    fn each<const N: usize>(
+        &self,
+        name: &str,
+        help: &str,
+        label: &str,
+        values: [&str; N],
+    ) -> Result<[IntCounter; N], prometheus::Error> {
+        let made = self.counters(name, help, &[label])?;
+        Ok(values.map(|value| made.with_label_values(&[value])))
     }
 
     fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {

@@ -116,6 +116,13 @@ pub fn hook(answer: &str) {
     }
 }
 
+/// Counts something that happened between us and a hub.
+pub fn websub(event: &str) {
+    if let Some(counter) = meters().and_then(|m| m.websub(event)) {
+        counter.inc();
+    }
+}
+
 /// Counts how a poll ended, and times it.
 pub fn polled(outcome: PollOutcome, took: Duration) {
     let Some(m) = meters() else { return };

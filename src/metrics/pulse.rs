@@ -11,6 +11,8 @@ pub enum Loop {
     Poll,
     /// Leases sources whose requests wait and has them worked on.
     Hooks,
+    /// Asks hubs.
+    Websub,
     /// Publishes what is due.
     Publish,
     /// Checks proofs.
@@ -19,7 +21,7 @@ pub enum Loop {
     Deliver,
 }
 
-const LOOPS: [Loop; 5] = [Loop::Poll, Loop::Hooks, Loop::Publish, Loop::Verify, Loop::Deliver];
+const LOOPS: [Loop; 6] = [Loop::Poll, Loop::Hooks, Loop::Websub, Loop::Publish, Loop::Verify, Loop::Deliver];
 
 impl Loop {
     /// Its name in metrics and answers.
@@ -27,6 +29,7 @@ impl Loop {
         match self {
             Self::Poll => "poll",
             Self::Hooks => "hooks",
+            Self::Websub => "websub",
             Self::Publish => "publish",
             Self::Verify => "verify",
             Self::Deliver => "deliver",
@@ -38,7 +41,7 @@ impl Loop {
     pub fn patience(self) -> Duration {
         match self {
             Self::Poll | Self::Hooks => Duration::from_secs(900),
-            Self::Publish | Self::Verify | Self::Deliver => Duration::from_secs(300),
+            Self::Websub | Self::Publish | Self::Verify | Self::Deliver => Duration::from_secs(300),
         }
     }
 }

@@ -1,4 +1,6 @@
-//! The guarded client: [`Client::get`] and [`Client::post`].
+//! The guarded client: [`Client::get`], [`Client::post`] and [`Client::submit`].
+
+mod form;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -125,6 +127,8 @@ pub struct Posted {
     pub retry_after: Option<String>,
     /// The first 512 bytes of the body, lossy.
     pub body_start: String,
+    /// `Location` as sent.
+    pub location: Option<String>,
 }
 
 /// The guarded client; cloning is cheap and shares connections and TLS sessions.
@@ -198,9 +202,11 @@ impl Client {
             Ok(result) => result.map_err(|e| classify(e, url, &[]))?,
             Err(_) => return Err(FetchError::Timeout { url: shown(url), limit: timeout }),
         };
+        let text = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         Ok(Posted {
             status: response.status().as_u16(),
-            retry_after: response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok()).map(str::to_owned),
+            retry_after: text(RETRY_AFTER),
+            location: text(LOCATION),
             body_start: body_start(response).await,
         })
     }

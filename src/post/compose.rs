@@ -12,7 +12,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use heraut_connectors::item::Item;
+use heraut_connectors::item::{Item, WARNING_CHARS_MAX};
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
@@ -148,7 +148,7 @@ fn composed(
             .unwrap_or_else(|| language.clone()),
         hashtags: if settings.template.slots().any(|slot| slot == Slot::Hashtags) { hashtags } else { Vec::new() },
         images: images.into_iter().take(IMAGES_MAX).map(describe).collect(),
-        warning: None,
+        warning: item.content_warning.as_deref().map(warning).filter(|warning| !warning.is_empty()),
         flags: Vec::new(),
         title,
         html,
@@ -162,6 +162,10 @@ fn one_line(text: &str) -> String {
     let pieces = vec![Piece::Text(text.replace(['\r', '\n'], " "), Marks::default())];
     let line = settle(pieces).into_iter().next().unwrap_or_default();
     shorten_plain(&plain_of(&[Block::Paragraph(line)]), TITLE_CHARS_MAX)
+}
+
+fn warning(text: &str) -> String {
+    shorten_plain(&one_line(text), WARNING_CHARS_MAX)
 }
 
 fn source_link(url: &str) -> Option<String> {

@@ -147,7 +147,7 @@ pub struct Content {
     pub hashtags: Vec<Hashtag>,
     /// At most four images (Mastodon drops the rest).
     pub images: Vec<Image>,
-    /// Content warning; then the post is sensitive.
+    /// Content warning: plain text of one line; then the post is sensitive.
     pub warning: Option<String>,
     /// Flags for the editors, for example that an image went out without alternative text.
     pub flags: Vec<String>,

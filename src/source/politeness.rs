@@ -186,16 +186,17 @@ fn seconds(text: &str) -> Option<Duration> {
     digits.then(|| Duration::from_secs(text.parse().unwrap_or(u64::from(u32::MAX)).min(u64::from(u32::MAX))))
 }
 
-/// Whether a source that still answers has gone quiet: its newest item is older than ten of its usual intervals (but two days
-/// at least), or than `default_after` (usually [`STALE_AFTER_DEFAULT`]) when the interval is not known. Never without an item.
+/// Whether a source that still answers has gone quiet: its newest item is older than `told`, which an operator or the catalogue
+/// says; or else than ten of its usual intervals (but two days at least), or than [`STALE_AFTER_DEFAULT`] when the interval is not
+/// known. Never without an item.
 pub fn stale(
     newest_item_at: Option<Timestamp>,
     usual_interval: Option<Duration>,
+    told: Option<Duration>,
     now: Timestamp,
-    default_after: Duration,
 ) -> bool {
-    let limit =
-        usual_interval.map_or(default_after, |usual| usual.saturating_mul(STALE_INTERVALS).max(STALE_AFTER_LEAST));
+    let found = usual_interval.map(|usual| usual.saturating_mul(STALE_INTERVALS).max(STALE_AFTER_LEAST));
+    let limit = told.or(found).unwrap_or(STALE_AFTER_DEFAULT);
     newest_item_at.is_some_and(|newest| now.since(newest) > limit)
 }
 

@@ -11,6 +11,7 @@ use crate::on;
 use crate::post::lane::{Dispatch, Lane};
 use crate::store::listen::{self, Topic};
 use crate::store::schema::{activities, deliveries, inboxes as inboxes_table};
+use crate::store::statement::statement;
 use crate::store::{Db, Queried, inboxes, to_json, turns};
 use crate::time::Timestamp;
 
@@ -127,7 +128,7 @@ pub fn fan_out(db: &mut Db<'_>, what: &FanOut) -> Queried<usize> {
             WHERE a.post_id = $5 AND a.id <> $1)) s \
         WHERE 1 = 1 ORDER BY s.id ON CONFLICT DO NOTHING";
     let joined = turns::join(db, what.actor, what.dispatch.lane)?;
-    let owed = on!(db, c => diesel::sql_query(OWE)
+    let owed = on!(db, c => statement(OWE)
         .bind::<BigInt, _>(what.activity)
         .bind::<BigInt, _>(joined.turn(0))
         .bind::<BigInt, _>(what.at)
@@ -196,10 +197,8 @@ pub fn owed_to(db: &mut Db<'_>, inboxes: &[InboxId], limit: i64) -> Queried<Hash
         (SELECT o.inbox_id, o.activity_id, o.turn FROM deliveries o WHERE o.inbox_id = j.id AND o.state = 0 \
         ORDER BY o.turn, o.activity_id LIMIT $2) d";
     let mut rows: Vec<OwedRow> = match db {
-        Db::Lite(c) => {
-            diesel::sql_query(LITE).bind::<Text, _>(json_ids(inboxes)?).bind::<BigInt, _>(limit).load(&mut **c)?
-        }
-        Db::Pg(c) => diesel::sql_query(PG).bind::<Array<BigInt>, _>(inboxes).bind::<BigInt, _>(limit).load(&mut **c)?,
+        Db::Lite(c) => statement(LITE).bind::<Text, _>(json_ids(inboxes)?).bind::<BigInt, _>(limit).load(&mut **c)?,
+        Db::Pg(c) => statement(PG).bind::<Array<BigInt>, _>(inboxes).bind::<BigInt, _>(limit).load(&mut **c)?,
     };
     rows.sort_unstable_by_key(|row| (row.turn, row.activity_id));
     let mut owed: HashMap<InboxId, Vec<ActivityId>> = HashMap::new();
@@ -230,7 +229,7 @@ pub fn delivered(db: &mut Db<'_>, which: &[(ActivityId, InboxId)], status: i32, 
     const SET: &str =
         "UPDATE deliveries SET state = 1, attempts = attempts + 1, status = $1, error = NULL, settled_at = $2";
     match db {
-        Db::Lite(c) => diesel::sql_query(format!(
+        Db::Lite(c) => statement(format!(
             "{SET} FROM json_each($3) j WHERE deliveries.activity_id = j.value ->> 0 AND deliveries.inbox_id = j.value ->> 1"
         ))
         .bind::<Integer, _>(status)
@@ -239,7 +238,7 @@ pub fn delivered(db: &mut Db<'_>, which: &[(ActivityId, InboxId)], status: i32, 
         .execute(&mut **c),
         Db::Pg(c) => {
             let (activities, inboxes): (Vec<ActivityId>, Vec<InboxId>) = which.iter().copied().unzip();
-            diesel::sql_query(format!(
+            statement(format!(
                 "{SET} FROM unnest($3, $4) AS j(activity_id, inbox_id) \
                  WHERE deliveries.activity_id = j.activity_id AND deliveries.inbox_id = j.inbox_id"
             ))
@@ -291,7 +290,7 @@ pub fn hold(db: &mut Db<'_>, inbox: InboxId, actor: ActorId, why: &str) -> Queri
     const HOLD: &str = "UPDATE deliveries SET state = 4, error = $1 WHERE inbox_id = $2 AND state = 0 \
         AND activity_id IN (SELECT o.activity_id FROM deliveries o JOIN activities a ON a.id = o.activity_id \
         WHERE o.inbox_id = $2 AND o.state = 0 AND a.actor_id = $3)";
-    on!(db, c => diesel::sql_query(HOLD)
+    on!(db, c => statement(HOLD)
         .bind::<Text, _>(why)
         .bind::<BigInt, _>(inbox)
         .bind::<BigInt, _>(actor)
@@ -306,16 +305,16 @@ pub fn release_held(db: &mut Db<'_>, actor: ActorId, now: Timestamp) -> Queried<
     const RELEASE: &str = "UPDATE deliveries SET state = 0, error = NULL WHERE state = 4 \
         AND activity_id IN (SELECT id FROM activities WHERE actor_id = $1)";
     inboxes::lock_held(db, actor)?;
-    on!(db, c => diesel::sql_query(WAKE).bind::<BigInt, _>(now).bind::<BigInt, _>(actor).execute(c))?;
+    on!(db, c => statement(WAKE).bind::<BigInt, _>(now).bind::<BigInt, _>(actor).execute(c))?;
     listen::tell(db, Topic::Deliver)?;
-    on!(db, c => diesel::sql_query(RELEASE).bind::<BigInt, _>(actor).execute(c))
+    on!(db, c => statement(RELEASE).bind::<BigInt, _>(actor).execute(c))
 }
 
 /// Gives up what an inbox has been owed since before `since`. Returns how many.
 pub fn give_up(db: &mut Db<'_>, inbox: InboxId, since: Timestamp, now: Timestamp) -> Queried<usize> {
     const GIVE_UP: &str = "UPDATE deliveries SET state = 3, settled_at = $1 WHERE state = 0 AND inbox_id = $2 AND created_at < $3 \
         AND activity_id IN (SELECT o.activity_id FROM deliveries o WHERE o.inbox_id = $2 AND o.state = 0)";
-    on!(db, c => diesel::sql_query(GIVE_UP)
+    on!(db, c => statement(GIVE_UP)
         .bind::<BigInt, _>(now)
         .bind::<BigInt, _>(inbox)
         .bind::<BigInt, _>(since)

@@ -1,11 +1,15 @@
 //! Requests that systems pushed to us: stored before they are answered, worked on later, kept as receipts for a while.
 
 use diesel::prelude::*;
+use diesel::result::Error as DieselError;
+use diesel::sql_types::BigInt;
 
 use crate::ids::{ReceiptId, SourceId};
 use crate::on;
 use crate::store::listen::{self, Topic};
 use crate::store::schema::{hook_deliveries, hooks};
+use crate::store::statement::statement;
+use crate::store::websub::FROM_HUB;
 use crate::store::{Db, Queried};
 use crate::time::Timestamp;
 
@@ -73,6 +77,8 @@ pub enum Stored {
     Known(ReceiptId),
     /// Its key is known with another body.
     Conflict,
+    /// It is new, and there is no room.
+    Full,
 }
 
 /// Stores a request unless its key is known.
@@ -84,12 +90,34 @@ pub fn store(db: &mut Db<'_>, row: &Received) -> Queried<Stored> {
     if added == 1 {
         return Ok(Stored::New(row.id));
     }
+    // It was in the way a moment ago.
+    known(db, row)?.ok_or(DieselError::NotFound)
+}
+
+/// What is known by the key of a request.
+pub fn known(db: &mut Db<'_>, row: &Received) -> Queried<Option<Stored>> {
     let same = hook_deliveries::source_id.eq(row.source_id).and(hook_deliveries::delivery_key.eq(&row.delivery_key));
-    let (id, digest): (ReceiptId, String) = on!(db, c => hook_deliveries::table
+    let found: Option<(ReceiptId, String)> = on!(db, c => hook_deliveries::table
         .filter(same)
         .select((hook_deliveries::id, hook_deliveries::digest))
-        .first(c))?;
-    Ok(if digest == row.digest { Stored::Known(id) } else { Stored::Conflict })
+        .first(c)
+        .optional())?;
+    Ok(found.map(|(id, digest)| if digest == row.digest { Stored::Known(id) } else { Stored::Conflict }))
+}
+
+/// How many requests of a source wait, counted no further than `most`.
+pub fn waiting_of(db: &mut Db<'_>, source: SourceId, most: i64) -> Queried<i64> {
+    // The state stands in the text, or the index of those that wait would not be used.
+    const COUNT: &str = "SELECT COUNT(*) AS n FROM \
+        (SELECT 1 FROM hook_deliveries WHERE state = 0 AND source_id = $1 LIMIT $2) AS waiting";
+    let row: Count = on!(db, c => statement(COUNT).bind::<BigInt, _>(source).bind::<BigInt, _>(most).get_result(c))?;
+    Ok(row.n)
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    n: i64,
 }
 
 /// Tells all processes that requests wait.
@@ -168,7 +196,8 @@ pub fn due(db: &mut Db<'_>, source: SourceId, now: Timestamp, most: i64) -> Quer
         .load(c))
 }
 
-/// A request is worked on no more. What it said is dropped unless it failed: it may hold what is not public.
+/// A request is worked on no more. What it said is dropped unless it failed: it may hold what is not public. What a hub delivered is
+/// dropped also then: it can be had from the feed, and is large.
 pub fn finish(db: &mut Db<'_>, id: ReceiptId, state: i16, outcome: &str) -> Queried<()> {
     let row = hook_deliveries::table.filter(hook_deliveries::id.eq(id).and(hook_deliveries::state.eq(WAITING)));
     on!(db, c => diesel::update(row)
@@ -178,10 +207,8 @@ pub fn finish(db: &mut Db<'_>, id: ReceiptId, state: i16, outcome: &str) -> Quer
             hook_deliveries::attempts.eq(hook_deliveries::attempts + 1),
         ))
         .execute(c))?;
-    if state == FAILED {
-        return Ok(());
-    }
-    on!(db, c => diesel::update(hook_deliveries::table.find(id))
+    let dropped = hook_deliveries::verified_by.eq(FROM_HUB).or(hook_deliveries::state.ne(FAILED));
+    on!(db, c => diesel::update(hook_deliveries::table.filter(hook_deliveries::id.eq(id).and(dropped)))
         .set((
             hook_deliveries::headers.eq("[]"),
             hook_deliveries::query.eq(None::<String>),

@@ -10,6 +10,7 @@ use crate::ids::{ActivityId, ActorId, InboxId};
 use crate::on;
 use crate::store::deliveries::json_ids;
 use crate::store::schema::{hosts, inboxes};
+use crate::store::statement::statement;
 use crate::store::{BINDS_MAX, Db, Queried, turns};
 use crate::time::Timestamp;
 use crate::urls::InboxUrl;
@@ -127,7 +128,7 @@ fn join_line(db: &mut Db<'_>, now: Timestamp) -> Queried<()> {
             "WITH free AS MATERIALIZED ({free}) {SET} WHERE inboxes.id IN (SELECT id FROM free) AND {TIME_HAS_COME}"
         ),
     };
-    on!(db, c => diesel::sql_query(join).bind::<BigInt, _>(now).execute(c)).map(|_| ())
+    on!(db, c => statement(join).bind::<BigInt, _>(now).execute(c)).map(|_| ())
 }
 
 /// Claims the inboxes that `pick` describes.
@@ -136,17 +137,15 @@ fn claim(db: &mut Db<'_>, pick: &str, limit: i64, now: Timestamp, until: Timesta
         "SELECT id, url, host, failures, failing_since, parked_at, turn, lease_until FROM inboxes WHERE";
     match db {
         Db::Lite(c) => {
-            let picked: Vec<Leased> = diesel::sql_query(format!("{SELECT} {pick}"))
-                .bind::<BigInt, _>(now)
-                .bind::<BigInt, _>(limit)
-                .load(&mut **c)?;
+            let picked: Vec<Leased> =
+                statement(format!("{SELECT} {pick}")).bind::<BigInt, _>(now).bind::<BigInt, _>(limit).load(&mut **c)?;
             let ids: Vec<InboxId> = picked.iter().map(|inbox| inbox.id).collect();
             let claim = "UPDATE inboxes SET lease_until = $1, due_at = $1, turn = NULL \
                          WHERE id IN (SELECT value FROM json_each($2))";
-            diesel::sql_query(claim).bind::<BigInt, _>(until).bind::<Text, _>(json_ids(&ids)?).execute(&mut **c)?;
+            statement(claim).bind::<BigInt, _>(until).bind::<Text, _>(json_ids(&ids)?).execute(&mut **c)?;
             Ok(picked)
         }
-        Db::Pg(c) => diesel::sql_query(format!(
+        Db::Pg(c) => statement(format!(
             "WITH picked AS MATERIALIZED ({SELECT} {pick} FOR NO KEY UPDATE SKIP LOCKED) \
              UPDATE inboxes SET lease_until = $3, due_at = $3, turn = NULL FROM picked \
              WHERE inboxes.id = picked.id AND inboxes.lease_until <= $1 AND inboxes.due_at <= $1 RETURNING picked.*"
@@ -163,7 +162,7 @@ pub fn any_due(db: &mut Db<'_>, now: Timestamp) -> Queried<bool> {
     const ANY: &str = "SELECT CASE WHEN EXISTS (SELECT 1 FROM inboxes WHERE turn IS NOT NULL AND due_at <= $1 AND lease_until <= $1) \
         OR EXISTS (SELECT 1 FROM inboxes WHERE turn IS NULL AND due_at IS NOT NULL AND due_at <= $1 AND lease_until <= $1) \
         THEN 1 ELSE 0 END AS found";
-    let row: Found = on!(db, c => diesel::sql_query(ANY).bind::<BigInt, _>(now).get_result(c))?;
+    let row: Found = on!(db, c => statement(ANY).bind::<BigInt, _>(now).get_result(c))?;
     Ok(row.found == 1)
 }
 
@@ -183,7 +182,6 @@ pub fn line_up(
     (start, places): (i64, i64),
     now: Timestamp,
 ) -> Queried<()> {
-    // SQLite numbers parameters in the order in which they first appear.
     const LINE_UP: &str = "UPDATE inboxes SET \
         due_at = CASE WHEN inboxes.due_at IS NULL OR inboxes.due_at > o.at THEN o.at ELSE inboxes.due_at END, \
         turn = CASE WHEN inboxes.failures > 0 THEN NULL \
@@ -194,7 +192,7 @@ pub fn line_up(
         WHERE inboxes.id = o.inbox_id AND inboxes.lease_until <= $1 AND (inboxes.failures = 0 OR inboxes.due_at IS NULL)";
     let spread = i64::try_from(spread.as_millis()).unwrap_or(i64::MAX / places.max(1));
     lock_owed(db, activity)?;
-    on!(db, c => diesel::sql_query(LINE_UP)
+    on!(db, c => statement(LINE_UP)
         .bind::<BigInt, _>(now)
         .bind::<BigInt, _>(start)
         .bind::<BigInt, _>(spread)
@@ -219,14 +217,14 @@ pub fn line_up_with(db: &mut Db<'_>, turns: &[(InboxId, i64)], now: Timestamp) -
         Db::Lite(c) => {
             let pairs: Vec<(i64, i64)> = turns.iter().map(|(inbox, turn)| (inbox.0, *turn)).collect();
             let from = "SELECT value ->> 0 AS inbox_id, MIN(value ->> 1) AS turn FROM json_each($2) GROUP BY 1";
-            diesel::sql_query(format!("{SET} FROM ({from}) o WHERE {FREE}"))
+            statement(format!("{SET} FROM ({from}) o WHERE {FREE}"))
                 .bind::<BigInt, _>(now)
                 .bind::<Text, _>(crate::store::to_json(&pairs)?)
                 .execute(&mut **c)
         }
         Db::Pg(c) => {
             let from = "SELECT j.inbox_id, MIN(j.turn) AS turn FROM unnest($2, $3) AS j(inbox_id, turn) GROUP BY 1";
-            diesel::sql_query(format!("{SET} FROM ({from}) o WHERE {FREE}"))
+            statement(format!("{SET} FROM ({from}) o WHERE {FREE}"))
                 .bind::<BigInt, _>(now)
                 .bind::<Array<BigInt>, _>(ids)
                 .bind::<Array<BigInt>, _>(places)
@@ -259,7 +257,7 @@ pub fn lock_owed(db: &mut Db<'_>, activity: ActivityId) -> Queried<()> {
     const LOCK: &str = "SELECT id FROM inboxes WHERE id IN (SELECT inbox_id FROM deliveries WHERE activity_id = $1) \
                         ORDER BY id FOR NO KEY UPDATE";
     let Db::Pg(c) = db else { return Ok(()) };
-    diesel::sql_query(LOCK).bind::<BigInt, _>(activity).execute(&mut **c).map(|_| ())
+    statement(LOCK).bind::<BigInt, _>(activity).execute(&mut **c).map(|_| ())
 }
 
 /// As [`lock`], for all inboxes that something of an actor is held for.
@@ -267,14 +265,15 @@ pub fn lock_held(db: &mut Db<'_>, actor: ActorId) -> Queried<()> {
     const LOCK: &str = "SELECT id FROM inboxes WHERE id IN (SELECT d.inbox_id FROM deliveries d JOIN activities a \
                         ON a.id = d.activity_id WHERE a.actor_id = $1 AND d.state = 4) ORDER BY id FOR NO KEY UPDATE";
     let Db::Pg(c) = db else { return Ok(()) };
-    diesel::sql_query(LOCK).bind::<BigInt, _>(actor).execute(&mut **c).map(|_| ())
+    statement(LOCK).bind::<BigInt, _>(actor).execute(&mut **c).map(|_| ())
 }
 
 /// Ends leases that are until then, and no other: an inbox that is still owed something joins the line, or, if it fails, is due
 /// at once.
 pub fn release(db: &mut Db<'_>, ids: &[InboxId], lease: Timestamp, now: Timestamp) -> Queried<()> {
     lock(db, ids)?;
-    release_as(db, ids, lease, "turn = CASE WHEN failures > 0 THEN NULL ELSE {owed} END", now)
+    const AS_IT_WAS: &str = "turn = CASE WHEN failures > 0 THEN NULL ELSE {owed} END";
+    release_as(db, ids, lease, AS_IT_WAS, 0, now)
 }
 
 /// As [`release`], of inboxes that answered with that status: they are healthy, whatever they said.
@@ -286,11 +285,9 @@ pub fn release_answered(
     now: Timestamp,
 ) -> Queried<()> {
     lock(db, ids)?;
-    let healthy = format!(
-        "turn = {{owed}}, failures = 0, failing_since = NULL, parked_at = NULL, last_error = NULL, last_status = {status}, \
-         last_ok_at = $1"
-    );
-    release_as(db, ids, lease, &healthy, now)
+    const HEALTHY: &str = "turn = {owed}, failures = 0, failing_since = NULL, parked_at = NULL, last_error = NULL, \
+        last_status = $4, last_ok_at = $1";
+    release_as(db, ids, lease, HEALTHY, status, now)
 }
 
 /// An inbox that failed before answered; its lease goes on.
@@ -307,7 +304,15 @@ pub fn recovered(db: &mut Db<'_>, id: InboxId, now: Timestamp) -> Queried<()> {
     .map(|_| ())
 }
 
-fn release_as(db: &mut Db<'_>, ids: &[InboxId], lease: Timestamp, set: &str, now: Timestamp) -> Queried<()> {
+/// Ends leases; `set` says what else, of `$1`, the time, and `$4`, the status.
+fn release_as(
+    db: &mut Db<'_>,
+    ids: &[InboxId],
+    lease: Timestamp,
+    set: &str,
+    status: i32,
+    now: Timestamp,
+) -> Queried<()> {
     const OWED: &str = "(SELECT MIN(d.turn) FROM deliveries d WHERE d.inbox_id = inboxes.id AND d.state = 0)";
     let update = format!(
         "UPDATE inboxes SET lease_until = 0, due_at = CASE WHEN {OWED} IS NULL THEN NULL ELSE CAST($1 AS BIGINT) END, {} \
@@ -315,15 +320,17 @@ fn release_as(db: &mut Db<'_>, ids: &[InboxId], lease: Timestamp, set: &str, now
         set.replace("{owed}", OWED)
     );
     match db {
-        Db::Lite(c) => diesel::sql_query(format!("{update} IN (SELECT value FROM json_each($3))"))
+        Db::Lite(c) => statement(format!("{update} IN (SELECT value FROM json_each($3))"))
             .bind::<BigInt, _>(now)
             .bind::<BigInt, _>(lease)
             .bind::<Text, _>(json_ids(ids)?)
+            .bind::<Integer, _>(status)
             .execute(&mut **c),
-        Db::Pg(c) => diesel::sql_query(format!("{update} = ANY($3)"))
+        Db::Pg(c) => statement(format!("{update} = ANY($3)"))
             .bind::<BigInt, _>(now)
             .bind::<BigInt, _>(lease)
             .bind::<Array<BigInt>, _>(ids)
+            .bind::<Integer, _>(status)
             .execute(&mut **c),
     }
     .map(|_| ())

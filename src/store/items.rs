@@ -5,7 +5,7 @@ use heraut_connectors::item::{ALTERNATE_IDS_MAX, Item};
 
 use crate::ids::{ActorId, ItemId, PostId, SourceId};
 use crate::on;
-use crate::store::schema::{item_aliases, items, sources};
+use crate::store::schema::{item_aliases, items, posts, sources};
 use crate::store::{Db, Queried};
 use crate::time::Timestamp;
 
@@ -50,14 +50,13 @@ pub struct ItemRow {
     pub withdrawn_here: bool,
 }
 
-/// How many items of a source became known since then and were not merely stored, at most `most`. Ids tell the time, so this
-/// reads only what is new.
+/// Of how many items of a source posts were made since then, at most `most`; an item may have been known before. Ids tell the time,
+/// so this reads only what is new.
 pub fn new_since(db: &mut Db<'_>, source: SourceId, since: Timestamp, most: i64) -> Queried<usize> {
-    let first = ItemId(crate::ids::compose(since.0, 0));
-    let stored = [ItemState::Baseline.name(), ItemState::Tombstone.name()];
-    let found: Vec<ItemId> = on!(db, c => items::table
-        .filter(items::id.ge(first).and(items::source_id.eq(source)).and(items::state.ne_all(stored)))
-        .select(items::id)
+    let first = PostId(crate::ids::compose(since.0, 0));
+    let found: Vec<PostId> = on!(db, c => posts::table
+        .filter(posts::id.ge(first).and(posts::source_id.eq(Some(source))))
+        .select(posts::id)
         .limit(most)
         .load(c))?;
     Ok(found.len())

@@ -8,6 +8,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
+use crate::store::statement::statement;
 use crate::store::{Db, Pools, Queried, Store};
 use crate::time::Timestamp;
 
@@ -70,10 +71,9 @@ pub enum Heard {
 pub fn tell(db: &mut Db<'_>, topic: Topic) -> Queried<()> {
     match db {
         Db::Lite(_) => Ok(()),
-        Db::Pg(c) => diesel::sql_query("SELECT pg_notify('heraut', $1)")
-            .bind::<Text, _>(topic.name())
-            .execute(&mut **c)
-            .map(|_| ()),
+        Db::Pg(c) => {
+            statement("SELECT pg_notify('heraut', $1)").bind::<Text, _>(topic.name()).execute(&mut **c).map(|_| ())
+        }
     }
 }
 

@@ -230,6 +230,7 @@ impl Loading {
         inboxes::free_all(&mut db, entry.at)?;
         sources::free_all(&mut db)?;
         super::hooks::free_all(&mut db)?;
+        super::websub::doubt_all(&mut db, entry.at)?;
         proofs::free_all(&mut db)?;
         audit::add(&mut db, entry)?;
         match &mut self.connection {

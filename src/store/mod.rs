@@ -29,10 +29,12 @@ pub mod schema;
 pub mod secrets;
 pub mod snapshot;
 pub mod sources;
+mod statement;
 pub mod survey;
 pub mod tokens;
 pub mod turns;
 pub mod uploads;
+pub mod websub;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,6 +50,7 @@ use thiserror::Error;
 
 use crate::metrics::{self, Hop};
 use crate::store::hops::Hops;
+use crate::store::statement::statement;
 
 /// The migrations for SQLite.
 pub const SQLITE_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -336,7 +339,7 @@ pub fn lock_actor(db: &mut Db<'_>, actor: crate::ids::ActorId) -> Queried<()> {
     use diesel::RunQueryDsl;
     match db {
         Db::Lite(_) => Ok(()),
-        Db::Pg(c) => diesel::sql_query("SELECT pg_advisory_xact_lock($1)")
+        Db::Pg(c) => statement("SELECT pg_advisory_xact_lock($1)")
             .bind::<diesel::sql_types::BigInt, _>(actor)
             .execute(*c)
             .map(|_| ()),

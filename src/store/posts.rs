@@ -76,7 +76,12 @@ pub struct PendingChange {
     pub change: Change,
     /// Why it waits, when a person or a proof has to release it.
     pub held: Option<HoldReason>,
+    /// Whether its images are still to be fetched: it was under embargo when it came. It is sent when they are there.
+    pub images_due: bool,
 }
+
+/// In the place of a reason: its images are still to be fetched. An older program leaves such a change alone.
+const IMAGES_DUE: &str = "images";
 
 fn row_of(post: &Post) -> Queried<Row> {
     let (state, reason, due_at, withdrawn_at) = match post.state {
@@ -315,7 +320,7 @@ pub fn held(db: &mut Db<'_>, source: Option<SourceId>) -> Queried<Vec<Post>> {
 
 /// Published posts with an edit or withdrawal that is held, oldest first; only those of a source when given.
 pub fn with_held_change(db: &mut Db<'_>, source: Option<SourceId>) -> Queried<Vec<Post>> {
-    let held = post_changes::table.filter(post_changes::reason.is_not_null()).select(post_changes::post_id);
+    let held = post_changes::table.filter(post_changes::reason.ne(IMAGES_DUE)).select(post_changes::post_id);
     let rows: Vec<Row> = on!(db, c => {
         let mut query = posts::table.filter(posts::id.eq_any(held)).select(Row::as_select()).into_boxed();
         if let Some(source) = source {
@@ -337,6 +342,7 @@ pub fn put_change(db: &mut Db<'_>, pending: &PendingChange, due_at: Timestamp, n
         return Ok(());
     }
     drop_change(db, pending.post_id)?;
+    let reason = pending.held.map(HoldReason::name).or(pending.images_due.then_some(IMAGES_DUE));
     let (kind, content) = match &pending.change {
         Change::Edit(content) => ("edit", Some(to_json(content)?)),
         Change::Withdraw => ("withdraw", None),
@@ -346,7 +352,7 @@ pub fn put_change(db: &mut Db<'_>, pending: &PendingChange, due_at: Timestamp, n
             post_changes::post_id.eq(pending.post_id),
             post_changes::kind.eq(kind),
             post_changes::content.eq(&content),
-            post_changes::reason.eq(pending.held.map(HoldReason::name)),
+            post_changes::reason.eq(reason),
             post_changes::due_at.eq(due_at),
             post_changes::created_at.eq(now),
         ))
@@ -374,7 +380,19 @@ fn change_of((post_id, kind, content, reason): ChangeRow) -> Queried<PendingChan
         Some(content) if kind == "edit" => Change::Edit(from_json(&content)?),
         _ => Change::Withdraw,
     };
-    Ok(PendingChange { post_id, change, held: reason.as_deref().and_then(HoldReason::from_name) })
+    let images_due = reason.as_deref() == Some(IMAGES_DUE);
+    Ok(PendingChange { post_id, change, held: reason.as_deref().and_then(HoldReason::from_name), images_due })
+}
+
+/// Edits whose time has come and whose images are still to be fetched.
+pub fn images_due(db: &mut Db<'_>, now: Timestamp, limit: i64) -> Queried<Vec<PendingChange>> {
+    let rows: Vec<ChangeRow> = on!(db, c => post_changes::table
+        .filter(post_changes::reason.eq(Some(IMAGES_DUE)).and(post_changes::due_at.le(now)))
+        .order((post_changes::due_at, post_changes::post_id))
+        .limit(limit)
+        .select((post_changes::post_id, post_changes::kind, post_changes::content, post_changes::reason))
+        .load(c))?;
+    rows.into_iter().map(change_of).collect()
 }
 
 /// The change of a post that waits, if any.
@@ -402,15 +420,17 @@ pub fn hold_change_unverified(db: &mut Db<'_>, post: &Post, checked_at: Option<T
     if proofs::lock_checked_at(db, post.actor_id)? != checked_at {
         return Ok(false);
     }
-    hold_change(db, post.id, Some(HoldReason::Unverified)).map(|()| true)
+    set_reason(db, post.id, Some(HoldReason::Unverified.name())).map(|()| true)
 }
 
-/// Sets or clears why a change waits.
-pub fn hold_change(db: &mut Db<'_>, post: PostId, reason: Option<HoldReason>) -> Queried<()> {
-    on!(db, c => diesel::update(post_changes::table.find(post))
-        .set(post_changes::reason.eq(reason.map(HoldReason::name)))
-        .execute(c))
-    .map(|_| ())
+/// Lets go of a change that a person released; with `images_due` its images are fetched first.
+pub fn let_change_go(db: &mut Db<'_>, post: PostId, images_due: bool) -> Queried<()> {
+    set_reason(db, post, images_due.then_some(IMAGES_DUE))
+}
+
+fn set_reason(db: &mut Db<'_>, post: PostId, reason: Option<&str>) -> Queried<()> {
+    on!(db, c => diesel::update(post_changes::table.find(post)).set(post_changes::reason.eq(reason)).execute(c))
+        .map(|_| ())
 }
 
 /// Frees the changes of an actor that wait for its proof. Returns how many.

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
 use crate::on;
+use crate::store::statement::statement;
 use crate::store::{Db, Queried};
 
 #[derive(QueryableByName)]
@@ -16,6 +17,6 @@ struct Version {
 /// The version of now, over all actors: each of theirs only grows, so the sum tells of any change.
 pub fn version(db: &mut Db<'_>) -> Queried<i64> {
     const SUM: &str = "SELECT CAST(COALESCE(SUM(version), 0) AS BIGINT) AS version FROM public_versions";
-    let found: Version = on!(db, c => diesel::sql_query(SUM).get_result(c))?;
+    let found: Version = on!(db, c => statement(SUM).get_result(c))?;
     Ok(found.version)
 }

@@ -361,6 +361,36 @@ diesel::table! {
 }
 
 diesel::table! {
+    websub_subscriptions (id) {
+        id -> BigInt,
+        source_id -> BigInt,
+        hub -> Text,
+        topic -> Text,
+        whole -> Bool,
+        path_hash -> Text,
+        sealed -> Binary,
+        wanted -> Bool,
+        created_at -> BigInt,
+        asked_at -> Nullable<BigInt>,
+        live_since -> Nullable<BigInt>,
+        holds_until -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+        failures -> Integer,
+        problem -> Nullable<Text>,
+        due_at -> BigInt,
+        lease_until -> BigInt,
+        delivered_at -> Nullable<BigInt>,
+        deliveries -> BigInt,
+        refused_at -> Nullable<BigInt>,
+        refusal -> Nullable<Text>,
+        refusals -> BigInt,
+        looked_at -> Nullable<BigInt>,
+        missed_at -> Nullable<BigInt>,
+        missed -> BigInt,
+    }
+}
+
+diesel::table! {
     tokens (id) {
         id -> BigInt,
         source_id -> BigInt,
@@ -424,6 +454,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     source_secrets,
     hooks,
     hook_deliveries,
+    websub_subscriptions,
     tokens,
     client_requests,
     uploads

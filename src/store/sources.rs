@@ -9,6 +9,7 @@ use crate::on;
 use crate::post::compose::ComposeSettings;
 use crate::post::policy::SourcePolicy;
 use crate::source::schedule::Schedule;
+use crate::source::span::Span;
 use crate::store::listen::{self, Topic};
 use crate::store::schema::sources;
 use crate::store::{Db, Queried, from_json, to_json};
@@ -34,6 +35,12 @@ pub struct Settings {
     /// Whether it is neither polled nor takes anything.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub disabled: bool,
+    /// Whether the hub that its document names is not asked to tell of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub websub_off: bool,
+    /// How old its newest item may grow before it is told as stale; `None` finds out by how often it has had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale_after: Option<Span>,
 }
 
 /// A source.

@@ -10,6 +10,7 @@ use diesel::{pg::Pg, sqlite::Sqlite};
 
 use crate::on;
 use crate::store::schema::{hosts, inboxes, sources};
+use crate::store::statement::statement;
 use crate::store::{Db, POSTGRES_MIGRATIONS, Pools, Queried, SQLITE_MIGRATIONS, Store};
 use crate::time::Timestamp;
 
@@ -48,7 +49,7 @@ const OWED: &str = "SELECT g.name AS agency, o.inbox, CAST(SUM(o.n) AS BIGINT) A
 /// Deliveries that are owed, by agency and by how the inbox does. Its cost grows with what is owed: about 1 µs each.
 pub fn owed(db: &mut Db<'_>, now: Timestamp) -> Queried<Vec<Owed>> {
     let since = Timestamp(now.0 - PROBED_WITHIN_MS);
-    on!(db, c => diesel::sql_query(OWED).bind::<BigInt, _>(now).bind::<BigInt, _>(since).load(c))
+    on!(db, c => statement(OWED).bind::<BigInt, _>(now).bind::<BigInt, _>(since).load(c))
 }
 
 /// Deliveries that are held, by agency.
@@ -108,11 +109,12 @@ pub fn held_posts(db: &mut Db<'_>) -> Queried<Vec<Counted>> {
     on!(db, c => diesel::sql_query(HELD).load(c))
 }
 
-/// Changes of published posts that wait for a person or a proof, by agency and reason.
+/// Changes of published posts that wait for a person or a proof, by agency and reason. Not those that wait for their images: they
+/// are under embargo.
 pub fn held_changes(db: &mut Db<'_>) -> Queried<Vec<Counted>> {
     const HELD: &str = "SELECT g.name AS agency, w.reason AS what, COUNT(*) AS n, MIN(w.created_at) AS oldest \
          FROM post_changes w JOIN posts p ON p.id = w.post_id JOIN actors r ON r.id = p.actor_id \
-         JOIN agencies g ON g.id = r.agency_id WHERE w.reason IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2";
+         JOIN agencies g ON g.id = r.agency_id WHERE w.reason <> 'images' GROUP BY 1, 2 ORDER BY 1, 2";
     on!(db, c => diesel::sql_query(HELD).load(c))
 }
 

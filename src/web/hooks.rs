@@ -41,11 +41,12 @@ async fn receive(
     let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
     let content_type = text(header::CONTENT_TYPE);
     let coded = text(header::CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
-    if coded || (content_type.is_some() && !is_taken(content_type, false)) {
+    let takes_xml = door.takes_xml();
+    if coded || (content_type.is_some() && !is_taken(content_type, false, takes_xml)) {
         return Err(refused(Refusal::MediaType));
     }
     let body = body::read(&request, payload, HOOK_BODY_BYTES_MAX).await?;
-    if !is_taken(content_type, body.is_empty()) {
+    if !is_taken(content_type, body.is_empty(), takes_xml) {
         return Err(refused(Refusal::MediaType));
     }
     let headers = request.headers().iter();

@@ -37,6 +37,7 @@ pub mod range;
 pub mod routes;
 pub mod texts;
 pub mod view;
+pub mod websub;
 
 use std::io;
 use std::net::SocketAddr;
@@ -130,6 +131,7 @@ fn for_servers(config: &mut ServiceConfig) {
         .service(micropub::endpoint("/micropub"))
         .service(micropub::media_endpoint("/micropub/media"))
         .service(micropub::upload("/micropub/media/{name}"))
+        .service(websub::resource("/websub/{secret}"))
         .service(readable("/ap/instance", activitypub::instance))
         .service(readable("/ap/instance/{collection}", activitypub::instance_collection))
         .service(readable("/ap/a/{n}", activitypub::actor))

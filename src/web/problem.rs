@@ -46,6 +46,12 @@ pub enum Problem {
          https://www.w3.org/ns/activitystreams, without Content-Encoding"
     )]
     MediaType,
+    /// What a hub delivers cannot be a document.
+    #[error("the body must be a feed: text, XML or JSON")]
+    NotADocument,
+    /// There is too much; when to come back, in seconds.
+    #[error("there are too many requests; try again after {0} s")]
+    Busy(u32),
     /// The range is outside the file, which has that many bytes.
     #[error("the range is outside the file")]
     Range(u64),
@@ -84,6 +90,8 @@ impl Problem {
             Self::Slow => ("too-slow", StatusCode::REQUEST_TIMEOUT),
             Self::TooLarge(_) => ("too-large", StatusCode::PAYLOAD_TOO_LARGE),
             Self::MediaType => ("media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            Self::NotADocument => ("media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            Self::Busy(_) => ("too-many", StatusCode::TOO_MANY_REQUESTS),
             Self::Range(_) => ("range", StatusCode::RANGE_NOT_SATISFIABLE),
             Self::Misdirected { .. } => ("misdirected", StatusCode::MISDIRECTED_REQUEST),
             Self::Refused(refusal) => ("refused", refusal_status(refusal.status)),
@@ -140,6 +148,9 @@ impl ResponseError for Problem {
                 if status == StatusCode::UNAUTHORIZED {
                     response.insert_header((header::WWW_AUTHENTICATE, "Webhook-Signature"));
                 }
+            }
+            Self::Busy(seconds) => {
+                response.insert_header((header::RETRY_AFTER, seconds.to_string()));
             }
             Self::Unavailable => {
                 response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S.to_string()));

@@ -10,7 +10,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::harness::{
-    Account, Article, Behaviour, Database, Gateway, Kind, Peer, Picture, Setup, World, both, get, get_as, until,
+    Account, Article, Behaviour, Database, FEED, Gateway, Hub, Kind, Peer, Picture, Setup, Site, World, both, get,
+    get_as, until,
 };
 
 const PASSPHRASE: &str = "paard batterij nietje juist";
@@ -108,6 +109,29 @@ both! {
         assert_eq!(update["object"]["attachment"][0]["url"], json!(picture));
         let wrong = world.peer.arrivals().into_iter().find(|arrival| arrival.verified.is_err());
         assert!(wrong.is_none(), "{wrong:?}");
+    }
+
+    async fn a_restored_gateway_asks_its_hubs_anew_under_the_same_address_and_secret(db: Database) {
+        let (site, hub, peer) = (Site::start(), Hub::start(), Peer::start());
+        let link = format!("<{}>; rel=\"hub\", <{}>; rel=\"self\"", hub.url(), site.url(FEED));
+        site.names(Some(&link), "");
+        let mut gateway = Setup::new().every("1h").start(&db, &site).await;
+        let citizen = peer.account("burger");
+        citizen.follows(&gateway).await;
+        let asked = hub.is_asked("subscribe", 1).await;
+        asked.verify(864_000).await;
+        let backup = back_up(&gateway).await;
+        gateway.kill9();
+        let other = Database::new(db.kind.other());
+        let mut second = gateway.elsewhere(&db, &other);
+        restore(&second, &backup).await.well();
+        second.restart().await;
+        let again = hub.is_asked("subscribe", 2).await;
+        assert_eq!((again.get("callback"), again.get("secret")), (asked.get("callback"), asked.get("secret")));
+        again.verify(864_000).await;
+        site.publish("later", "Na het herstel.", "<p>Nieuws.</p>");
+        again.delivers(&site.document()).await;
+        peer.takes("the Create", |a| a.kind() == "Create" && crate::harness::says(a, "Na het herstel.")).await;
     }
 
     async fn a_backup_is_for_its_owner_only_and_can_be_checked_without_a_database(db: Database) {

@@ -2,5 +2,6 @@
 
 mod feeds;
 mod inbox;
+mod items;
 mod outage;
 mod start;

@@ -159,8 +159,32 @@ both! {
         let shown = get(&object).await.text();
         assert_not_over(until_then);
         assert!(shown.contains("Gewoon") && !shown.contains(SECRET));
-        world.told("Update", &object, 1).await;
+        assert!(world.site.requests(PICTURE).is_empty(), "its picture is not fetched");
+        assert!(!world.gateway.metrics().await.contains("reason=\"images\""), "nor counted");
+        let update = world.told("Update", &object, 1).await;
         assert!(Utc::now() >= until_then);
+        assert_eq!(update.activity["object"]["attachment"][0]["name"], "Een onthulling", "with its picture");
+        assert_eq!(world.peer.count("Update"), 1);
+    }
+
+    async fn an_edit_under_embargo_that_a_person_releases_has_its_picture(db: Database) {
+        let source = Cms::source("[source.policy]\nmerge_edits = \"0s\"\napproval = true");
+        let world = World::with(db, Setup::new().further(&source)).await;
+        let cms = Cms::of(&world.gateway);
+        let release_next = || async {
+            let listed = || async { world.gateway.cli(&["post", "list", "--held", "--json"]).await.well().json() };
+            let held = eventually("it is held", || async { listed().await[0]["post"].as_str().map(str::to_owned) }).await;
+            world.gateway.cli(&["post", "release", &held]).await.well();
+        };
+        cms.says("gepubliceerd", json!({"id": "onthulling", "title": "Gewoon", "html": "<p>Tekst.</p>"})).await;
+        release_next().await;
+        let object = world.created("Gewoon").await.activity["object"]["id"].as_str().unwrap().to_owned();
+        let until_then = Utc::now() + Duration::from_secs(10);
+        cms.says("gewijzigd", release(&world, "onthulling", until_then)).await;
+        release_next().await;
+        let update = world.told("Update", &object, 1).await;
+        assert!(Utc::now() >= until_then);
+        assert_eq!(update.activity["object"]["attachment"].as_array().unwrap().len(), 1);
     }
 }
 

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Cms, Database, Reply, SECRET, Setup, World, both, eventually, now_s, request, until};
+use crate::harness::{Cms, Database, Kind, Reply, SECRET, Setup, World, both, eventually, now_s, request, until};
 
 /// As the gateway has it.
 const BODY_BYTES_MAX: usize = 256 * 1024;
+/// As the gateway has it: requests of a source that wait.
+const WAITING_MAX: i64 = 10_000;
 /// The gateway waits 10 s for a body.
 const BODY_WAIT: Duration = Duration::from_secs(40);
 
@@ -197,6 +199,30 @@ both! {
         let reply = throttled.expect("a 429");
         is(&reply, 429, "too-many");
         assert!(reply.header("retry-after").parse::<u32>().unwrap() > 0);
+    }
+
+    async fn when_too_many_wait_the_next_one_is_503_and_those_that_wait_are_known(db: Database) {
+        let (world, cms) = only_web(db, Cms::setup()).await;
+        let count = |n: i64| match world.db.kind {
+            Kind::Sqlite => format!(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {n}) SELECT i FROM n"
+            ),
+            Kind::Postgres => format!("SELECT generate_series(1, {n}) AS i"),
+        };
+        world.db.execute(&format!(
+            "INSERT INTO hook_deliveries (id, source_id, delivery_key, digest, verified_by, headers, body, received_at, due_at) \
+             SELECT i, (SELECT id FROM sources WHERE name = 'cms'), 'k' || i, 'd', 'standard', '[]', '', 1, 1 \
+             FROM ({}) AS many",
+            count(WAITING_MAX - 1)
+        ));
+        let last = cms.event("gepubliceerd", data("Nog een"));
+        assert_eq!(cms.push(&last).await.status, 202);
+        let reply = cms.push(&cms.event("gepubliceerd", data("Te veel"))).await;
+        is(&reply, 503, "full");
+        assert!(reply.header("retry-after").parse::<u32>().unwrap() > 0);
+        assert_eq!(cms.push(&last).await.status, 200, "it waits already");
+        world.db.execute("UPDATE hook_deliveries SET state = 1 WHERE delivery_key = 'k1'");
+        assert_eq!(cms.push(&cms.event("gepubliceerd", data("Past weer"))).await.status, 202);
     }
 
     async fn what_cannot_be_stored_is_503_and_taken_when_it_can(db: Database) {

@@ -11,6 +11,7 @@
     clippy::print_stderr
 )]
 
+mod alerts;
 mod answers;
 mod backup;
 mod bad_input;
@@ -33,6 +34,7 @@ mod hooks_secrets;
 mod imports;
 mod installation;
 mod intake;
+mod lists;
 mod locks;
 mod messages;
 mod metrics;
@@ -51,4 +53,6 @@ mod tidy;
 mod traces;
 mod turns;
 mod verification;
+mod websub;
+mod websub_hub;
 mod wordpress;

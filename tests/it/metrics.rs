@@ -103,7 +103,7 @@ fn a_loop_is_called_stuck_after_as_long_as_by_the_health_check() {
     let stuck = rules().into_iter().find(|rule| rule.alert == "HerautLoopStuck").unwrap().expr;
     let patience = |which: Loop| which.patience().as_secs();
     assert!(stuck.contains(&format!("{{loop=\"poll\"}} > {}", patience(Loop::Poll))), "{stuck}");
-    for which in [Loop::Publish, Loop::Verify, Loop::Deliver] {
+    for which in [Loop::Websub, Loop::Publish, Loop::Verify, Loop::Deliver] {
         assert!(stuck.contains(&format!("{{loop!=\"poll\"}} > {}", patience(which))), "{stuck}");
     }
 }

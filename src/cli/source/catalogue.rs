@@ -8,6 +8,7 @@ use url::Url;
 use crate::actor::Language;
 use crate::cli::output;
 use crate::post::policy::SourcePolicy;
+use crate::source::span::Span;
 
 /// What an entry says of a source.
 pub(super) struct Chosen {
@@ -15,6 +16,7 @@ pub(super) struct Chosen {
     pub every: String,
     pub language: Language,
     pub policy: SourcePolicy,
+    pub stale_after: Span,
     pub settings: Map<String, Value>,
 }
 
@@ -77,6 +79,7 @@ pub(super) fn choose(name: &str, filled: &[String]) -> anyhow::Result<Chosen> {
         language: Language::parse(&entry.language)?,
         policy: policy
             .with_context(|| format!("the catalogue's policy of `{name}` cannot be read; please report this"))?,
+        stale_after: Span::seconds(u64::from(entry.stale_after_days) * 86_400),
         settings,
     })
 }
@@ -100,6 +103,7 @@ mod tests {
             let filled: Vec<String> = entry.fill.iter().map(|fill| format!("{}={}", fill.name, fill.example)).collect();
             let chosen = choose(&entry.name, &filled).unwrap_or_else(|error| panic!("{}: {error:#}", entry.name));
             assert_eq!(chosen.kind, entry.kind);
+            assert_eq!(chosen.stale_after, Span::parse(&format!("{}d", entry.stale_after_days)).unwrap());
             crate::source::schedule::Schedule::every(&chosen.every).unwrap();
         }
     }

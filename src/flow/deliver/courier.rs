@@ -11,7 +11,7 @@ use crate::delivery::{Outcome, classify, unreachable};
 use crate::flow::deliver::Turn;
 use crate::flow::deliver::hosts::{Failed, Hosts, Rest};
 use crate::flow::deliver::payloads::{Payload, Payloads};
-use crate::flow::deliver::recorder::{Lease, Record, Recorder};
+use crate::flow::deliver::recorder::{Expected, Lease, Record, Recorder};
 use crate::flow::deliver::seats::Seat;
 use crate::flow::deliver::signers::Signers;
 use crate::flow::schedule::Stop;
@@ -120,6 +120,7 @@ impl Courier {
     }
 
     async fn deliver(&self, step: &Step<'_>, seat: &mut Seat) -> After {
+        let expected = self.recorder.expect_one();
         let payload = match self.payloads.get(&self.gateway, step.activity).await {
             Ok(Some(payload)) => payload,
             Ok(None) => {
@@ -142,7 +143,7 @@ impl Courier {
         if step.last {
             seat.leave(); // others need not wait for the disk
         }
-        self.settle(step, &payload, outcome).await
+        self.settle(step, &payload, outcome, expected).await
     }
 
     async fn send(&self, step: &Step<'_>, identity: &SigningIdentity, payload: &Payload, seat: &mut Seat) -> Outcome {
@@ -189,7 +190,7 @@ impl Courier {
         posting.await
     }
 
-    async fn settle(&self, step: &Step<'_>, payload: &Payload, outcome: Outcome) -> After {
+    async fn settle(&self, step: &Step<'_>, payload: &Payload, outcome: Outcome, expected: Expected) -> After {
         let at = now();
         metrics::attempted(&outcome, Timestamp(ids::composed_ms(step.activity.0)), at);
         let record = match outcome {
@@ -201,18 +202,18 @@ impl Courier {
             }
             Outcome::TryLater { status, retry_after, why } => {
                 let record = self.failed(step, status, retry_after, why, at);
-                self.recorder.record(record).await;
+                expected.record(record).await;
                 return After::LeaveInbox;
             }
             Outcome::Held { why, checked_at } => {
                 // What follows may be the same actor's, and the proof may hold again before it is sent: a Delete before its Create.
-                self.recorder
+                expected
                     .record(Record::Held { lease: lease(step.inbox), actor: payload.actor, why, checked_at, at })
                     .await;
                 return After::LeaveInbox;
             }
         };
-        if self.recorder.record(record).await && !step.last { After::GoOn } else { After::LeaveInbox }
+        if expected.record(record).await && !step.last { After::GoOn } else { After::LeaveInbox }
     }
 
     fn settled(

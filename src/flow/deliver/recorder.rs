@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::flow::Gateway;
 use crate::flow::deliver::BREAKERS_EVERY;
@@ -20,10 +20,9 @@ use crate::time::Timestamp;
 
 /// Most records in one transaction.
 const BATCH_MAX: usize = 512;
-/// How long the first record of a transaction waits for others.
-const GATHER: Duration = Duration::from_millis(12);
-/// With so many it waits for no more.
-const ENOUGH: usize = 64;
+/// How long the first record of a transaction waits for others, while any are to be expected. What was sent in that time is sent
+/// again after a crash.
+const GATHER: Duration = Duration::from_millis(40);
 /// How long to wait before a failed transaction is tried anew.
 const RETRY_WAIT: Duration = Duration::from_secs(1);
 
@@ -126,19 +125,57 @@ impl Record {
 /// A record, and how to tell that it is on disk.
 type Waiting = (Record, oneshot::Sender<()>);
 
+/// Deliveries under way, whose records are to be expected.
+#[derive(Default)]
+struct UnderWay {
+    count: AtomicUsize,
+    none: Notify,
+}
+
+/// A delivery under way; its record is expected until this is used or dropped.
+pub struct Expected {
+    recorder: Recorder,
+}
+
+impl Expected {
+    /// Records what became of it, as [`Recorder::record`] does.
+    pub async fn record(self, record: Record) -> bool {
+        let Some(wait) = self.recorder.send(record).await else { return false };
+        drop(self); // it is in line: nobody waits for it any more
+        wait.await.is_ok()
+    }
+}
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        let under_way = &self.recorder.under_way;
+        if under_way.count.fetch_sub(1, Ordering::Relaxed) == 1 {
+            under_way.none.notify_one();
+        }
+    }
+}
+
 /// Takes records; cheap to clone.
 #[derive(Clone)]
 pub struct Recorder {
     sender: mpsc::Sender<Waiting>,
     stuck: Arc<AtomicBool>,
+    under_way: Arc<UnderWay>,
 }
 
 impl Recorder {
     /// Starts recording. It ends when the last clone of the recorder is dropped.
     pub fn start(gateway: Arc<Gateway>) -> (Self, tokio::task::JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(BATCH_MAX * 2);
-        let stuck = Arc::<AtomicBool>::default();
-        (Self { sender, stuck: stuck.clone() }, tokio::spawn(run(gateway, receiver, stuck)))
+        let (stuck, under_way) = (Arc::<AtomicBool>::default(), Arc::<UnderWay>::default());
+        let recording = tokio::spawn(run(gateway, receiver, stuck.clone(), under_way.clone()));
+        (Self { sender, stuck, under_way }, recording)
+    }
+
+    /// Announces a record.
+    pub fn expect_one(&self) -> Expected {
+        self.under_way.count.fetch_add(1, Ordering::Relaxed);
+        Expected { recorder: self.clone() }
     }
 
     /// Whether records wait because the database does not take them.
@@ -148,15 +185,25 @@ impl Recorder {
 
     /// Records, and returns when it is on disk. Returns `false` when the recorder has ended: then nothing more must be sent.
     pub async fn record(&self, record: Record) -> bool {
+        let Some(wait) = self.send(record).await else { return false };
+        wait.await.is_ok()
+    }
+
+    async fn send(&self, record: Record) -> Option<oneshot::Receiver<()>> {
         let (done, wait) = oneshot::channel();
-        self.sender.send((record, done)).await.is_ok() && wait.await.is_ok()
+        self.sender.send((record, done)).await.ok().map(|()| wait)
     }
 }
 
-async fn run(gateway: Arc<Gateway>, mut receiver: mpsc::Receiver<Waiting>, stuck: Arc<AtomicBool>) {
+async fn run(
+    gateway: Arc<Gateway>,
+    mut receiver: mpsc::Receiver<Waiting>,
+    stuck: Arc<AtomicBool>,
+    under_way: Arc<UnderWay>,
+) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while receiver.recv_many(&mut batch, BATCH_MAX).await > 0 {
-        gather(&mut receiver, &mut batch).await;
+        gather(&mut receiver, &mut batch, &under_way).await;
         let (records, waiting): (Vec<Record>, Vec<oneshot::Sender<()>>) = batch.drain(..).unzip();
         let records = Arc::new(records);
         loop {
@@ -187,23 +234,29 @@ async fn run(gateway: Arc<Gateway>, mut receiver: mpsc::Receiver<Waiting>, stuck
     }
 }
 
-/// Waits a moment for more, because a transaction costs about as much for one record as for twenty.
-async fn gather(receiver: &mut mpsc::Receiver<Waiting>, batch: &mut Vec<Waiting>) {
-    let until = tokio::time::Instant::now() + GATHER;
-    while batch.len() < ENOUGH {
-        let room = BATCH_MAX - batch.len();
-        match tokio::time::timeout_at(until, receiver.recv_many(batch, room)).await {
-            Ok(1..) => {}
-            Ok(0) | Err(_) => return,
+/// Waits a moment for more, because a transaction costs about as much for one record as for twenty; and does not look at each that
+/// comes, because waking up for it costs too.
+async fn gather(receiver: &mut mpsc::Receiver<Waiting>, batch: &mut Vec<Waiting>, under_way: &UnderWay) {
+    let over = tokio::time::sleep(GATHER);
+    tokio::pin!(over);
+    while under_way.count.load(Ordering::Relaxed) > 0 && receiver.len() < BATCH_MAX {
+        tokio::select! {
+            () = &mut over => break,
+            () = under_way.none.notified() => {}
         }
+    }
+    while batch.len() < BATCH_MAX {
+        let Ok(record) = receiver.try_recv() else { return };
+        batch.push(record);
     }
 }
 
-/// What most records are: taken, with that status, under a lease until then. They are recorded in a statement for all.
+/// What most records are: taken, with that status. They are recorded in a statement for all.
 #[derive(Default)]
 struct Taken {
     which: Vec<(ActivityId, InboxId)>,
-    released: Vec<InboxId>,
+    /// The leases that end, by when they would have.
+    released: BTreeMap<Timestamp, Vec<InboxId>>,
 }
 
 /// What some records mean depends on what is read under a lock.
@@ -231,7 +284,7 @@ fn lock(db: &mut Db<'_>, records: &[Record]) -> Queried<Known> {
 /// Returns how many deliveries were given up.
 fn apply_all(db: &mut Db<'_>, records: &[Record]) -> Queried<usize> {
     let known = lock(db, records)?;
-    let mut taken: BTreeMap<(i32, Timestamp), Taken> = BTreeMap::new();
+    let mut taken: BTreeMap<i32, Taken> = BTreeMap::new();
     let mut latest = Timestamp(0);
     let mut given_up = 0;
     for record in records {
@@ -247,18 +300,20 @@ fn apply_all(db: &mut Db<'_>, records: &[Record]) -> Queried<usize> {
                 at,
                 ..
             } => {
-                let taken = taken.entry((*status, lease.until)).or_default();
+                let taken = taken.entry(*status).or_default();
                 taken.which.push((*activity, lease.inbox));
-                taken.released.extend(release.then_some(lease.inbox));
+                if *release {
+                    taken.released.entry(lease.until).or_default().push(lease.inbox);
+                }
                 latest = latest.max(*at);
             }
             other => given_up += apply(db, other, &known)?,
         }
     }
-    for ((status, until), Taken { which, released }) in taken {
+    for (status, Taken { which, released }) in taken {
         deliveries::delivered(db, &which, status, latest)?;
-        if !released.is_empty() {
-            inboxes::release_answered(db, &released, until, status, latest)?;
+        for (until, inboxes) in released {
+            inboxes::release_answered(db, &inboxes, until, status, latest)?;
         }
     }
     Ok(given_up)

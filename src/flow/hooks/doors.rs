@@ -44,6 +44,11 @@ pub struct Door {
 }
 
 impl Door {
+    /// Whether what is pushed may be XML.
+    pub fn takes_xml(&self) -> bool {
+        keep::kind(&self.source).is_some_and(|kind| kind.takes_xml())
+    }
+
     /// What the connector and the database get to see of a request: nothing that is secret.
     pub fn delivery(&self, request: Request, at: Timestamp) -> Delivery {
         let secret = self.profile.secret_headers();

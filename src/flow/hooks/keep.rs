@@ -152,8 +152,7 @@ fn refused(source: &Source, error: ConnectorError) -> PollError {
 
 /// The connector of a source, with the token that is kept for it.
 pub async fn connector(gateway: &Gateway, source: &Source) -> Result<Box<dyn Connector>, PollError> {
-    // A list of files may want a token too.
-    if !is_pushed(source) && source.kind != "import" {
+    if !kind(source).is_some_and(|kind| kind.takes_token()) {
         return configure(source, None);
     }
     let secrets = open(gateway, source.id).await.map_err(|error| match error {

@@ -16,11 +16,13 @@ use crate::flow::hooks::keep;
 use crate::flow::intake::{self, Tally, Through};
 use crate::flow::poll::{self, PollError};
 use crate::flow::verify::with_causes;
+use crate::flow::websub::content::{self, Content};
 use crate::flow::{Gateway, now};
 use crate::hook::{FLOOD_WITHIN, KEPT, again};
 use crate::ids::SourceId;
 use crate::store::hooks::{self, DONE, FAILED, IGNORED, Lease, Received};
 use crate::store::sources::{self, Source};
+use crate::store::websub::FROM_HUB;
 use crate::store::{Db, StoreError, from_json, items};
 use crate::time::Timestamp;
 
@@ -153,6 +155,9 @@ async fn work(gateway: &Gateway, source: &Source, row: Received) -> Result<(), S
 async fn carry_out(gateway: &Gateway, source: &Source, row: Received) -> Result<(), Trouble> {
     let id = row.id;
     let connector: Arc<dyn Connector> = Arc::from(keep::connector(gateway, source).await?);
+    if row.verified_by == FROM_HUB {
+        return from_hub(gateway, source, connector, row).await;
+    }
     let (requests, page) = match told(connector.clone(), row).await? {
         Told::Page(page) => (Vec::new(), page),
         Told::Fetch { requests, page } => (requests, page),
@@ -179,6 +184,27 @@ async fn carry_out(gateway: &Gateway, source: &Source, row: Received) -> Result<
     take_in(gateway, source, &actor, id, pages, absent).await.map_err(Trouble::Store)
 }
 
+/// Takes in what a hub delivered.
+async fn from_hub(
+    gateway: &Gateway,
+    source: &Source,
+    connector: Arc<dyn Connector>,
+    row: Received,
+) -> Result<(), Trouble> {
+    let page = match content::read(gateway, source, connector, &row).await {
+        Ok(Content::Page(page)) => page,
+        Ok(Content::Looked) => return Ok(()),
+        // It will not be another document when it is read again.
+        Err(error @ PollError::Read { .. }) => {
+            return Err(Trouble::Never(format!("{}; the source was polled instead", with_causes(&error))));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let pages = if page.items.is_empty() { Vec::new() } else { vec![*page] };
+    let actor = poll::load_actor(gateway, source).await?;
+    take_in(gateway, source, &actor, row.id, pages, Vec::new()).await.map_err(Trouble::Store)
+}
+
 /// What a stored request means; read off the async threads, and a panic is an error of this request alone.
 async fn told(connector: Arc<dyn Connector>, row: Received) -> Result<Told, Trouble> {
     let headers = from_json(&row.headers).map_err(|error| Trouble::Never(error.to_string()))?;
@@ -190,7 +216,8 @@ async fn told(connector: Arc<dyn Connector>, row: Received) -> Result<Told, Trou
     }
 }
 
-/// Fetches what a request points to and has it read; `None` when there is nothing, and it is not known of what.
+/// Fetches what a request points to and has it read, with the further pages of a list, as in a poll; `None` when there is nothing,
+/// and it is not known of what.
 async fn read_back(
     gateway: &Gateway,
     source: &Source,
@@ -200,7 +227,11 @@ async fn read_back(
     let fetched = poll::fetch(gateway, source, request, false).await;
     let fetched = fetched.map_err(|error| Trouble::Later(with_causes(&error)))?;
     match fetched.status {
-        200 => Ok(Some(poll::read_page(connector, &fetched, request.about.clone()).await?)),
+        200 => {
+            let mut page = poll::read_page(connector.clone(), &fetched, request.about.clone()).await?;
+            poll::read_on(gateway, source, connector, request, &mut page).await?;
+            Ok(Some(page))
+        }
         404 | 410 => Ok(request.about.clone().map(|source_id| Page {
             items: vec![Item { source_id, action: Action::Retract, ..Item::default() }],
             ..Page::default()

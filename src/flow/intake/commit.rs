@@ -131,13 +131,17 @@ fn add_alternates(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
 
 fn make_post(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
     let Some(draft) = &step.draft else { return Ok(()) };
-    // Of a known one a post may be made: one that returned, a state that changed.
-    let known = matches!(&step.incoming.found, Some((row, by)) if *by != FoundBy::OtherSource && row.post_id.is_none());
-    let returning = known || step.decision.act == Act::Return;
+    // Of a known one a post may be made: one that returned, a state that changed, one that was withdrawn before anyone saw it. But
+    // what is there now must be what was decided about.
+    let decided_about = |row: &ItemRow| {
+        let had = step.incoming.found.as_ref().map(|(had, _)| had);
+        had.is_some_and(|had| had.id == row.id && had.state == row.state && had.post_id == row.post_id)
+    };
     let found = items::find(db, batch.source.id, batch.source.actor_id, &step.incoming.item)?;
-    let overtaken = found.is_some_and(|(row, by)| by != FoundBy::Url && Some(row.id) != step.incoming.other);
-    if !returning && overtaken {
-        return Ok(()); // another source of the actor said the same a moment ago
+    let overtaken = found
+        .is_some_and(|(row, by)| by != FoundBy::Url && Some(row.id) != step.incoming.other && !decided_about(&row));
+    if overtaken && step.decision.act != Act::Return {
+        return Ok(()); // another source of the actor, or another process, said the same a moment ago
     }
     draft.files.iter().try_for_each(|file| posts::insert_media(db, file))?;
     let post = Post {
@@ -228,7 +232,8 @@ fn change_post(
         PostState::Held(reason) => Some(reason),
         _ => None,
     });
-    let pending = PendingChange { post_id: post.id, change: Change::Edit(draft.content.clone()), held };
+    let change = Change::Edit(draft.content.clone());
+    let pending = PendingChange { post_id: post.id, change, held, images_due: draft.images_due };
     posts::put_change(db, &pending, due_at, batch.at)?;
     items::update(db, &edited(step, row, batch.at)?)
 }
@@ -272,7 +277,8 @@ fn merge_post(db: &mut Db<'_>, batch: &Batch, step: &Step) -> Queried<()> {
         .files
         .iter()
         .try_for_each(|file| posts::insert_media(db, &MediaRow { post_id: Some(post.id), ..file.clone() }))?;
-    let pending = PendingChange { post_id: post.id, change: Change::Edit(draft.content.clone()), held: None };
+    let change = Change::Edit(draft.content.clone());
+    let pending = PendingChange { post_id: post.id, change, held: None, images_due: draft.images_due };
     posts::put_change(db, &pending, batch.at, batch.at)
 }
 

@@ -147,7 +147,7 @@ fn settle(decision: Decision, handed: &Handed, incoming: &Incoming) -> Result<De
     let json = to_json(&handed.item).map_err(|source| StoreError::Query { what: "write an item", source })?;
     let differs = incoming.found.as_ref().is_some_and(|(row, _)| row.content != json);
     let act = match decision.act {
-        Act::Same if handed.again => Act::Return,
+        Act::Same | Act::New { .. } | Act::StoreOnly(_) if handed.again => Act::Return,
         Act::Same if differs && handed.seen.is_some() => Act::Remember,
         other => other,
     };

@@ -5,8 +5,8 @@ use heraut_connectors::contract::Page;
 use crate::flow::Gateway;
 use crate::flow::intake::Step;
 use crate::ids::{ItemId, PostId};
-use crate::post::PostState;
 use crate::post::revision::{self, Missing};
+use crate::post::{HoldReason, PostState};
 use crate::store::items::{self, ItemRow, ItemState};
 use crate::store::posts::{self, Change, PendingChange, Post};
 use crate::store::sources::Source;
@@ -17,15 +17,18 @@ use crate::time::Timestamp;
 pub fn retract(db: &mut Db<'_>, post: Option<PostId>, at: Timestamp) -> Queried<()> {
     let Some(post_id) = post else { return Ok(()) };
     items::set_state_of_post(db, post_id, ItemState::Retracted)?;
-    posts::put_change(db, &PendingChange { post_id, change: Change::Withdraw, held: None }, at, at)
+    posts::put_change(db, &PendingChange { post_id, change: Change::Withdraw, held: None, images_due: false }, at, at)
 }
 
 /// Withdraws a post that was never published: nothing is sent.
 pub fn cancel(db: &mut Db<'_>, post: Option<&Post>, at: Timestamp) -> Queried<()> {
     let Some(post) = post else { return Ok(()) };
     let withdrawn = Post { state: PostState::Withdrawn(at), ..post.clone() };
+    // What returned was public once, and stays for a person; of all else nobody ever saw anything.
+    let returned = post.state == PostState::Held(HoldReason::Returned);
     if posts::leave(db, &withdrawn, &["held", "scheduled", "embargoed", "ready"])? {
-        items::set_state_of_post(db, post.id, ItemState::Tombstone)?;
+        let state = if returned { ItemState::Retracted } else { ItemState::Tombstone };
+        items::set_state_of_post(db, post.id, state)?;
     }
     Ok(())
 }

@@ -109,7 +109,9 @@ impl<'a> Asker<'a> {
         let mut items = Vec::with_capacity(known.len());
         for incoming in known {
             let request = requests.remove(&incoming.item.source_id);
-            let Some(request) = request.filter(|_| incoming.item.action == Action::Publish) else {
+            // Of a withdrawal that is not known yet only its document says of what it is one.
+            let is_open = incoming.item.action == Action::Publish || in_this_source(&incoming).is_none();
+            let Some(request) = request.filter(|_| is_open) else {
                 items.push(incoming.item);
                 continue;
             };
@@ -197,15 +199,17 @@ fn current(incoming: &Incoming) -> Option<Item> {
     Some(Item { source_id: incoming.item.source_id.clone(), ..stored })
 }
 
-/// The item that a document says, under the id and the version that the list has for it; a withdrawal when there is no document.
-fn document(incoming: &Incoming, found: Option<Page>, warnings: &mut Vec<String>) -> Option<Item> {
+/// The item that a document says, under the id and the version that the list has for it, and what else it withdraws; a withdrawal
+/// when there is no document.
+fn document(incoming: &Incoming, found: Option<Page>, warnings: &mut Vec<String>) -> Vec<Item> {
     let listed = &incoming.item;
     let Some(page) = found else {
-        let retracted = Item { action: Action::Retract, ..Item::default() };
-        return in_this_source(incoming).map(|_| Item { source_id: listed.source_id.clone(), ..retracted });
+        let retracted = Item { action: Action::Retract, source_id: listed.source_id.clone(), ..Item::default() };
+        return in_this_source(incoming).map(|_| retracted).into_iter().collect();
     };
     warnings.extend(page.warnings);
-    let mut item = page.items.into_iter().next()?;
+    let mut items = page.items.into_iter();
+    let Some(mut item) = items.next() else { return Vec::new() };
     item.alternate_ids.extend(listed.alternate_ids.iter().cloned());
     if item.source_id != listed.source_id {
         item.alternate_ids.push(std::mem::replace(&mut item.source_id, listed.source_id.clone()));
@@ -213,7 +217,9 @@ fn document(incoming: &Incoming, found: Option<Page>, warnings: &mut Vec<String>
     item.alternate_ids.retain(|id| *id != item.source_id);
     item.source_version = listed.source_version.or(item.source_version);
     item.published_at = item.published_at.or(listed.published_at);
-    Some(item)
+    let mut all = vec![item];
+    all.extend(items.filter(|other| other.action == Action::Retract));
+    all
 }
 
 /// Whether a source was not read for more than twice its usual interval: what its feed lists may not be all that is new.

@@ -7,6 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
+mod form;
 mod tls;
 
 fn client(allowed: &[&str]) -> Client {

@@ -41,13 +41,12 @@ fn other(bytes: &[u8]) -> &'static str {
     if !start.starts_with('<') {
         return "something else";
     }
-    let page = ["<!doctype html", "<html", "<head", "<body", "<script"].iter().any(|tag| start.contains(tag));
-    if page {
-        "an HTML page"
-    } else if start.contains("<svg") {
-        "an SVG drawing, which can carry scripts"
-    } else {
-        "an XML document"
+    // A drawing may have scripts in it, and a page drawings: which of them is around the other counts.
+    let page = ["<!doctype html", "<html", "<head", "<body", "<script"].iter().filter_map(|tag| start.find(tag)).min();
+    match (page, start.find("<svg")) {
+        (Some(page), drawing) if drawing.is_none_or(|drawing| page < drawing) => "an HTML page",
+        (_, Some(_)) => "an SVG drawing, which can carry scripts",
+        _ => "an XML document",
     }
 }
 

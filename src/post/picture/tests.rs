@@ -82,6 +82,10 @@ fn what_is_no_picture_is_refused_by_its_bytes() {
             b"<?xml version=\"1.0\"?><svg xmlns=\"http://www.w3.org/2000/svg\"/>",
             "an SVG drawing, which can carry scripts",
         ),
+        (
+            b"<svg xmlns=\"http://www.w3.org/2000/svg\"><script>alert(1)</script></svg>",
+            "an SVG drawing, which can carry scripts",
+        ),
         (b"<rss/>", "an XML document"),
         (b"\0\0\0\x1cftypavif\0\0\0\0", "an AVIF picture"),
         (b"\0\0\0\x1cftypheic\0\0\0\0", "a HEIC picture"),

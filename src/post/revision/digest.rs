@@ -28,7 +28,7 @@ impl Digest {
 }
 
 /// The digest of what an item says: title, lead and body as plain text, where their links lead (without parameters, which
-/// trackers change on every fetch), the page's own URL, media with alternative texts, language. Not dates, authors or
+/// trackers change on every fetch), the page's own URL, media with alternative texts, language, content warning. Not dates, authors or
 /// categories, unless a person said them ([`Item::original`]). Markup, white space and signatures in media URLs do not change it.
 /// That a draft is one no more does.
 pub fn digest(item: &Item) -> Digest {
@@ -38,6 +38,9 @@ pub fn digest(item: &Item) -> Digest {
     fields.html("body", item.body.as_ref());
     fields.add("url", &place(item.canonical_url.as_deref().unwrap_or_default()));
     fields.add("language", &item.language.as_deref().unwrap_or_default().to_ascii_lowercase());
+    if let Some(warning) = &item.content_warning {
+        fields.add("warning", warning.trim());
+    }
     for file in item.media.iter().chain(&item.links) {
         fields.add("media", &unsigned(&file.url));
         fields.add("alt", file.alt.as_deref().unwrap_or_default().trim());

@@ -200,9 +200,14 @@ fn published(item: &Item, known: &Known, poll: &Poll<'_>) -> Act {
     };
     match known.state {
         KnownState::Tombstone | KnownState::Retracted if late => Act::OutOfOrder,
-        KnownState::Tombstone => Act::Return,
-        KnownState::Retracted if same && (known.withdrawn_here || unmoved(item, known)) => Act::Same,
+        KnownState::Tombstone | KnownState::Retracted if same && (known.withdrawn_here || unmoved(item, known)) => {
+            Act::Same
+        }
         KnownState::Retracted => Act::Return,
+        // Which of the two was said last is not known, or a person here has a say in it.
+        KnownState::Tombstone if known.withdrawn_here || unmoved(item, known) => Act::Return,
+        // Nobody ever saw it.
+        KnownState::Tombstone => first_seen(item, false, poll),
         _ if same => Act::Same,
         // The other source's post says nothing of it before its time; the next poll asks again.
         _ if known.by == KnownBy::OtherSource && embargo(item, poll.now).is_some() => Act::OutOfOrder,
@@ -294,6 +299,7 @@ pub fn merge(known: &Item, incoming: &Item) -> Item {
         summary: html(&known.summary, &incoming.summary),
         body: html(&known.body, &incoming.body),
         language: known.language.clone().or_else(|| incoming.language.clone()),
+        content_warning: known.content_warning.clone().or_else(|| incoming.content_warning.clone()),
         published_at: known.published_at.or(incoming.published_at),
         updated_at: known.updated_at.max(incoming.updated_at),
         authors: if known.authors.is_empty() { incoming.authors.clone() } else { known.authors.clone() },

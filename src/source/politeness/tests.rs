@@ -147,7 +147,7 @@ fn a_feed_that_answers_and_never_changes_is_stale() {
     ];
     for (age, usual, expected) in cases {
         let newest = age.map(|n| now().before(days(n)));
-        assert_eq!(stale(newest, usual, now(), STALE_AFTER_DEFAULT), expected, "{age:?} {usual:?}");
+        assert_eq!(stale(newest, usual, None, now()), expected, "{age:?} {usual:?}");
     }
     let times = [5, 1, 2, 3, 40].map(|n| now().after(minutes(n)));
     assert_eq!(usual_interval(&times), Some(minutes(2)));

@@ -141,7 +141,7 @@ impl World {
     }
 
     async fn change(&self, post_id: PostId, change: Change) {
-        let pending = PendingChange { post_id, change, held: None };
+        let pending = PendingChange { post_id, change, held: None, images_due: false };
         let at = now();
         let write = move |db: &mut crate::store::Db<'_>| posts::put_change(db, &pending, at, at);
         self.gateway.store.write("put a change", write).await.unwrap();

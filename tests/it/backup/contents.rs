@@ -144,6 +144,16 @@ both! {
         drop(db.store());
         db.execute(ONE_OF_ALL);
         db.execute("INSERT INTO hooks (source_id) VALUES (1)");
+        let master = MasterKey::generate().unwrap();
+        let sealed = hex::encode(master.seal("websub:1", b"pad sleutel").unwrap());
+        let sealed = match db.kind {
+            Kind::Sqlite => format!("x'{sealed}'"),
+            Kind::Postgres => format!("'\\x{sealed}'"),
+        };
+        db.execute(&format!(
+            "INSERT INTO websub_subscriptions (id, source_id, hub, topic, whole, path_hash, sealed, wanted, created_at, \
+             holds_until, due_at) VALUES (1, 1, 'h', 't', true, 'p', {sealed}, true, 1, 4102444800000, 4102444800000)"
+        ));
         let columns = leases(&db);
         assert!(columns.len() >= 3, "{columns:?}");
         for (table, column) in &columns {
@@ -151,11 +161,13 @@ both! {
         }
         let media = tempfile::tempdir().unwrap();
         let target = Database::new(db.kind.other());
-        restore_into(&target, &backup(&db, media.path(), &MasterKey::generate().unwrap()), media.path()).unwrap();
+        restore_into(&target, &backup(&db, media.path(), &master), media.path()).unwrap();
         for (table, column) in columns {
             let count = |condition: &str| target.number(&format!("SELECT COUNT(*) FROM {table} WHERE {column} {condition}"));
             assert_eq!((count("= 0"), count("<> 0")), (1, 0), "{table}.{column}: if it is new, free it in Loading::finish");
         }
+        let doubted = "SELECT COUNT(*) FROM websub_subscriptions WHERE wanted AND holds_until IS NULL AND due_at = ";
+        assert_eq!(target.number(&format!("{doubted} {}", NOW.0)), 1, "a hub is asked anew");
         assert_eq!(target.number("SELECT due_at FROM inboxes"), NOW.0, "what was on its way is due at once");
         assert_eq!(target.number("SELECT COUNT(*) FROM deliveries WHERE state = 0"), 1);
     }
@@ -393,8 +405,9 @@ fn round_trip(from: Kind, to: Kind, all: &[Values]) {
     let media = tempfile::tempdir().unwrap();
     let master = MasterKey::generate().unwrap();
     restore_into(&target, &backup(&source, media.path(), &master), media.path()).unwrap();
-    // The versions grow by themselves, and the keys are sealed anew.
-    let left_out = [catalogue::MIGRATIONS_TABLE, "public_versions", "actor_keys", "source_secrets"];
+    // The versions grow by themselves, the keys are sealed anew, and hubs are asked anew.
+    let left_out =
+        [catalogue::MIGRATIONS_TABLE, "public_versions", "actor_keys", "source_secrets", "websub_subscriptions"];
     for table in tables(&source).iter().map(|table| table.name.as_str()).filter(|name| !left_out.contains(name)) {
         let (mut was, mut is) = (rows(&source, table), rows(&target, table));
         assert!(!was.is_empty(), "{table} is new: give it a row in REST_OF_ALL");

@@ -59,6 +59,8 @@ struct State {
     proof: Option<String>,
     validators: Option<(String, String)>,
     overrides: HashMap<String, Reply>,
+    link: Option<String>,
+    channel: String,
     requests: Vec<Request>,
 }
 
@@ -142,6 +144,19 @@ impl Site {
         self.lock().validators = Some((etag.to_owned(), last_modified.to_owned()));
     }
 
+    /// Sends this as the `Link` header of the feed, and puts these elements at the head of its channel (`atom:` is declared).
+    pub fn names(&self, link: Option<&str>, channel: &str) {
+        let mut state = self.lock();
+        state.link = link.map(ToOwned::to_owned);
+        channel.clone_into(&mut state.channel);
+    }
+
+    /// The feed as it is now.
+    pub fn document(&self) -> String {
+        let state = self.lock();
+        within(&state, feed(&self.authority(), &state.articles))
+    }
+
     /// Answers a path so, whatever else there is.
     pub fn answer(&self, path: &str, reply: Reply) {
         self.lock().overrides.insert(path.to_owned(), reply);
@@ -198,12 +213,22 @@ fn answer(state: &mut State, request: Request) -> Reply {
 }
 
 fn feed_reply(state: &State, host: &str, known: Option<&str>) -> Reply {
-    let reply = Reply::ok("application/rss+xml; charset=utf-8", feed(host, &state.articles));
+    let reply = Reply::ok("application/rss+xml; charset=utf-8", within(state, feed(host, &state.articles)));
+    let reply = state.link.iter().fold(reply, |reply, link| reply.with("link", link));
     match &state.validators {
         Some((etag, _)) if known == Some(etag) => Reply::status(304).with("etag", etag),
         Some((etag, modified)) => reply.with("etag", etag).with("last-modified", modified),
         None => reply,
     }
+}
+
+/// The feed with what its channel says of itself.
+fn within(state: &State, feed: String) -> String {
+    if state.channel.is_empty() {
+        return feed;
+    }
+    let channel = format!("xmlns:atom=\"http://www.w3.org/2005/Atom\"><channel>{}", state.channel);
+    feed.replacen("><channel>", &format!(" {channel}"), 1)
 }
 
 /// The feed with these articles.

@@ -1,0 +1,61 @@
+//! What other servers say: signed requests, activities, documents of actors and texts, WebFinger.
+
+use heraut::activity::discovery::parse_resource;
+use heraut::inbox::{decide, read, remote};
+use heraut::signature::{ReceivedRequest, cavage, digest};
+use heraut::time::Timestamp;
+use heraut::urls::{ActorUrl, Base, KeyUrl};
+use heraut_connectors::capture;
+use serde_json::Value;
+
+/// 2026-11-22T09:00:00Z, when the seeds were signed.
+const NOW: Timestamp = Timestamp(1_795_338_000_000);
+
+/// A request to the inbox as it came in; its query is also what WebFinger is asked for.
+pub(crate) fn run(input: &[u8]) {
+    let Ok(request) = capture::read(input, 0) else { return };
+    let base = Base::parse("https://social.example.nl").unwrap();
+    let query = request.query.clone().unwrap_or_default();
+    let target = if query.is_empty() { "/inbox".to_owned() } else { format!("/inbox?{query}") };
+    let received =
+        ReceivedRequest { method: "POST", path_and_query: &target, headers: &request.headers, body: &request.body };
+    let parsed = cavage::parse(&received, &["social.example.nl"], NOW);
+    if let Err(error) = &parsed {
+        assert!((400..500).contains(&error.status()), "{error}");
+    }
+    for value in ["digest", "content-digest"].iter().filter_map(|name| request.header(name)) {
+        let _ = digest::check(value, &request.body);
+    }
+    let _ = parse_resource(Some(&query), &base, &["example.nl"]);
+    activity(&request.body, &base);
+    documents(&request.body, parsed.ok().map(|parsed| parsed.key_id().clone()));
+}
+
+fn activity(body: &[u8], base: &Base) {
+    read::deletes_its_actor(body);
+    let text = |key: &str| {
+        let value: Value = serde_json::from_slice(body).ok()?;
+        value.get(key)?.as_str().map(str::to_owned)
+    };
+    let Some(actor) = text("actor").and_then(|actor| ActorUrl::parse(&actor).ok()) else { return };
+    let one = read::read(body, &actor);
+    match (&one, read::read(body, &actor)) {
+        (Ok(incoming), Ok(other)) => {
+            assert_eq!(format!("{incoming:?}"), format!("{other:?}"));
+            decide::names(incoming, base);
+        }
+        (Err(error), Err(_)) => assert!((400..500).contains(&error.status()), "{error}"),
+        _ => panic!("the same bytes meant something else"),
+    }
+}
+
+fn documents(body: &[u8], key: Option<KeyUrl>) {
+    let value: Value = serde_json::from_slice(body).unwrap_or_default();
+    let id = value.get("id").and_then(Value::as_str).unwrap_or("https://peer.example/users/burger");
+    let _ = remote::read_actor(body, id, key.as_ref());
+    let _ = remote::read_note(body, id);
+    if let Some(key) = key.or_else(|| KeyUrl::parse(&format!("{id}#main-key")).ok()) {
+        let _ = remote::read_actor(body, id, Some(&key));
+        let _ = remote::read_key(body, id, &key);
+    }
+}

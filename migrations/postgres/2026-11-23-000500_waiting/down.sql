@@ -1,0 +1,1 @@
+DROP INDEX hook_deliveries_waiting_of;
