@@ -24,6 +24,11 @@ pub trait Kind: Sync {
         None
     }
 
+    /// Whether clients write to it with a token of ours, and it is neither read nor pushed by webhook.
+    fn takes_tokens(&self) -> bool {
+        false
+    }
+
     /// Whether its documents may name hubs ([`Page::push`]), and so whether the setting `websub` means anything.
     fn names_hubs(&self) -> bool {
         false

@@ -104,6 +104,13 @@ pub struct Item {
     /// under one of them is this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alternate_ids: Vec<String>,
+    /// Its author says that it is not finished: it waits for a person.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub draft: bool,
+    /// The item in its source's own words, for a source that asks for it back. Then a change of its categories is an edit, too: a
+    /// person made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<serde_json::Value>,
 }
 
 /// Longest `source_id` that is kept as it is, in bytes.

@@ -141,6 +141,10 @@ fn a_kind_that_is_pushed_has_a_profile_and_deliveries() {
                 let empty = connector.receive(&Delivery::default());
                 assert!(empty.is_err(), "{}: an empty request is {empty:?}", kind.name());
             }
+            None if kind.takes_tokens() => {
+                assert!(pushed("good") && pushed("bad"), "{}: a `.delivery.json` is missing", kind.name());
+                assert!(connector.receive(&Delivery::default()).is_err() && connector.request().is_none());
+            }
             None => {
                 assert!(!pushed("good") && !pushed("bad"), "{} has deliveries and no profile", kind.name());
                 assert_eq!(connector.receive(&Delivery::default()), Err(ConnectorError::NotPushed));
@@ -231,6 +235,11 @@ fn an_answer_cut_short_is_never_an_empty_page() {
     for kind in CONNECTORS {
         let connector = kind.configure(&settings(*kind)).unwrap();
         for (path, fixture) in all(*kind, "good") {
+            // A form has no end of its own; HTTP says how long it is.
+            if matches!(&fixture, Fixture::Delivery(d) if d.media_type().is_some_and(|kind| kind.ends_with("urlencoded")))
+            {
+                continue;
+            }
             let whole = take(&*connector, &path, &fixture, 0).unwrap();
             for part in 1..8 {
                 let cut = take(&*connector, &path, &cut(&fixture, part), 0);

@@ -24,6 +24,7 @@ pub mod json;
 mod kit;
 pub mod kontent;
 pub mod mapped;
+pub mod micropub;
 pub mod parts;
 pub mod plone;
 pub mod profiles;
@@ -54,7 +55,8 @@ pub static CONNECTORS: &[&dyn contract::Kind] = &[
     &ghost::Ghost,
     &import::Import, // press releases in files
     &kontent::Kontent,
-    &mapped::Mapped, // any JSON, by JSONPath and templates
+    &mapped::Mapped,     // any JSON, by JSONPath and templates
+    &micropub::Micropub, // clients of the IndieWeb, with a token of ours
     &plone::Plone,
     &sanity::Sanity,
     &sitecore::Sitecore,

@@ -115,6 +115,8 @@ ids! {
     SecretId,
     /// A request that was pushed to us; its receipt.
     ReceiptId,
+    /// A token by which a client writes to a source.
+    TokenId,
     /// A subscription at a hub.
     SubscriptionId,
 }

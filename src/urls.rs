@@ -179,6 +179,22 @@ impl Base {
     pub fn media(&self, id: MediaId, extension: &str) -> String {
         self.mint(&format!("/media/{id}.{extension}"))
     }
+    /// `/micropub`: where clients write to.
+    pub fn micropub(&self) -> String {
+        self.mint("/micropub")
+    }
+    /// `/micropub/media`: where clients send pictures to.
+    pub fn micropub_media(&self) -> String {
+        self.mint("/micropub/media")
+    }
+    /// `/micropub/media/<name>`: a picture that a client sent.
+    pub fn upload(&self, name: &str) -> String {
+        self.mint(&format!("/micropub/media/{name}"))
+    }
+    /// The name of the picture that a client sent, if `url` is the address of one.
+    pub fn read_upload<'u>(&self, url: &'u str) -> Option<&'u str> {
+        url.strip_prefix(&self.mint("/micropub/media/"))
+    }
     /// `/assets/avatar.png`: the picture of actors that have none of their own.
     pub fn avatar(&self) -> String {
         self.mint("/assets/avatar.png")

@@ -14,6 +14,7 @@ mod post;
 mod restore;
 mod serve;
 mod source;
+mod token;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -58,6 +59,9 @@ enum Command {
     /// Sources: what feeds actors.
     #[command(subcommand)]
     Source(source::Command),
+    /// Tokens: by which clients write to sources.
+    #[command(subcommand)]
+    Token(token::Command),
     /// Posts: what was, is and will be published.
     #[command(subcommand)]
     Post(post::Command),
@@ -118,6 +122,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Agency(command) => agency::run(config, command).await?,
         Command::Actor(command) => return actor::run(config, command).await,
         Command::Source(command) => source::run(config, command).await?,
+        Command::Token(command) => token::run(config, command).await?,
         Command::Post(command) => post::run(config, command).await?,
         Command::Message(command) => message::run(config, command).await?,
         Command::Deliveries(command) => deliveries::run(config, &command).await?,

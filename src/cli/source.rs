@@ -177,7 +177,8 @@ async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
     }
     let pushed = CONNECTORS.iter().any(|kind_of| kind_of.name() == kind && kind_of.profile().is_some());
     let every = command.every.or(of_entry);
-    let every = every.as_deref().unwrap_or(if pushed { PUSHED_EVERY } else { READ_EVERY });
+    let written = CONNECTORS.iter().any(|kind_of| kind_of.name() == kind && kind_of.takes_tokens());
+    let every = every.as_deref().unwrap_or(if pushed || written { PUSHED_EVERY } else { READ_EVERY });
     let mut secrets = Vec::new();
     for (role, file) in [(Role::Secret, &command.secret_file), (Role::Token, &command.token_file)] {
         if let Some(file) = file {
@@ -202,6 +203,11 @@ async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
         secrets,
     };
     let id = provision::source(gateway, plan, By::Person(&who())).await?;
+    if written {
+        output::line(format!("source {name} is {id}; clients write to {}", gateway.base.micropub()));
+        output::line(format!("next: `heraut token add {name} --name \"who uses it\"`, and give the client both"));
+        return Ok(());
+    }
     if !pushed {
         output::line(format!("source {name} is {id}; next: `heraut source preview {name}`"));
         return Ok(());
@@ -240,7 +246,9 @@ fn state(source: &Source) -> String {
         return "disabled".to_owned();
     }
     let progress = &source.progress;
+    let written = CONNECTORS.iter().any(|kind| kind.name() == source.kind && kind.takes_tokens());
     match (&progress.stopped, &progress.failure, progress.stale_since, progress.polled_at) {
+        _ if written => "ok".to_owned(),
         (Some(reason), ..) => format!("stopped: {reason}"),
         (None, Some(failure), ..) => format!("failing ({} in a row): {failure}", progress.failures),
         (None, None, Some(since), _) => format!("stale since {since}"),

@@ -298,7 +298,7 @@ fn source(mut s: Section<'_>, dir: &Path) -> Option<SourceConfig> {
     let actor = s.require_read("actor", "\"nieuws\"", Handle::parse);
     let kind = s.require_read("kind", "\"feed\"", parse_name);
     let found = kind.as_deref().and_then(|kind| CONNECTORS.iter().find(|known| known.name() == kind)).copied();
-    let timing = timing(&mut s, found.is_some_and(|kind| kind.profile().is_some()));
+    let timing = timing(&mut s, found.is_some_and(|kind| kind.profile().is_some() || kind.takes_tokens()));
     let enabled = s.take("enabled").unwrap_or(true);
     let websub = !found.is_some_and(|kind| kind.names_hubs()) || s.take("websub").unwrap_or(true);
     let stale_after = s.read("stale_after", Span::parse);

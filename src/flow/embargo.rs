@@ -8,7 +8,8 @@ use tokio::task::JoinSet;
 
 use crate::actor::Actor;
 use crate::flow::intake::{compose_item, stored_item};
-use crate::flow::{Gateway, Shared, now, picture};
+use crate::flow::picture::{self, LeftOut};
+use crate::flow::{Gateway, Shared, now};
 use crate::ids::PostId;
 use crate::post::policy::{embargo, judge_images, released};
 use crate::post::{Content, PostState};
@@ -86,9 +87,9 @@ async fn whole(
     post: &Post,
     (item, actor, source): &(Item, Actor, Source),
 ) -> (Content, Vec<MediaRow>) {
-    let gathered = picture::gather(gateway, item, Some(post), Instant::now() + IMAGES_WITHIN).await;
+    let gathered = picture::gather(gateway, source.id, item, Some(post), Instant::now() + IMAGES_WITHIN).await;
     let mut content = compose_item(gateway, source, actor, item, gathered.images);
-    content.flags.extend(gathered.problems);
+    content.flags.extend(gathered.problems.iter().map(LeftOut::flag));
     // What a person had to decide is decided: the post was not held.
     judge_images(&mut content, source.settings.policy.missing_alt);
     let kept: HashSet<i64> = content.images.iter().map(|image| image.id.0).collect();

@@ -1,6 +1,7 @@
 //! Takes items in: what each is compared with what is known, and what becomes of it, in one transaction.
 
 mod commit;
+pub mod one;
 mod withdraw;
 
 use std::collections::HashSet;
@@ -14,7 +15,8 @@ use crate::actor::{Actor, Language};
 use crate::flow::intake::commit::{Batch, End};
 use crate::flow::intake::withdraw::{Absent, absent};
 pub use crate::flow::intake::withdraw::{cancel, retract, withdraw_item};
-use crate::flow::{Gateway, now, picture};
+use crate::flow::picture::{self, LeftOut};
+use crate::flow::{Gateway, now};
 use crate::ids::{ItemId, PostId, ReceiptId};
 use crate::post::compose::compose;
 use crate::post::policy::{admit, embargo, release_at};
@@ -64,6 +66,8 @@ struct Draft {
     state: PostState,
     files: Vec<MediaRow>,
     new_post: PostId,
+    /// Images that could not be had.
+    problems: Vec<LeftOut>,
     /// Whether images were not fetched, because nothing of the item may be seen yet.
     images_due: bool,
 }
@@ -245,7 +249,8 @@ pub async fn take_in(
         }
         Through::Hook { done: None, .. } => End::Nothing,
     };
-    let batch = Arc::new(Batch { source: source.clone(), steps, absent, end, at });
+    let who = format!("source:{}", source.name);
+    let batch = Arc::new(Batch { source: source.clone(), who, steps, absent, end, at });
     let entries = Arc::new(batch.entries(gateway));
     gateway
         .store
@@ -311,13 +316,15 @@ async fn draft(
     decision: &Decision,
     (at, deadline): (Timestamp, Instant),
 ) -> Draft {
-    let gathered = picture::gather(gateway, item, post, deadline).await;
+    let gathered = picture::gather(gateway, source.id, item, post, deadline).await;
     let mut content = compose_item(gateway, source, actor, item, gathered.images);
-    content.flags.extend(gathered.problems);
+    content.flags.extend(gathered.problems.iter().map(LeftOut::flag));
     let state = admit(&mut content, item, decision, &source.settings.policy, at);
     let kept: HashSet<i64> = content.images.iter().map(|image| image.id.0).collect();
-    let files = gathered.files.into_iter().filter(|file| kept.contains(&file.id.0)).collect();
-    Draft { content, state, files, new_post: PostId(gateway.mint.next()), images_due: gathered.left }
+    let (files, dropped): (Vec<_>, Vec<_>) = gathered.files.into_iter().partition(|file| kept.contains(&file.id.0));
+    picture::discard(gateway, &dropped).await;
+    let new_post = PostId(gateway.mint.next());
+    Draft { content, state, files, new_post, problems: gathered.problems, images_due: gathered.left }
 }
 
 /// Composes an item as the source's settings say, in the language of the item, the source or the actor.

@@ -11,6 +11,7 @@ pub mod groups;
 pub mod hooks;
 pub mod intake;
 pub mod keyring;
+pub mod micropub;
 pub mod mint;
 pub mod picture;
 pub mod poll;
@@ -23,6 +24,7 @@ pub mod remote;
 pub mod review;
 pub mod schedule;
 pub mod survey;
+pub mod tokens;
 pub mod verify;
 pub mod websub;
 

@@ -1,18 +1,21 @@
 //! Fetches the images of an item, checks them, and keeps them where we serve them from.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use url::Url;
 
 use heraut_connectors::item::{Item, Media};
 
 use crate::flow::{Gateway, now};
-use crate::ids::MediaId;
+use crate::ids::{MediaId, SourceId};
 use crate::net::Get;
 use crate::post::Image;
 use crate::post::picture::{Picture, read_picture};
 use crate::post::policy::{IMAGES_MAX, embargo};
 use crate::store::posts::{MediaRow, Post, image_of};
+use crate::store::uploads;
 
 /// Largest image that is fetched, in bytes: what Mastodon takes.
 const IMAGE_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -29,16 +32,38 @@ pub struct Gathered {
     pub images: Vec<Image>,
     /// Files that are new, to be stored with the post.
     pub files: Vec<MediaRow>,
-    /// What could not be had, as sentences for the editors.
-    pub problems: Vec<String>,
+    /// What could not be had.
+    pub problems: Vec<LeftOut>,
     /// Whether some were not asked for, because of an embargo.
     pub left: bool,
 }
 
+/// An image that could not be had.
+#[derive(Debug, Clone)]
+pub struct LeftOut {
+    /// Where it is said to be.
+    pub url: String,
+    /// Why not.
+    pub why: String,
+}
+
+impl LeftOut {
+    /// A sentence for the editors.
+    pub fn flag(&self) -> String {
+        format!("image {} is left out: {}", self.url, self.why)
+    }
+}
+
 /// Fetches the images of an item, at most four. An image that `post` already shows under the same URL is not fetched again. One
 /// that cannot be had, or not before `deadline`, is left out and said so: news does not wait for a picture. Under embargo
-/// nothing is fetched.
-pub async fn gather(gateway: &Gateway, item: &Item, post: Option<&Post>, deadline: Instant) -> Gathered {
+/// nothing is fetched. What a client of that source sent is taken from where it was kept.
+pub async fn gather(
+    gateway: &Gateway,
+    source: SourceId,
+    item: &Item,
+    post: Option<&Post>,
+    deadline: Instant,
+) -> Gathered {
     let mut gathered = Gathered::default();
     for media in item.media.iter().take(IMAGES_MAX) {
         if let Some(known) = post.and_then(|post| image_of(post, &media.url)) {
@@ -50,18 +75,21 @@ pub async fn gather(gateway: &Gateway, item: &Item, post: Option<&Post>, deadlin
             continue;
         }
         let time_left = deadline.saturating_duration_since(Instant::now());
-        let fetched = match tokio::time::timeout(time_left, fetch(gateway, media)).await {
-            Ok(fetched) => fetched,
-            Err(_) => Err("the images of this page took too long".to_owned()),
+        let found = match gateway.base.read_upload(&media.url) {
+            Some(name) => sent(gateway, source, media, name).await,
+            None => match tokio::time::timeout(time_left, fetch(gateway, media)).await {
+                Ok(fetched) => fetched,
+                Err(_) => Err("the images of this page took too long".to_owned()),
+            },
         };
-        match fetched {
+        match found {
             Ok((image, file)) => {
                 gathered.images.push(image);
                 gathered.files.push(file);
             }
-            Err(problem) => {
-                tracing::warn!(image.url = media.url, error = problem, "an image is left out");
-                gathered.problems.push(format!("image {} is left out: {problem}", media.url));
+            Err(why) => {
+                tracing::warn!(image.url = media.url, error = why, "an image is left out");
+                gathered.problems.push(LeftOut { url: media.url.clone(), why });
             }
         }
     }
@@ -79,7 +107,12 @@ async fn fetch(gateway: &Gateway, media: &Media) -> Result<(Image, MediaRow), St
     if fetched.status != 200 {
         return Err(format!("it answered {}", fetched.status));
     }
-    let read = tokio::task::spawn_blocking(move || read_picture(&fetched.body).map(|p| (p, fetched.body))).await;
+    keep(gateway, fetched.body.into(), media).await
+}
+
+/// Checks what is said to be an image, and keeps it.
+pub async fn keep(gateway: &Gateway, bytes: Bytes, media: &Media) -> Result<(Image, MediaRow), String> {
+    let read = tokio::task::spawn_blocking(move || read_picture(&bytes).map(|picture| (picture, bytes))).await;
     let (picture, original) = match read {
         Ok(Ok(read)) => read,
         Ok(Err(error)) => return Err(error.to_string()),
@@ -87,10 +120,46 @@ async fn fetch(gateway: &Gateway, media: &Media) -> Result<(Image, MediaRow), St
     };
     let id = MediaId(gateway.mint.next());
     let bytes = picture.bytes.as_deref().unwrap_or(&original);
-    let name = format!("{id}.{}", picture.extension);
-    let path = gateway.settings.media_dir.join(&name);
+    let path = file_of(gateway, id, picture.extension);
     write_whole(&path, bytes).await.map_err(|e| format!("{} cannot be written: {e}", path.display()))?;
     Ok(describe(id, media, &picture))
+}
+
+/// Removes files that no post shows after all. One that cannot be removed stays behind, and nothing refers to it.
+pub async fn discard(gateway: &Gateway, files: &[MediaRow]) {
+    for file in files {
+        let _ = tokio::fs::remove_file(file_of(gateway, file.id, &file.extension)).await;
+    }
+}
+
+/// Where the file of an image is.
+pub fn file_of(gateway: &Gateway, id: MediaId, extension: &str) -> PathBuf {
+    gateway.settings.media_dir.join(format!("{id}.{extension}"))
+}
+
+/// An image that a client sent before. The post gets a file of its own, so that what becomes of one post concerns no other.
+async fn sent(gateway: &Gateway, source: SourceId, media: &Media, name: &str) -> Result<(Image, MediaRow), String> {
+    let name = name.to_owned();
+    let found = gateway.store.read("read a picture that was sent", move |db| uploads::file(db, source, &name)).await;
+    let row = found.map_err(|error| error.to_string())?.ok_or("no such picture was sent to this source")?;
+    let id = MediaId(gateway.mint.next());
+    let (from, to) = (file_of(gateway, row.id, &row.extension), file_of(gateway, id, &row.extension));
+    if tokio::fs::hard_link(&from, &to).await.is_err() {
+        let bytes = tokio::fs::read(&from).await.map_err(|e| format!("{} cannot be read: {e}", from.display()))?;
+        write_whole(&to, &bytes).await.map_err(|e| format!("{} cannot be written: {e}", to.display()))?;
+    }
+    let pixels = |side: i32| u32::try_from(side).unwrap_or_default();
+    let image = Image {
+        id,
+        source_url: media.url.clone(),
+        media_type: row.media_type.clone(),
+        width: pixels(row.width),
+        height: pixels(row.height),
+        blurhash: row.blurhash.clone(),
+        alt: media.alt.clone(),
+        sha256: row.sha256.clone(),
+    };
+    Ok((image, MediaRow { id, post_id: None, created_at: now(), ..row }))
 }
 
 /// Writes a file so that it is there whole or not at all, also after a crash.

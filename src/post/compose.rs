@@ -116,6 +116,22 @@ pub fn compose(
     settings: &ComposeSettings,
     base: &Base,
 ) -> Content {
+    composed(item, images, language, settings, base).0
+}
+
+/// Whether the post of an item has less than all of the text that it is to have.
+pub fn is_cut(item: &Item, language: &Language, settings: &ComposeSettings, base: &Base) -> bool {
+    composed(item, Vec::new(), language, settings, base).1
+}
+
+/// What a post says, and whether a part of its text did not fit.
+fn composed(
+    item: &Item,
+    images: Vec<Image>,
+    language: &Language,
+    settings: &ComposeSettings,
+    base: &Base,
+) -> (Content, bool) {
     let title = item.title.as_deref().map(one_line).filter(|title| !title.is_empty());
     let link = item.canonical_url.as_deref().and_then(source_link);
     let hashtags = hashtags::hashtags(&item.categories, &settings.hashtags);
@@ -123,8 +139,8 @@ pub fn compose(
     let opening = title.as_deref().map_or(trim::Opening::Other, |title| trim::opening(&mut blocks, title));
     let shown = title.as_deref().filter(|_| opening != trim::Opening::Continues);
     let draft = Draft { template: &settings.template, title: shown, link: link.as_deref(), tags: &hashtags, base };
-    let html = draft.fit(blocks, settings.length_max.min(LENGTH_CEILING));
-    Content {
+    let (html, is_cut) = draft.fit(blocks, settings.length_max.min(LENGTH_CEILING));
+    let content = Content {
         language: item
             .language
             .as_deref()
@@ -137,7 +153,8 @@ pub fn compose(
         title,
         html,
         link,
-    }
+    };
+    (content, is_cut)
 }
 
 /// White space collapsed and hidden characters gone.
@@ -191,18 +208,18 @@ struct Draft<'a> {
 }
 
 impl Draft<'_> {
-    /// The post with as much of the text as fits.
-    fn fit(&self, blocks: Vec<Block>, length_max: usize) -> SafeHtml {
+    /// The post with as much of the text as fits, and whether some did not.
+    fn fit(&self, blocks: Vec<Block>, length_max: usize) -> (SafeHtml, bool) {
         let around = plain(&self.render(&[], false)).chars().count();
         // Two line ends separate the text from what is around it.
         let mut room = length_max.saturating_sub(around + 2);
         loop {
             let mut text = blocks.clone();
-            cut(&mut text, room);
+            let is_cut = cut(&mut text, room);
             let title_links = self.settle_links(&mut text);
             let html = self.render(&text, title_links);
             if html.as_str().len() <= HTML_BYTES_MAX || room == 0 {
-                return html;
+                return (html, is_cut);
             }
             room = room * 3 / 4;
         }

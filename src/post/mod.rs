@@ -44,6 +44,8 @@ pub enum HoldReason {
     Returned,
     /// It changed more often in a day than the source's policy lets through; a person releases it.
     Churn,
+    /// Its author says that it is not finished; the author publishes it, or a person releases it.
+    Draft,
 }
 
 impl HoldReason {
@@ -62,6 +64,7 @@ impl HoldReason {
                 "an item that was withdrawn came back; run `heraut post release` to publish it as a new post"
             }
             Self::Churn => "it changed too often today; look at it and run `heraut post release`",
+            Self::Draft => "it is a draft; its author publishes it, or you run `heraut post release`",
         }
     }
 
@@ -74,12 +77,13 @@ impl HoldReason {
             Self::Unverified => "unverified",
             Self::Returned => "returned",
             Self::Churn => "churn",
+            Self::Draft => "draft",
         }
     }
 
     /// The reverse of [`HoldReason::name`].
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Flood, Self::MissingAlt, Self::Approval, Self::Unverified, Self::Returned, Self::Churn]
+        [Self::Flood, Self::MissingAlt, Self::Approval, Self::Unverified, Self::Returned, Self::Churn, Self::Draft]
             .into_iter()
             .find(|r| r.name() == name)
     }

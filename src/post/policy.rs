@@ -115,8 +115,8 @@ pub enum MissingAlt {
 /// The state in which a post starts, starts again after it changed, or an edit of it starts; and into `content` what the policy
 /// makes of it: images dropped, flags for the editors. The first of these that holds decides:
 ///
-/// 1. held: it returned, it changes too often, it came in a flood, an image has no alternative text, the source's posts are
-///    approved. These are holds of one post, so the strongest stands first; a release answers all of them.
+/// 1. held: it returned, it changes too often, it came in a flood, it is a draft, an image has no alternative text, the source's
+///    posts are approved. These are holds of one post, so the strongest stands first; a release answers all of them.
 /// 2. embargoed: the source says until when nothing of it may be seen.
 /// 3. scheduled: the source's date is still to come (not for an edit of what is already public), or the edit waits for its
 ///    embargo or its merging window.
@@ -146,6 +146,7 @@ pub fn admit(
         _ => None,
     };
     let held = held
+        .or_else(|| item.draft.then_some(HoldReason::Draft))
         .or_else(|| (undescribed > 0 && policy.missing_alt == MissingAlt::Hold).then_some(HoldReason::MissingAlt))
         .or_else(|| policy.approval.then_some(HoldReason::Approval));
     match (held, &decision.act) {

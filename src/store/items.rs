@@ -176,6 +176,24 @@ pub fn of_post(db: &mut Db<'_>, post: PostId) -> Queried<Option<ItemRow>> {
         .optional())
 }
 
+/// The item of a source that a post came of, also where the post was withdrawn and another one says the same since.
+pub fn of_post_in(db: &mut Db<'_>, source: SourceId, post: PostId) -> Queried<Option<ItemRow>> {
+    let row = on!(db, c => items::table
+        .filter(items::post_id.eq(Some(post)).and(items::source_id.eq(source)))
+        .select(ItemRow::as_select())
+        .first(c)
+        .optional())?;
+    match row {
+        Some(row) => Ok(Some(row)),
+        None => by_alias(db, source, &alias_of_post(post)),
+    }
+}
+
+/// The alias by which an item is known whose post was that one.
+pub fn alias_of_post(post: PostId) -> String {
+    format!("post:{post}")
+}
+
 /// Adds an item.
 pub fn insert(db: &mut Db<'_>, row: &ItemRow) -> Queried<()> {
     on!(db, c => diesel::insert_into(items::table).values(row).execute(c)).map(|_| ())

@@ -8,6 +8,7 @@ pub mod activities;
 pub mod actors;
 pub mod audit;
 pub mod catalogue;
+pub mod client_requests;
 pub mod deliveries;
 pub mod followers;
 pub mod hooks;
@@ -30,7 +31,9 @@ pub mod snapshot;
 pub mod sources;
 mod statement;
 pub mod survey;
+pub mod tokens;
 pub mod turns;
+pub mod uploads;
 pub mod websub;
 
 use std::sync::atomic::{AtomicU64, Ordering};

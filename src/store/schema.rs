@@ -390,6 +390,40 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    tokens (id) {
+        id -> BigInt,
+        source_id -> BigInt,
+        hash -> Text,
+        name -> Text,
+        scopes -> Text,
+        created_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+        used_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    client_requests (source_id, request_key) {
+        source_id -> BigInt,
+        request_key -> Text,
+        digest -> Text,
+        item_id -> BigInt,
+        received_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    uploads (name) {
+        name -> Text,
+        source_id -> BigInt,
+        media_id -> BigInt,
+        item_id -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     agencies,
     actors,
@@ -420,5 +454,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     source_secrets,
     hooks,
     hook_deliveries,
-    websub_subscriptions
+    websub_subscriptions,
+    tokens,
+    client_requests,
+    uploads
 );

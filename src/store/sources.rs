@@ -172,6 +172,16 @@ pub fn by_name(db: &mut Db<'_>, name: &str) -> Queried<Option<Source>> {
     row.map(complete).transpose()
 }
 
+/// Whether an actor has a source of one of these kinds that is in use.
+pub fn feeds_by(db: &mut Db<'_>, actor: ActorId, kinds: &[&str]) -> Queried<bool> {
+    let found: Vec<String> = on!(db, c => sources::table
+        .filter(sources::actor_id.eq(actor).and(sources::kind.eq_any(kinds.to_vec())))
+        .select(sources::settings)
+        .load(c))?;
+    let settings: Vec<Settings> = found.iter().map(|text| from_json(text)).collect::<Queried<_>>()?;
+    Ok(settings.iter().any(|settings| !settings.disabled))
+}
+
 /// Whether a source of that name was made from the configuration file.
 pub fn is_provisioned(db: &mut Db<'_>, name: &str) -> Queried<bool> {
     let found: Option<bool> =

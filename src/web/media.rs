@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use crate::flow::Gateway;
 use crate::ids::MediaId;
-use crate::store::posts;
+use crate::store::posts::{self, MediaRow};
 use crate::web::caching;
 use crate::web::problem::Problem;
 use crate::web::range::{self, Wanted};
@@ -33,20 +33,41 @@ pub async fn file(
     let id = MediaId(number(&id)?);
     let row = gateway.store.read("read a media file", move |db| posts::public_media(db, id)).await?;
     let Some(row) = row.filter(|row| row.extension == extension) else { return Err(evenly.not_found().await) };
-    let place = gateway.settings.media_dir.join(format!("{id}.{}", row.extension));
+    let seen = Seen { cache: caching::FOREVER, cors: true };
+    answer(&gateway, &request, row, seen).await
+}
+
+/// Who may keep and read a file.
+pub struct Seen {
+    /// Value of `Cache-Control`.
+    pub cache: &'static str,
+    /// Scripts of other sites may read it.
+    pub cors: bool,
+}
+
+/// A file that may be seen, whole or in part.
+pub async fn answer(
+    gateway: &Gateway,
+    request: &HttpRequest,
+    row: MediaRow,
+    seen: Seen,
+) -> Result<HttpResponse, Problem> {
+    let place = gateway.settings.media_dir.join(format!("{}.{}", row.id, row.extension));
     let (mut file, length) = open(place).await?;
     let tag = format!("\"{}\"", row.sha256);
     let mut response = HttpResponse::Ok();
     response
         .insert_header((header::CONTENT_TYPE, row.media_type))
-        .insert_header((header::CACHE_CONTROL, caching::FOREVER))
+        .insert_header((header::CACHE_CONTROL, seen.cache))
         .insert_header((header::ETAG, tag.clone()))
-        .insert_header((header::ACCEPT_RANGES, "bytes"))
-        .insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
-    if caching::client_has(&request, &tag) {
+        .insert_header((header::ACCEPT_RANGES, "bytes"));
+    if seen.cors {
+        response.insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
+    }
+    if caching::client_has(request, &tag) {
         return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
     }
-    let (first, bytes) = match wanted(&request, &tag, length) {
+    let (first, bytes) = match wanted(request, &tag, length) {
         Wanted::All => (0, length),
         Wanted::Nothing => return Err(Problem::Range(length)),
         Wanted::Part { first, last } => {

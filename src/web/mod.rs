@@ -6,6 +6,7 @@
 //! | `/ap/a/{n}`, its collections, `/ap/o/{n}`, `/ap/x/{n}`, `/ap/q/{n}`, `/ap/instance` | [`activitypub`], [`outbox`] |
 //! | `/ap/inbox`, `/ap/a/{n}/inbox`, `/ap/instance/inbox` | [`inbox`] |
 //! | `/hooks/{source}` | [`hooks`](self::hooks) |
+//! | `/micropub`, `/micropub/media`, `/micropub/media/{name}` | [`micropub`] |
 //! | `/`, `/@name`, `/@name/{n}`, `/tags/{name}`, `/about-bot` | [`pages`] |
 //! | `/media/{n}.{extension}`, `/assets/…` | [`media`], [`assets`] |
 //! | `/health/live`, `/health/ready` | [`health`] |
@@ -26,6 +27,7 @@ pub mod hosts;
 pub mod inbox;
 pub mod kept;
 pub mod media;
+pub mod micropub;
 pub mod negotiate;
 pub mod operations;
 pub mod outbox;
@@ -53,6 +55,7 @@ use crate::flow::{Gateway, Shared};
 use crate::web::hooks::Proxies;
 use crate::web::hosts::Directory;
 use crate::web::kept::Kept;
+use crate::web::micropub::Clients;
 use crate::web::routes::{postable, readable};
 
 /// How long an idle connection is kept: longer than proxies keep theirs (60 s at nginx), so that the proxy closes first.
@@ -73,6 +76,7 @@ pub struct Shelf {
     arrivals: Data<Arrivals>,
     hooks: Data<Hooks>,
     proxies: Data<Proxies>,
+    clients: Data<Clients>,
 }
 
 /// How much is taken in, and whom is believed who sent it.
@@ -93,6 +97,7 @@ impl Shelf {
             arrivals: Data::new(Arrivals::start(gateway.clone(), limits.per_host_s)),
             hooks: Data::new(Hooks::start(gateway.clone(), limits.per_source_s)),
             proxies: Data::new(Proxies(limits.trusted_proxies)),
+            clients: Data::new(Clients::new(limits.per_source_s)),
             directory: Data::new(Directory::new(gateway.clone())),
             kept: Data::new(Kept::new(gateway.clone())),
             gateway: Data::from(gateway),
@@ -103,7 +108,7 @@ impl Shelf {
     pub fn configure(&self, config: &mut ServiceConfig) {
         config.app_data(self.gateway.clone()).app_data(self.directory.clone());
         config.app_data(self.kept.clone()).app_data(self.arrivals.clone());
-        config.app_data(self.hooks.clone()).app_data(self.proxies.clone());
+        config.app_data(self.hooks.clone()).app_data(self.proxies.clone()).app_data(self.clients.clone());
         config.service(readable("/health/live", health::live)).service(readable("/health/ready", health::ready));
         for_servers(config);
         for_people(config);
@@ -123,6 +128,9 @@ fn for_servers(config: &mut ServiceConfig) {
         .service(postable("/ap/a/{n}/inbox", inbox::personal))
         .service(hooks::resource("/hooks/{source}"))
         .service(hooks::resource("/hooks/{source}/{secret}"))
+        .service(micropub::endpoint("/micropub"))
+        .service(micropub::media_endpoint("/micropub/media"))
+        .service(micropub::upload("/micropub/media/{name}"))
         .service(websub::resource("/websub/{secret}"))
         .service(readable("/ap/instance", activitypub::instance))
         .service(readable("/ap/instance/{collection}", activitypub::instance_collection))

@@ -14,7 +14,7 @@ use crate::actor::verification::Proof;
 use crate::flow::{Gateway, now};
 use crate::ids::PostId;
 use crate::store::posts::Post;
-use crate::store::{actors, posts, proofs};
+use crate::store::{actors, posts, proofs, sources};
 use crate::web::activitypub::{Standing, see_other, standing};
 use crate::web::caching::{self, Representation};
 use crate::web::negotiate::{Form, wanted};
@@ -31,6 +31,8 @@ const TAG_POSTS_SCANNED: i64 = 1_000;
 const TAG_POSTS_MAX: usize = 40;
 /// Longest hashtag that is looked for, in characters.
 const TAG_CHARS_MAX: usize = 100;
+/// Kinds of sources that clients find by the page of the actor.
+const WRITTEN: [&str; 1] = ["micropub"];
 /// Longest description of an account for previews, in characters.
 const SUMMARY_CHARS_MAX: usize = 200;
 
@@ -124,9 +126,10 @@ async fn actor_page(
     let read = gateway.store.read("read an actor with its posts", move |db| {
         let Some(actor) = actors::by_handle(db, &handle)? else { return Ok(None) };
         let found = posts::published(db, actor.id, before, limit)?;
-        Ok(Some((proofs::of_actor(db, actor.id)?, found, actor)))
+        let written = sources::feeds_by(db, actor.id, &WRITTEN)?;
+        Ok(Some((proofs::of_actor(db, actor.id)?, found, actor, written)))
     });
-    let (proof, mut found, actor) = read.await?.ok_or(Problem::NotFound)?;
+    let (proof, mut found, actor, written) = read.await?.ok_or(Problem::NotFound)?;
     let page = gateway.base.actor_page(actor.handle.as_str());
     if name != actor.handle.as_str() {
         return Ok(HttpResponse::PermanentRedirect().insert_header((header::LOCATION, page)).finish());
@@ -146,6 +149,11 @@ async fn actor_page(
     frame.listed = before.is_none();
     frame.canonical = before.is_none().then(|| page.clone());
     frame.alternate = Some(actor.url.to_string());
+    frame.micropub = written.then(|| gateway.base.micropub());
+    let link = match &frame.micropub {
+        Some(endpoint) => format!("{}, <{endpoint}>; rel=\"micropub\"", alternate(actor.url.as_str())),
+        None => alternate(actor.url.as_str()),
+    };
     let shown = ActorPage {
         frame,
         posts: found.iter().map(|post| PostView::new(t, &gateway.base, &actor, post, 3)).collect(),
@@ -153,7 +161,7 @@ async fn actor_page(
         older: oldest.map(|id| format!("{page}?before={id}")),
         actor: view,
     };
-    Ok(Representation::page(render(&shown)?).linked(alternate(actor.url.as_str())).answer(request))
+    Ok(Representation::page(render(&shown)?).linked(link).answer(request))
 }
 
 /// `/@name/{n}`: a post. One that is not public is the same "not found" as one that does not exist.

@@ -47,6 +47,8 @@ pub struct Frame {
     pub published: Option<String>,
     /// Search engines may list it.
     pub listed: bool,
+    /// Where clients write to.
+    pub micropub: Option<String>,
 }
 
 impl Frame {
@@ -66,6 +68,7 @@ impl Frame {
             creator: None,
             published: None,
             listed: true,
+            micropub: None,
         }
     }
 }

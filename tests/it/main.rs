@@ -39,6 +39,7 @@ mod lists;
 mod locks;
 mod messages;
 mod metrics;
+mod micropub;
 mod migrations;
 mod objects;
 mod polling;

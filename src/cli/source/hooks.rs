@@ -15,11 +15,12 @@ use crate::cli::{output, who};
 use crate::flow::hooks::keep;
 use crate::flow::preview;
 use crate::flow::provision::{self, By, SourcePlan};
+use crate::flow::tokens::lapsed;
 use crate::flow::{Gateway, now, poll};
 use crate::store::hooks::{self, DONE, FAILED, IGNORED, Receipt};
 use crate::store::secrets::Role;
 use crate::store::sources::Source;
-use crate::store::{Db, actors};
+use crate::store::{Db, actors, tokens};
 
 /// Largest file with a captured request or a secret, in bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -72,8 +73,16 @@ pub fn address(gateway: &Gateway, source: &Source) -> anyhow::Result<String> {
 
 /// Adds what there is to say of a source that is pushed.
 pub async fn describe(gateway: &Gateway, source: &Source, row: &mut Value) -> anyhow::Result<()> {
-    let Some(profile) = keep::profile(source)? else { return Ok(()) };
     let id = source.id;
+    if keep::kind(source).is_some_and(|kind| kind.takes_tokens()) {
+        let held = gateway.store.read("list tokens", move |db| tokens::list(db, Some(id))).await?;
+        let held = held.iter().filter(|token| lapsed(token, now()).is_none()).count();
+        if let Some(row) = row.as_object_mut() {
+            row.insert("micropub".to_owned(), json!(gateway.base.micropub()));
+            row.insert("tokens_that_hold".to_owned(), json!(held));
+        }
+    }
+    let Some(profile) = keep::profile(source)? else { return Ok(()) };
     let load = move |db: &mut Db<'_>| Ok((hooks::refusal(db, id)?, hooks::log(db, id, 1)?));
     let (refusal, latest) = gateway.store.read("read what was pushed", load).await?;
     let secrets = keep::open(gateway, id).await?;
@@ -156,6 +165,9 @@ pub async fn test(gateway: &Gateway, name: &str, from: &Path, json: bool) -> any
 
 /// What the signature of a captured request is worth.
 async fn check_signature(gateway: &Gateway, source: &Source, delivery: &Delivery) -> anyhow::Result<String> {
+    if keep::kind(source).is_some_and(|kind| kind.takes_tokens()) {
+        return Ok("clients have a token, which is not looked at here".to_owned());
+    }
     let Some(profile) = keep::profile(source)? else {
         bail!("source `{}` is of the kind `{}`, which takes nothing by webhook", source.name, source.kind);
     };

@@ -287,7 +287,7 @@ async fn take_in(
 }
 
 /// How many items of the source were new lately, as far as the flood fuse wants to know.
-async fn lately(gateway: &Gateway, source: &Source) -> Result<u32, StoreError> {
+pub async fn lately(gateway: &Gateway, source: &Source) -> Result<u32, StoreError> {
     let (id, since) = (source.id, now().before(FLOOD_WITHIN));
     let most = i64::from(source.settings.policy.flood_fuse).saturating_add(1);
     let count = move |db: &mut Db<'_>| items::new_since(db, id, since, most);

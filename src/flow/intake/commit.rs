@@ -21,6 +21,8 @@ const SEEN_FRESH_MS: i64 = 3_600_000;
 /// What a transaction carries out.
 pub(super) struct Batch {
     pub source: Source,
+    /// Who brought it, for the audit log.
+    pub who: String,
     pub steps: Vec<Step>,
     pub absent: Absent,
     pub end: End,
@@ -54,7 +56,7 @@ impl Batch {
 
     /// What the audit log says of it.
     pub(super) fn entries(&self, gateway: &Gateway) -> Vec<audit::Entry> {
-        let who = format!("source:{}", self.source.name);
+        let who = &self.who;
         let mut entries: Vec<audit::Entry> = self
             .steps
             .iter()
@@ -67,16 +69,11 @@ impl Batch {
                     Act::Return => "item.return",
                     _ => return None,
                 };
-                Some(gateway.audit(&who, act, format!("item:{}", step.item_id), step.incoming.item.source_id.clone()))
+                Some(gateway.audit(who, act, format!("item:{}", step.item_id), step.incoming.item.source_id.clone()))
             })
             .collect();
         if let Some(reason) = &self.absent.suspicious {
-            entries.push(gateway.audit(
-                &who,
-                "source.suspicious",
-                format!("source:{}", self.source.id),
-                reason.clone(),
-            ));
+            entries.push(gateway.audit(who, "source.suspicious", format!("source:{}", self.source.id), reason.clone()));
         }
         entries
     }

@@ -29,7 +29,8 @@ impl Digest {
 
 /// The digest of what an item says: title, lead and body as plain text, where their links lead (without parameters, which
 /// trackers change on every fetch), the page's own URL, media with alternative texts, language, content warning. Not dates, authors or
-/// categories. Markup, white space and signatures in media URLs do not change it.
+/// categories, unless a person said them ([`Item::original`]). Markup, white space and signatures in media URLs do not change it.
+/// That a draft is one no more does.
 pub fn digest(item: &Item) -> Digest {
     let mut fields = Fields(Sha256::new());
     fields.add("title", item.title.as_deref().unwrap_or_default().trim());
@@ -43,6 +44,12 @@ pub fn digest(item: &Item) -> Digest {
     for file in item.media.iter().chain(&item.links) {
         fields.add("media", &unsigned(&file.url));
         fields.add("alt", file.alt.as_deref().unwrap_or_default().trim());
+    }
+    if item.original.is_some() {
+        item.categories.iter().for_each(|category| fields.add("category", &category.term));
+    }
+    if item.draft {
+        fields.add("draft", "");
     }
     Digest(hex::encode(fields.0.finish()))
 }

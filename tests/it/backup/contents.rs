@@ -94,6 +94,9 @@ const REST_OF_ALL: &str = "
     INSERT INTO hooks (source_id, refused_at, refusal) VALUES (1, 2, 'r');
     INSERT INTO hook_deliveries (id, source_id, delivery_key, digest, verified_by, headers, body, received_at, due_at)
     VALUES (1, 1, 'id:1', 'd', 'standard', '[]', '', 1, 2);
+    INSERT INTO tokens (id, source_id, hash, name, scopes, created_at, used_at) VALUES (1, 1, 'h', 'n', 'create media', 1, 2);
+    INSERT INTO client_requests (source_id, request_key, digest, item_id, received_at) VALUES (1, 'key:1:k', 'd', 0, 1);
+    INSERT INTO uploads (name, source_id, media_id, item_id, created_at) VALUES ('u', 1, 1, 0, 2);
     INSERT INTO turns (agency_id, lane, next) VALUES (1, 2, 6);";
 
 /// A row that names a picture.

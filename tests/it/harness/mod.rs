@@ -4,6 +4,7 @@
 
 mod account;
 mod address;
+mod client;
 mod cluster;
 mod cms;
 mod database;
@@ -27,6 +28,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 pub use account::{Account, Letter};
+pub use client::{Client, encoded, made, multipart, picture};
 pub use cluster::Cluster;
 pub use cms::{Cms, SECRET, now_s};
 pub use database::Database;
@@ -42,7 +44,7 @@ pub use setup::Setup;
 pub use site::{Article, FEED, Picture, Site, feed};
 pub use sql::Kind;
 pub(crate) use world::looks;
-pub use world::{Shared, World, says, shared, told};
+pub use world::{Shared, World, once, says, shared, told};
 
 /// The media type of everything that peers exchange.
 pub const ACTIVITY: &str = "application/activity+json";

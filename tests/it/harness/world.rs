@@ -1,5 +1,6 @@
 //! A whole small world: a site, the gateway, and a citizen on another server who follows.
 
+use std::future::Future;
 use std::sync::OnceLock;
 
 use serde_json::Value;
@@ -78,6 +79,14 @@ impl World {
 }
 
 impl World {
+    /// Leaves it to the end of the test binary to end it, because what holds it is never dropped.
+    pub fn outlive_tests(&self) {
+        self.gateway.outlive_tests();
+        if let Some(file) = self.db.url.strip_prefix("sqlite:") {
+            reaper::at_the_end(&format!("rm -rf \"$(dirname '{file}')\""));
+        }
+    }
+
     /// The ids of all public activities, in the order in which they were made.
     pub fn said(&self) -> Vec<String> {
         let root = self.gateway.url("/ap/x/");
@@ -146,20 +155,25 @@ static WORLDS: [OnceLock<Shared>; 2] = [OnceLock::new(), OnceLock::new()];
 
 /// The shared world of a database; its agency's handles are at `voorbeeldstad.example`.
 pub fn shared(kind: Kind) -> &'static Shared {
-    WORLDS[kind as usize].get_or_init(|| {
+    once(&WORLDS[kind as usize], move || build(kind))
+}
+
+/// Makes what several tests use, once, on a runtime that stays.
+pub fn once<T: Send + Sync, F: Future<Output = T>>(
+    place: &'static OnceLock<T>,
+    make: impl FnOnce() -> F + Send + 'static,
+) -> &'static T {
+    place.get_or_init(|| {
         let runtime = RUNTIME.get_or_init(runtime);
         // A runtime does not let itself be blocked by a thread of another.
-        std::thread::spawn(move || runtime.block_on(build(kind))).join().expect("a shared world")
+        std::thread::spawn(move || runtime.block_on(make())).join().expect("a shared world")
     })
 }
 
 async fn build(kind: Kind) -> Shared {
     let setup = Setup::new().actor("handle_domain = \"voorbeeldstad.example\"");
     let world = World::with(Database::new(kind), setup).await;
-    world.gateway.outlive_tests();
-    if let Some(file) = world.db.url.strip_prefix("sqlite:") {
-        reaper::at_the_end(&format!("rm -rf \"$(dirname '{file}')\""));
-    }
+    world.outlive_tests();
     let mut article = Article::new("dijk", "De dijk houdt stand", "<p>Het water <b>zakt</b>.</p>");
     article.categories = vec!["hoog water".to_owned(), "veiligheid".to_owned()];
     article.picture = Some(Picture { path: "/beeld/dijk.png".to_owned(), alt: Some("Een dijk".to_owned()) });

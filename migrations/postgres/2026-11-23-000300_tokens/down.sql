@@ -1,0 +1,3 @@
+DROP TABLE uploads;
+DROP TABLE client_requests;
+DROP TABLE tokens;
