@@ -1,12 +1,15 @@
-//! What other servers say: signed requests, activities, documents of actors and texts, WebFinger.
+//! What other servers say: signed requests, activities, documents of actors and texts, WebFinger; and what hubs say.
 
 use heraut::activity::discovery::parse_resource;
 use heraut::inbox::{decide, read, remote};
 use heraut::signature::{ReceivedRequest, cavage, digest};
 use heraut::time::Timestamp;
 use heraut::urls::{ActorUrl, Base, KeyUrl};
+use heraut::websub::{Call, discover};
 use heraut_connectors::capture;
+use heraut_connectors::contract::{Delivery, Push};
 use serde_json::Value;
+use url::{Url, form_urlencoded};
 
 /// 2026-11-22T09:00:00Z, when the seeds were signed.
 const NOW: Timestamp = Timestamp(1_795_338_000_000);
@@ -27,8 +30,22 @@ pub(crate) fn run(input: &[u8]) {
         let _ = digest::check(value, &request.body);
     }
     let _ = parse_resource(Some(&query), &base, &["example.nl"]);
+    hub(&request, &query);
     activity(&request.body, &base);
     documents(&request.body, parsed.ok().map(|parsed| parsed.key_id().clone()));
+}
+
+/// Where a document says that its hub is, and what a hub asks of us.
+fn hub(request: &Delivery, query: &str) {
+    let links = || request.headers.iter().filter(|(name, _)| name == "link").map(|(_, value)| value.as_str());
+    let asked = Url::parse("https://www.voorbeeldstad.example/nieuws.rss").unwrap();
+    let found = discover(links(), &Push::default(), &asked, &asked);
+    assert_eq!(found, discover(links(), &Push::default(), &asked, &asked));
+    if let Some(found) = found {
+        assert!(found.hub.scheme().starts_with("http") && Url::parse(&found.topic).is_ok(), "{found:?}");
+    }
+    let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+    let _ = Call::read(pairs.iter().map(|(name, value)| (name.as_ref(), value.as_ref())));
 }
 
 fn activity(body: &[u8], base: &Base) {
