@@ -75,7 +75,8 @@ mod tests {
             "progress.polled_at 2026-11-23T07:12:40Z",
         ];
         let mut found: Vec<&str> = shown.iter().map(String::as_str).collect();
-        (wanted.sort_unstable(), found.sort_unstable());
+        wanted.sort_unstable();
+        found.sort_unstable();
         assert_eq!(found, wanted);
     }
 }
