@@ -102,9 +102,11 @@ fn a_loop_is_called_stuck_after_as_long_as_by_the_health_check() {
     use heraut::metrics::pulse::Loop;
     let stuck = rules().into_iter().find(|rule| rule.alert == "HerautLoopStuck").unwrap().expr;
     let patience = |which: Loop| which.patience().as_secs();
-    assert!(stuck.contains(&format!("{{loop=\"poll\"}} > {}", patience(Loop::Poll))), "{stuck}");
+    for which in [Loop::Poll, Loop::Hooks] {
+        assert!(stuck.contains(&format!("{{loop=~\"poll|hooks\"}} > {}", patience(which))), "{stuck}");
+    }
     for which in [Loop::Websub, Loop::Publish, Loop::Verify, Loop::Deliver] {
-        assert!(stuck.contains(&format!("{{loop!=\"poll\"}} > {}", patience(which))), "{stuck}");
+        assert!(stuck.contains(&format!("{{loop!~\"poll|hooks\"}} > {}", patience(which))), "{stuck}");
     }
 }
 
