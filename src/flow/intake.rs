@@ -184,6 +184,7 @@ fn known((row, by): &(ItemRow, FoundBy), incoming: &Incoming, at: Timestamp) -> 
         release_at: said.as_ref().and_then(release_at),
         expires_at: said.as_ref().and_then(|item| item.expires_at).map(Timestamp),
         never_said: said.as_ref().is_some_and(|item| item.action == Action::Retract),
+        stood_there: row.post_id.is_none() && said.as_ref().is_some_and(|item| item.action == Action::Publish),
         withdrawn_here: row.withdrawn_here,
         held: incoming.post.as_ref().and_then(|post| match post.state {
             PostState::Held(reason) => Some(reason),

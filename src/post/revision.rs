@@ -80,6 +80,9 @@ pub struct Known {
     pub expires_at: Option<Timestamp>,
     /// Whether its source never said more of it than that it is withdrawn.
     pub never_said: bool,
+    /// Whether its source had it public and no post was ever made of it: it was there before the first poll, or too old then. People
+    /// may have seen it at the source, so when it comes back a person decides.
+    pub stood_there: bool,
     /// Whether a person here withdrew it. Then the source may still list it, and only a change of the text is a return.
     pub withdrawn_here: bool,
 }

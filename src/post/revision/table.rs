@@ -206,8 +206,8 @@ fn published(item: &Item, known: &Known, poll: &Poll<'_>) -> Act {
             Act::Same
         }
         KnownState::Retracted => Act::Return,
-        // Which of the two was said last is not known, or a person here has a say in it.
-        KnownState::Tombstone if known.withdrawn_here || unmoved(item, known) => Act::Return,
+        // Which of the two was said last is not known, or a person here has a say in it, or people saw it at its source.
+        KnownState::Tombstone if known.withdrawn_here || known.stood_there || unmoved(item, known) => Act::Return,
         // Nobody ever saw it.
         KnownState::Tombstone => first_seen(item, false, poll),
         _ if same => Act::Same,

@@ -35,6 +35,7 @@ fn known(state: KnownState, by: KnownBy, of: &Item) -> Known {
         release_at: release_at(of),
         expires_at: of.expires_at.map(Timestamp),
         never_said: false,
+        stood_there: false,
         withdrawn_here: false,
     }
 }
@@ -102,6 +103,13 @@ fn unknown_items_and_items_known_by_another_key_decide_as_the_table_says() {
         ),
         ("… also without versions", new.clone(), k(Tombstone, Id, &old), Act::New { flooded: false }, false),
         ("… of the same version it is for a person", v(&new, 2), k(Tombstone, Id, &v(&old, 2)), Act::Return, false),
+        (
+            "… but not what stood at its source before us",
+            v(&new, 3),
+            k(Tombstone, Id, &v(&old, 2)).map(|known| Known { stood_there: true, ..known }),
+            Act::Return,
+            false,
+        ),
         ("… still listed as it was: no-op", v(&old, 2), k(Tombstone, Id, &v(&old, 2)), Act::Same, false),
         (
             "… withdrawn by another connector: new here",
