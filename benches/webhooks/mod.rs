@@ -37,11 +37,11 @@ fn measure(bench: &mut Bench, name: &str, plan: Plan) {
     let source = |name: &str, policy: &str| {
         format!(
             "[[source]]\nname = \"{name}\"\nactor = \"actor0\"\nkind = \"cloudevents\"\nsecret = \"{SECRET}\"\n\
-             [source.policy]\nflood_fuse = 1000000\n{policy}\n"
+             [source.policy]\n{policy}\n"
         )
     };
-    let (much, live) = (source("much", "approval = true"), source("live", ""));
-    let further = format!("[hooks]\nper_source = 1000000\n{much}{live}");
+    let (much, live) = (source("much", "approval = true"), source("live", "flood_fuse = 1000"));
+    let further = format!("[hooks]\nper_source = 0\n{much}{live}");
     let hosts = people::hosts(1, Conduct::Take);
     let mut world = World::make(Plan { hosts, inboxes: 1, workers: 2, further, ..plan });
     let gateway = world.serve();
@@ -50,7 +50,8 @@ fn measure(bench: &mut Bench, name: &str, plan: Plan) {
     bench.figure(format!("{name}_202_to_delivered_median_ms"), live[live.len() / 2]);
     bench.figure(format!("{name}_202_to_delivered_worst_ms"), live[live.len() - 1]);
 
-    let (crowded, paced) = (bench.size(2_000, 20_000), bench.size(2_000, 10_000));
+    // No more at once than may wait.
+    let (crowded, paced) = (bench.size(2_000, 9_000), bench.size(2_000, 10_000));
     let before = gateway.usage();
     let outcome = push(&world, 0..crowded, None);
     bench.figure(format!("{name}_acknowledged_per_s"), outcome.per_second());
