@@ -1,6 +1,9 @@
 //! An ActivityPub actor of an agency, as the gateway knows it. Pure: no clock, network, database or randomness.
 
 pub mod key;
+pub mod ladder;
+pub mod record;
+pub mod rel_me;
 pub mod verification;
 
 use serde::{Deserialize, Serialize};

@@ -22,6 +22,7 @@ pub mod posts;
 pub mod proofs;
 pub mod public;
 pub mod reactions;
+pub mod registers;
 pub mod remote;
 pub mod reports;
 #[allow(missing_docs)]
