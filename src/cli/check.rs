@@ -9,12 +9,14 @@ use url::Url;
 use crate::actor::Actor;
 use crate::actor::verification::VerifiedActor;
 use crate::app;
-use crate::cli::output;
+use crate::cli::{ladder, output};
 use crate::config::Config;
 use crate::flow::hooks::keep;
+use crate::flow::registers::{self, Outcome, RegisterError};
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, Shared, now, poll, verify};
 use crate::net::Get;
+use crate::store::registers::list;
 use crate::store::{actors, sources};
 
 /// What was found so far.
@@ -26,6 +28,11 @@ struct Findings {
 impl Findings {
     fn good(&self, text: impl AsRef<str>) {
         output::line(format!("ok    {}", text.as_ref()));
+    }
+
+    /// What is neither good nor bad.
+    fn note(&self, text: impl AsRef<str>) {
+        output::line(format!("note  {}", text.as_ref()));
     }
 
     fn bad(&mut self, text: impl AsRef<str>) {
@@ -44,6 +51,7 @@ pub async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     app::provision(&gateway, &config).await?;
     findings.good("agencies, actors and sources of the configuration are in the database");
     check_instance(&gateway, &mut findings).await;
+    check_registers(&gateway, &mut findings).await?;
     check_actors(&gateway, &mut findings).await?;
     check_sources(&gateway, &mut findings).await?;
     if findings.bad == 0 {
@@ -69,6 +77,18 @@ async fn check_instance(gateway: &Shared, findings: &mut Findings) {
     }
 }
 
+async fn check_registers(gateway: &Gateway, findings: &mut Findings) -> anyhow::Result<()> {
+    for row in gateway.store.read("list registers", list).await? {
+        match registers::read(gateway, &row.name, false).await {
+            Ok(Outcome::Unchanged) => findings.good(format!("register `{}` is as it was: {} entries", row.name, row.entries)),
+            Ok(Outcome::Read(counts)) => findings.good(format!("register `{}` has {} entries", row.name, counts.entries)),
+            Err(RegisterError::Busy(name)) => findings.note(format!("register `{name}` is being read by another process")),
+            Err(error) => findings.bad(with_causes(&error)),
+        }
+    }
+    Ok(())
+}
+
 async fn check_actors(gateway: &Shared, findings: &mut Findings) -> anyhow::Result<()> {
     let all = gateway.store.read("list actors", actors::list).await?;
     if all.is_empty() {
@@ -82,6 +102,9 @@ async fn check_actors(gateway: &Shared, findings: &mut Findings) -> anyhow::Resu
         check_webfinger(gateway, &actor, findings).await;
         let checked = verify::check(gateway, actor.id, "cli:check").await?;
         let proved = VerifiedActor::prove(actor.clone(), &checked.proof, &gateway.settings.proof_times, now());
+        for step in &checked.proof.steps {
+            findings.note(format!("{} level {}  {}", actor.full_handle(), step.rung.level().number(), ladder::line(step)));
+        }
         match (proved, checked.failure) {
             (Ok(verified), None) => {
                 findings.good(format!("{} is verified until {}", actor.full_handle(), verified.until()))

@@ -11,6 +11,7 @@ pub mod starter;
 pub mod types;
 
 mod parse;
+pub mod register;
 mod section;
 mod value;
 
@@ -18,6 +19,7 @@ use std::path::Path;
 
 pub use error::{ConfigError, Problem};
 pub use secret::Secret;
+pub use register::RegisterConfig;
 pub use starter::starter;
 pub use types::{
     ActorConfig, AgencyConfig, Config, Database, Delivery, Hooks, Keys, Media, MetricsListen, Net, Server,

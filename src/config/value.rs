@@ -53,6 +53,17 @@ pub(super) fn parse_picture_url(text: &str) -> Result<String, String> {
     }
 }
 
+/// Reads the URI of an organisation: registers compare it letter by letter, so it is kept as it is.
+pub(super) fn parse_uri(text: &str) -> Result<String, String> {
+    let whole = !text.contains(char::is_whitespace) && text.len() <= URL_BYTES_MAX;
+    match Url::parse(text) {
+        Ok(_) if whole => Ok(text.to_owned()),
+        _ => Err(format!(
+            "`{text}` is not a URI; write for example https://identifier.overheid.nl/tooi/id/gemeente/gm0000"
+        )),
+    }
+}
+
 /// Reads the short name of an agency, source or kind: it stands in commands and URLs.
 pub(super) fn parse_name(text: &str) -> Result<String, String> {
     let word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');

@@ -20,6 +20,7 @@ pub mod provision;
 pub mod publish;
 pub mod rates;
 pub mod receive;
+pub mod registers;
 pub mod remote;
 pub mod review;
 pub mod schedule;

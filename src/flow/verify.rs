@@ -1,16 +1,17 @@
-//! Fetches an agency's proof, judges it, and frees what waited for it.
+//! Looks at an agency's proof, rung by rung, and frees what waited for it.
+
+mod looks;
 
 use std::time::Duration;
 
 use thiserror::Error;
-use url::Url;
 
 use crate::activity;
 use crate::actor::Actor;
-use crate::actor::verification::{FetchedProof, PROOF_BYTES_MAX, Proof, VerifiedActor, document_url, judge};
+use crate::actor::ladder::{self, Level};
+use crate::actor::verification::{Evidence, Proof, VerifiedActor, document_url};
 use crate::flow::{Gateway, now};
 use crate::ids::{ActivityId, ActorId};
-use crate::net::Get;
 use crate::post::{HoldReason, PostState};
 use crate::store::activities::{self, ActivityRow};
 use crate::store::deliveries::FanOut;
@@ -64,40 +65,43 @@ pub async fn check(gateway: &Gateway, id: ActorId, who: &str) -> Result<Checked,
     let (actor, before) = gateway.store.read("read an actor and its proof", load).await?;
     let actor = actor.ok_or(VerifyError::NoActor(id))?;
     let url = document_url(&actor.agency);
-    let judged = fetch_and_judge(gateway, &url, &actor).await;
+    let looked = looks::all(gateway, &actor, &before).await?;
     let at = now();
-    let (proof, due_at) = match judged {
-        Ok(evidence) => {
-            let proof = Proof { evidence: Some(evidence), held_at: Some(at), checked_at: Some(at), failure: None };
-            (proof, next_check(gateway, at))
-        }
-        Err(failure) => {
-            let proof = Proof { checked_at: Some(at), failure: Some(failure), ..before.clone() };
-            (proof, at.after(RETRY_AFTER_FAILURE))
-        }
-    };
+    let proof = summed_up(&before, looked, gateway.settings.proof_times.level, at);
+    let due_at = due_after(gateway, &proof, at);
     tell(&actor, &before, &proof);
     let released = commit(gateway, &actor, &before, &proof, due_at, who).await?;
     Ok(Checked { url, failure: proof.failure.clone(), proof, released })
 }
 
-async fn fetch_and_judge(
-    gateway: &Gateway,
-    url: &str,
-    actor: &Actor,
-) -> Result<crate::actor::verification::Evidence, String> {
-    let parsed = Url::parse(url).map_err(|e| format!("the agency's domain gives no URL ({url}): {e}"))?;
-    let bytes_max = u64::try_from(PROOF_BYTES_MAX).unwrap_or(u64::MAX);
-    let get = Get { same_host_redirects: true, bytes_max, ..Get::new(parsed, "application/json") };
-    let fetched = gateway.net.get(get).await.map_err(|e| with_causes(&e))?;
-    let fetched = FetchedProof {
-        url: url.to_owned(),
-        final_url: fetched.url.to_string(),
-        status: fetched.status,
-        bytes: fetched.body,
-        fetched_at: now(),
-    };
-    judge(&fetched, actor).map_err(|e| e.to_string())
+/// What is known of the proof after a look at all its rungs. It holds when nothing is missing that is needed; what held before goes
+/// on holding for its grace, but never past an end that a register gives.
+fn summed_up(before: &Proof, looked: looks::Looked, needed: Level, at: Timestamp) -> Proof {
+    let looks::Looked { steps, ends_at } = looked;
+    let failure = ladder::missing(&steps, needed);
+    let control = ladder::control(&steps).map(|seen| Evidence {
+        url: seen.place.clone(),
+        sha256: seen.sha256.clone(),
+        fetched_at: seen.at,
+    });
+    match (failure, control) {
+        (None, Some(evidence)) => Proof {
+            evidence: Some(evidence),
+            held_at: Some(at),
+            checked_at: Some(at),
+            failure: None,
+            level: Some(ladder::level(&steps)),
+            ends_at,
+            steps,
+        },
+        (failure, _) => Proof { checked_at: Some(at), failure, ends_at, steps, ..before.clone() },
+    }
+}
+
+/// When a proof is looked at next: daily by default, soon when it fails, and at the moment when a register says that it ends.
+fn due_after(gateway: &Gateway, proof: &Proof, at: Timestamp) -> Timestamp {
+    let usual = if proof.failure.is_none() { next_check(gateway, at) } else { at.after(RETRY_AFTER_FAILURE) };
+    proof.ends_at.filter(|ends| *ends > at).map_or(usual, |ends| ends.min(usual))
 }
 
 /// An error and its causes in one line: each text names only its own part.
@@ -118,6 +122,9 @@ fn next_check(gateway: &Gateway, at: Timestamp) -> Timestamp {
 
 fn tell(actor: &Actor, before: &Proof, after: &Proof) {
     let handle = actor.full_handle();
+    if let Some(ends) = after.ends_at.filter(|_| before.ends_at != after.ends_at) {
+        tracing::error!(actor.handle = handle, ends_at = %ends, "a register says that the agency's domain or organisation ends");
+    }
     match (&before.failure, &after.failure) {
         (_, None) if before.held_at.is_none() || before.failure.is_some() => {
             tracing::info!(actor.handle = handle, "the proof holds");
@@ -137,7 +144,10 @@ async fn commit(
 ) -> Result<usize, VerifyError> {
     let id = actor.id;
     let holds = proof.failure.is_none();
-    let changed = before.failure != proof.failure || before.held_at.is_none() != proof.held_at.is_none();
+    let changed = before.failure != proof.failure
+        || before.held_at.is_none() != proof.held_at.is_none()
+        || before.level != proof.level
+        || before.ends_at != proof.ends_at;
     let (act, detail) = match &proof.failure {
         None => (
             "proof.holds",

@@ -153,6 +153,12 @@ pub fn forget(db: &mut Db<'_>, name: &str) -> Queried<()> {
     on!(db, c => diesel::delete(registers::table.find(name)).execute(c)).map(|_| ())
 }
 
+/// Whether there is a register that is due.
+pub fn is_due(db: &mut Db<'_>, now: Timestamp) -> Queried<bool> {
+    let due = registers::table.filter(registers::due_at.le(now).and(registers::lease_until.le(now)));
+    on!(db, c => diesel::select(diesel::dsl::exists(due)).get_result(c))
+}
+
 /// Leases a register that is due, if there is one.
 pub fn lease_due(db: &mut Db<'_>, now: Timestamp, until: Timestamp) -> Queried<Option<Row>> {
     let due: Option<Row> = on!(db, c => registers::table

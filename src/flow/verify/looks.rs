@@ -1,0 +1,201 @@
+//! Looks at every rung of the ladder: fetches what is to be seen, and has the core judge it.
+
+use openssl::sha::sha256;
+use url::Url;
+
+use crate::actor::ladder::{Dnssec, Look, Rung, Seen, Step, cut};
+use crate::actor::verification::{FetchedProof, PROOF_BYTES_MAX, Proof, document_url, judge};
+use crate::actor::{Actor, record, rel_me};
+use crate::flow::verify::with_causes;
+use crate::flow::{Gateway, now};
+use crate::net::Get;
+use crate::register;
+use crate::register::judge::Said;
+use crate::store::{Db, StoreError, registers};
+use crate::time::Timestamp;
+
+/// What looking at all rungs found.
+pub(super) struct Looked {
+    /// The rungs, in order.
+    pub(super) steps: Vec<Step>,
+    /// When a register says that it ends. What one said once counts until one says otherwise: that an ended organisation was taken
+    /// out of its register gives it no grace.
+    pub(super) ends_at: Option<Timestamp>,
+}
+
+/// Looks at all rungs at the same time. What is known from before stays known of those that fail.
+pub(super) async fn all(gateway: &Gateway, actor: &Actor, before: &Proof) -> Result<Looked, StoreError> {
+    let (said, organisation) = ask_registers(gateway, actor).await?;
+    let (file, dns, link) = tokio::join!(file(gateway, actor), dns(gateway, actor), link(gateway, actor));
+    let at = now();
+    let (register, registered) = registered(&said, actor, organisation.as_deref(), at);
+    let account = account(&said, gateway, actor, organisation.or(registered).as_deref(), at);
+    let ends_at = match &register {
+        Look::Holds(seen) => seen.ends_at,
+        Look::Fails(_, ended_at) => ended_at.or(before.ends_at),
+        Look::NotAsked(_) => None,
+    };
+    let looks =
+        [(Rung::Register, register), (Rung::File, file), (Rung::Dns, dns), (Rung::Link, link), (Rung::Account, account)];
+    let known = |rung: Rung| before.steps.iter().find(|step| step.rung == rung);
+    let steps = looks.into_iter().map(|(rung, look)| Step::after(rung, look, known(rung), at)).collect();
+    Ok(Looked { steps, ends_at })
+}
+
+/// What the registers say, and which organisation the agency says that it is.
+async fn ask_registers(gateway: &Gateway, actor: &Actor) -> Result<(Said, Option<String>), StoreError> {
+    let (agency, domain) = (actor.agency.id, actor.agency.domain.clone());
+    let accounts = addresses(gateway, actor);
+    let ask = move |db: &mut Db<'_>| {
+        let organisation = registers::organisation(db, agency)?;
+        Ok((registers::said(db, &domain, organisation.as_deref(), &accounts)?, organisation))
+    };
+    gateway.store.read("ask the registers", ask).await
+}
+
+/// The addresses by which a register may name an actor, as they are compared: its page, and its id.
+fn addresses(gateway: &Gateway, actor: &Actor) -> Vec<String> {
+    let page = gateway.base.actor_page(actor.handle.as_str());
+    [page.as_str(), actor.url.as_str()].into_iter().filter_map(register::account::normal).collect()
+}
+
+/// Whether the domain stands in a register, and under which organisation.
+fn registered(said: &Said, actor: &Actor, organisation: Option<&str>, at: Timestamp) -> (Look, Option<String>) {
+    if said.domain_registers.is_empty() {
+        return (Look::NotAsked("no register of domains is configured ([[register]])".to_owned()), None);
+    }
+    match register::judge::domain(said, &actor.agency.domain, organisation, at) {
+        Err(refused) => (Look::Fails(refused.why, refused.ended_at), None),
+        Ok(found) => {
+            let uri = found.organisation.as_ref().map(|(uri, _)| uri.clone());
+            let whose = match &found.organisation {
+                Some((uri, name)) if uri == name => uri.clone(),
+                Some((uri, name)) => format!("{name} ({uri})"),
+                None => "an official domain".to_owned(),
+            };
+            let seen = Seen {
+                place: found.source.name,
+                sha256: found.source.sha256,
+                at: found.source.read_at.unwrap_or(at),
+                said: cut(&format!("{}: {whose}", found.domain)),
+                dnssec: None,
+                organisation: uri.clone(),
+                ends_at: found.ends_at,
+            };
+            (Look::Holds(seen), uri)
+        }
+    }
+}
+
+fn account(said: &Said, gateway: &Gateway, actor: &Actor, organisation: Option<&str>, at: Timestamp) -> Look {
+    if said.account_registers.is_empty() {
+        return Look::NotAsked("no register that names accounts is configured ([[register]])".to_owned());
+    }
+    match register::judge::account(said, &addresses(gateway, actor), organisation, at) {
+        Err(refused) => Look::Fails(refused.why, None),
+        Ok(source) => Look::Holds(Seen {
+            place: source.name,
+            sha256: source.sha256,
+            at: source.read_at.unwrap_or(at),
+            said: cut(&gateway.base.actor_page(actor.handle.as_str())),
+            dnssec: None,
+            organisation: organisation.map(str::to_owned),
+            ends_at: None,
+        }),
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Look {
+    Look::Fails(error.to_string(), None)
+}
+
+fn seen(place: String, bytes: &[u8], at: Timestamp, said: &str) -> Seen {
+    let sha256 = hex::encode(sha256(bytes));
+    Seen { place, sha256, at, said: cut(said), dnssec: None, organisation: None, ends_at: None }
+}
+
+async fn file(gateway: &Gateway, actor: &Actor) -> Look {
+    let url = document_url(&actor.agency);
+    let parsed = match Url::parse(&url) {
+        Ok(parsed) => parsed,
+        Err(error) => return failed(format!("the agency's domain gives no URL ({url}): {error}")),
+    };
+    let bytes_max = u64::try_from(PROOF_BYTES_MAX).unwrap_or(u64::MAX);
+    let get = Get { same_host_redirects: true, bytes_max, ..Get::new(parsed, "application/json") };
+    let fetched = match gateway.net.get(get).await {
+        Ok(fetched) => fetched,
+        Err(error) => return failed(with_causes(&error)),
+    };
+    let fetched = FetchedProof {
+        url: url.clone(),
+        final_url: fetched.url.to_string(),
+        status: fetched.status,
+        bytes: fetched.body,
+        fetched_at: now(),
+    };
+    match judge(&fetched, actor) {
+        Ok(evidence) => {
+            let said = format!("{} {}", actor.url, actor.keys.fingerprint());
+            Look::Holds(seen(evidence.url, &fetched.bytes, evidence.fetched_at, &said))
+        }
+        Err(failure) => failed(failure),
+    }
+}
+
+async fn dns(gateway: &Gateway, actor: &Actor) -> Look {
+    let Some(name) = record::name(&actor.agency) else {
+        return Look::NotAsked(format!("{} is an address, which has no name in DNS", actor.agency.domain));
+    };
+    let found = match gateway.net.texts(&name).await {
+        Ok(found) => found,
+        Err(error @ crate::net::dns::DnsError::Missing { .. }) => {
+            return failed(format!("{error}; put there \"{}\"", record::text_for(actor)));
+        }
+        Err(error) => return failed(error),
+    };
+    match record::judge(&found.texts, actor) {
+        Err(why) => failed(why),
+        Ok(text) => {
+            let dnssec = if found.secure { Dnssec::Secure } else { Dnssec::Insecure };
+            let seen = seen(record::uri(&actor.agency), text.as_bytes(), now(), text);
+            Look::Holds(Seen { dnssec: Some(dnssec), ..seen })
+        }
+    }
+}
+
+async fn link(gateway: &Gateway, actor: &Actor) -> Look {
+    let page = match rel_me::field(actor) {
+        Ok(page) => page,
+        Err(why) => return failed(why),
+    };
+    let profile = gateway.base.actor_page(actor.handle.as_str());
+    let bytes_max = u64::try_from(rel_me::PAGE_BYTES_MAX).unwrap_or(u64::MAX);
+    let get = Get {
+        redirects_max: rel_me::REDIRECTS_MAX,
+        bytes_max,
+        cut: true,
+        ..Get::new(page.clone(), "text/html")
+    };
+    let fetched = match gateway.net.get(get).await {
+        Ok(fetched) if fetched.status == 200 => fetched,
+        Ok(fetched) => return failed(format!("{page} answered {}", fetched.status)),
+        Err(error) => return failed(with_causes(&error)),
+    };
+    let line = rel_me::line_for(&profile);
+    let back = match rel_me::judge(&fetched.body, &profile) {
+        rel_me::Back::Yes => true,
+        rel_me::Back::No => return failed(format!("{page} does not link to {profile} with rel=\"me\"; put there {line}")),
+        rel_me::Back::Perhaps(first) => redirects(gateway, &first, &profile).await,
+    };
+    if !back {
+        return failed(format!("{page} links with rel=\"me\" to others, and not to {profile}; put there {line}"));
+    }
+    Look::Holds(seen(page.to_string(), &fetched.body, now(), &line))
+}
+
+/// Whether the first link of the page redirects to the profile. Mastodon takes the address as it stands there, so a relative one
+/// leads nowhere.
+async fn redirects(gateway: &Gateway, first: &str, profile: &str) -> bool {
+    let Ok(url) = Url::parse(first) else { return false };
+    gateway.net.location(&url).await.is_ok_and(|location| location.as_deref() == Some(profile))
+}
