@@ -7,6 +7,7 @@
 pub mod actor_document;
 pub mod collection;
 pub mod discovery;
+pub mod official;
 mod reply;
 
 use serde_json::{Map, Value, json};

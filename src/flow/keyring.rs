@@ -47,7 +47,7 @@ pub enum KeyringError {
 pub struct Keyring {
     master: MasterKey,
     open: Mutex<HashMap<Option<ActorId>, Arc<RsaPrivateKey>>>,
-    open_ed25519: Mutex<HashMap<ActorId, Arc<Ed25519PrivateKey>>>,
+    open_ed25519: Mutex<HashMap<Option<ActorId>, Arc<Ed25519PrivateKey>>>,
 }
 
 /// Keys made for a new actor: sealed rows for the store, and the public halves.
@@ -138,7 +138,7 @@ impl Gateway {
         if !self.settings.bench_ed25519 {
             return Ok(identity);
         }
-        let key = self.ed25519_key(actor.actor().id).await?;
+        let key = self.ed25519_key(Some(actor.actor().id)).await?;
         Ok(identity.with_ed25519(actor, key))
     }
 
@@ -181,6 +181,11 @@ impl Gateway {
         Ok(SigningIdentity::instance(&actor, key))
     }
 
+    /// The instance actor and the key with which it seals what it says of this installation.
+    pub async fn instance_seal(&self) -> Result<(InstanceActor, Arc<Ed25519PrivateKey>), KeyringError> {
+        Ok((self.instance_actor().await?, self.ed25519_key(None).await?))
+    }
+
     async fn rsa_key(&self, actor: Option<ActorId>) -> Result<Arc<RsaPrivateKey>, KeyringError> {
         if let Some(key) = self.keyring.open.lock().unwrap_or_else(PoisonError::into_inner).get(&actor) {
             return Ok(key.clone());
@@ -192,12 +197,12 @@ impl Gateway {
         Ok(key)
     }
 
-    async fn ed25519_key(&self, actor: ActorId) -> Result<Arc<Ed25519PrivateKey>, KeyringError> {
+    async fn ed25519_key(&self, actor: Option<ActorId>) -> Result<Arc<Ed25519PrivateKey>, KeyringError> {
         if let Some(key) = self.keyring.open_ed25519.lock().unwrap_or_else(PoisonError::into_inner).get(&actor) {
             return Ok(key.clone());
         }
-        let row = self.store.read("read a key", move |db| actors::key(db, Some(actor), ED25519)).await?;
-        let row = row.ok_or_else(|| KeyringError::Missing(whose(Some(actor))))?;
+        let row = self.store.read("read a key", move |db| actors::key(db, actor, ED25519)).await?;
+        let row = row.ok_or_else(|| KeyringError::Missing(whose(actor)))?;
         let key = self.keyring.unseal(&row, Ed25519PrivateKey::from_pkcs8_der)?;
         self.keyring.open_ed25519.lock().unwrap_or_else(PoisonError::into_inner).insert(actor, key.clone());
         Ok(key)

@@ -8,6 +8,7 @@
 //! | `/hooks/{source}` | [`hooks`](self::hooks) |
 //! | `/micropub`, `/micropub/media`, `/micropub/media/{name}` | [`micropub`] |
 //! | `/`, `/@name`, `/@name/{n}`, `/tags/{name}`, `/about-bot` | [`pages`] |
+//! | `/@name/proof`, `/@name/proof.json`, `/.well-known/heraut-actors.json` | [`proof`] |
 //! | `/media/{n}.{extension}`, `/assets/…` | [`media`], [`assets`] |
 //! | `/health/live`, `/health/ready` | [`health`] |
 //! | `/metrics`, on a listener of its own | [`operations`] |
@@ -33,6 +34,7 @@ pub mod operations;
 pub mod outbox;
 pub mod pages;
 pub mod problem;
+pub mod proof;
 pub mod range;
 pub mod routes;
 pub mod texts;
@@ -49,6 +51,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpServer};
 use ipnet::IpNet;
 
+use crate::activity::official::LIST_PATH;
 use crate::flow::arrivals::Arrivals;
 use crate::flow::hooks::Hooks;
 use crate::flow::{Gateway, Shared};
@@ -122,6 +125,7 @@ fn for_servers(config: &mut ServiceConfig) {
         .service(readable("/.well-known/host-meta", discovery::host_meta))
         .service(readable("/.well-known/host-meta.json", discovery::host_meta_as_json))
         .service(readable("/.well-known/nodeinfo", discovery::nodeinfo_index))
+        .service(readable(LIST_PATH, proof::officials))
         .service(readable("/nodeinfo/{version}", discovery::nodeinfo))
         .service(postable("/ap/inbox", inbox::shared))
         .service(postable("/ap/instance/inbox", inbox::shared))
@@ -146,6 +150,8 @@ fn for_people(config: &mut ServiceConfig) {
     config
         .service(readable("/", pages::index))
         .service(readable("/@{name}", pages::actor))
+        .service(readable("/@{name}/proof", proof::page))
+        .service(readable("/@{name}/proof.json", proof::document))
         .service(readable("/@{name}/{n}", pages::post))
         .service(readable("/tags/{name}", pages::tag))
         .service(readable("/about-bot", pages::about_bot))

@@ -267,12 +267,12 @@ fn alternate(id: &str) -> String {
     format!("<{id}>; rel=\"alternate\"; type=\"{}\"", crate::activity::CONTENT_TYPE)
 }
 
-fn render(page: &impl Template) -> Result<String, Problem> {
+pub(super) fn render(page: &impl Template) -> Result<String, Problem> {
     page.render().map_err(|error| Problem::Internal.because(&error))
 }
 
 /// The answer, or a page that says what is wrong: a problem for a program, the same words for any "not found".
-fn or_problem(gateway: &Gateway, request: &HttpRequest, answer: Result<HttpResponse, Problem>) -> HttpResponse {
+pub(super) fn or_problem(gateway: &Gateway, request: &HttpRequest, answer: Result<HttpResponse, Problem>) -> HttpResponse {
     let problem = match answer {
         Ok(answer) => return answer,
         Err(problem) => problem,

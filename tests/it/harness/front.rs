@@ -59,7 +59,15 @@ pub struct Front {
 impl Front {
     /// Starts a front before that server; it ends with the runtime.
     pub fn before(server: SocketAddr, mode: Mode) -> Self {
-        let listener = address::listener();
+        Self::on(address::listener(), server, mode)
+    }
+
+    /// Starts another front on the same address, on a port of its own.
+    pub fn beside(&self, server: SocketAddr, mode: Mode) -> Self {
+        Self::on(std::net::TcpListener::bind((self.address.ip(), 0)).unwrap(), server, mode)
+    }
+
+    fn on(listener: std::net::TcpListener, server: SocketAddr, mode: Mode) -> Self {
         let front = Self {
             address: listener.local_addr().unwrap(),
             mode: Arc::new(watch::Sender::new(mode)),
