@@ -98,7 +98,8 @@ pub fn signed(
 
 /// The bytes that are signed: the hash of the options, then that of the document.
 fn to_sign(options: &Value, document: &Value) -> Result<Vec<u8>, String> {
-    let hash = |value: &Value| serde_json_canonicalizer::to_vec(value).map(|bytes| sha256(&bytes)).map_err(|e| e.to_string());
+    let hash =
+        |value: &Value| serde_json_canonicalizer::to_vec(value).map(|bytes| sha256(&bytes)).map_err(|e| e.to_string());
     Ok([hash(options)?, hash(document)?].concat())
 }
 
@@ -140,9 +141,11 @@ mod tests {
         assert!(verifies(&document, &key));
         assert_eq!(document["proof"]["verificationMethod"], ed25519_key_id(&instance.url));
         assert_eq!(document["actors"][0]["level"], 2);
-        for (path, value) in
-            [("/actors/0/actor", "https://evil.example/a"), ("/asOf", "2030-01-01T00:00:00Z"), ("/proof/created", "2030-01-01T00:00:00Z")]
-        {
+        for (path, value) in [
+            ("/actors/0/actor", "https://evil.example/a"),
+            ("/asOf", "2030-01-01T00:00:00Z"),
+            ("/proof/created", "2030-01-01T00:00:00Z"),
+        ] {
             let mut forged = document.clone();
             *forged.pointer_mut(path).unwrap() = json!(value);
             assert!(!verifies(&forged, &key), "{path}");

@@ -56,9 +56,14 @@ pub fn judge<'t>(texts: &'t [String], actor: &Actor) -> Result<&'t str, String> 
     }
     Err(match named.first() {
         Some((_, entry)) => {
-            format!("{place} names {} with the key {}, but its key is {fingerprint}; put there \"{wanted}\"", actor.url, entry.key)
+            format!(
+                "{place} names {} with the key {}, but its key is {fingerprint}; put there \"{wanted}\"",
+                actor.url, entry.key
+            )
         }
-        None if ours.is_empty() => format!("{place} has no TXT record that begins with {VERSION}; put there \"{wanted}\""),
+        None if ours.is_empty() => {
+            format!("{place} has no TXT record that begins with {VERSION}; put there \"{wanted}\"")
+        }
         None => format!("{place} names {} actors, but not {}; add there \"{wanted}\"", ours.len(), actor.url),
     })
 }
@@ -123,7 +128,10 @@ mod tests {
         let other = "v=heraut1; actor=https://evil.example/a; key=sha256:00".to_owned();
         let said_twice = format!("{good}; key=sha256:00");
         assert_eq!(judge(&[other.clone(), good.clone()], &actor), Ok(good.as_str()));
-        assert!(judge(&[format!("v=heraut1;actor={};key={}", actor.url, actor.keys.fingerprint().to_uppercase())], &actor).is_ok());
+        assert!(
+            judge(&[format!("v=heraut1;actor={};key={}", actor.url, actor.keys.fingerprint().to_uppercase())], &actor)
+                .is_ok()
+        );
         for (texts, part) in [
             (vec![], "has no TXT record"),
             (vec!["v=spf1 -all".to_owned()], "has no TXT record"),

@@ -175,10 +175,11 @@ async fn show(gateway: &Gateway, handle: &str, json: bool) -> anyhow::Result<()>
     if json {
         return output::json(&row);
     }
-    for (key, value) in row.as_object().into_iter().flatten() {
+    for (key, value) in row.as_object().into_iter().flatten().filter(|(_, value)| !value.is_array()) {
         let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
         output::line(format!("{key:<17} {value}"));
     }
+    ladder::print(gateway, &proof.steps);
     Ok(())
 }
 

@@ -80,9 +80,15 @@ async fn check_instance(gateway: &Shared, findings: &mut Findings) {
 async fn check_registers(gateway: &Gateway, findings: &mut Findings) -> anyhow::Result<()> {
     for row in gateway.store.read("list registers", list).await? {
         match registers::read(gateway, &row.name, false).await {
-            Ok(Outcome::Unchanged) => findings.good(format!("register `{}` is as it was: {} entries", row.name, row.entries)),
-            Ok(Outcome::Read(counts)) => findings.good(format!("register `{}` has {} entries", row.name, counts.entries)),
-            Err(RegisterError::Busy(name)) => findings.note(format!("register `{name}` is being read by another process")),
+            Ok(Outcome::Unchanged) => {
+                findings.good(format!("register `{}` is as it was: {} entries", row.name, row.entries))
+            }
+            Ok(Outcome::Read(counts)) => {
+                findings.good(format!("register `{}` has {} entries", row.name, counts.entries))
+            }
+            Err(RegisterError::Busy(name)) => {
+                findings.note(format!("register `{name}` is being read by another process"))
+            }
             Err(error) => findings.bad(with_causes(&error)),
         }
     }
@@ -103,7 +109,12 @@ async fn check_actors(gateway: &Shared, findings: &mut Findings) -> anyhow::Resu
         let checked = verify::check(gateway, actor.id, "cli:check").await?;
         let proved = VerifiedActor::prove(actor.clone(), &checked.proof, &gateway.settings.proof_times, now());
         for step in &checked.proof.steps {
-            findings.note(format!("{} level {}  {}", actor.full_handle(), step.rung.level().number(), ladder::line(step)));
+            findings.note(format!(
+                "{} level {}  {}",
+                actor.full_handle(),
+                step.rung.level().number(),
+                ladder::line(step)
+            ));
         }
         match (proved, checked.failure) {
             (Ok(verified), None) => {

@@ -57,7 +57,14 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
                 .iter()
                 .map(|row| {
                     let problem = row.failure.clone().unwrap_or_default();
-                    [row.name.clone(), row.kind.clone(), row.place.clone(), row.entries.to_string(), instant(row), problem]
+                    [
+                        row.name.clone(),
+                        row.kind.clone(),
+                        row.place.clone(),
+                        row.entries.to_string(),
+                        instant(row),
+                        problem,
+                    ]
                 })
                 .collect();
             output::table(["NAME", "KIND", "PLACE", "ENTRIES", "READ", "PROBLEM"], &rows);
@@ -65,7 +72,10 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
         Command::Read { name, accept_smaller } => match registers::read(&gateway, &name, accept_smaller).await? {
             Outcome::Unchanged => output::line(format!("{name} is as it was")),
             Outcome::Read(counts) => {
-                output::line(format!("{name} has {} entries; {} more are neither domain nor address", counts.entries, counts.odd));
+                output::line(format!(
+                    "{name} has {} entries; {} more are neither domain nor address",
+                    counts.entries, counts.odd
+                ));
             }
         },
         Command::Find { domain, json } => lookup(&gateway, &domain, json).await?,

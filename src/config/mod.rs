@@ -18,8 +18,8 @@ mod value;
 use std::path::Path;
 
 pub use error::{ConfigError, Problem};
-pub use secret::Secret;
 pub use register::RegisterConfig;
+pub use secret::Secret;
 pub use starter::starter;
 pub use types::{
     ActorConfig, AgencyConfig, Config, Database, Delivery, Hooks, Keys, Media, MetricsListen, Net, Server,

@@ -19,15 +19,17 @@ use heraut_connectors::error::ConnectorError;
 use crate::actor::ladder::Level;
 use crate::actor::{ActorKind, Handle, Language};
 use crate::config::error::Problem;
-use crate::config::register::{self, RegisterConfig};
 use crate::config::hook::{self, PUSHED_EVERY, READ_EVERY};
+use crate::config::register::{self, RegisterConfig};
 use crate::config::secret::Secret;
 use crate::config::section::Section;
 use crate::config::types::{
     ActorConfig, AgencyConfig, Config, Database, Delivery, Hooks, Inbox, Keys, Media, Net, Server, SourceConfig,
     Verification,
 };
-use crate::config::value::{PERIOD_MAX, parse_domain, parse_name, parse_picture_url, parse_range, parse_uri, place, to_json};
+use crate::config::value::{
+    PERIOD_MAX, parse_domain, parse_name, parse_picture_url, parse_range, parse_uri, place, to_json,
+};
 use crate::post::compose::ComposeSettings;
 use crate::post::policy::SourcePolicy;
 use crate::source::schedule::Schedule;

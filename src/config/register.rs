@@ -61,7 +61,9 @@ pub(super) fn read(mut s: Section<'_>, dir: &Path, net: &Net) -> Option<Register
     let every = s.period("every", EVERY_DEFAULT, EVERY_MIN, EVERY_MAX);
     match (&file, &url) {
         (Some(_), Some(_)) => s.problem("url", "stands beside `file`; keep one of them"),
-        (None, None) => s.problem("url", "is missing; write where the register is: url = \"https://…\" or file = \"…\""),
+        (None, None) => {
+            s.problem("url", "is missing; write where the register is: url = \"https://…\" or file = \"…\"")
+        }
         _ => {}
     }
     s.finish();

@@ -103,7 +103,12 @@ pub async fn set_organisation(gateway: &Gateway, agency: &str, organisation: Opt
 pub async fn run_due(gateway: &Gateway) {
     let at = now();
     // Looked for without a write: there is rarely one, and mostly there are none at all.
-    if gateway.store.read("look for registers that are due", move |db| registers::is_due(db, at)).await.is_ok_and(|due| !due) {
+    if gateway
+        .store
+        .read("look for registers that are due", move |db| registers::is_due(db, at))
+        .await
+        .is_ok_and(|due| !due)
+    {
         return;
     }
     let lease = move |db: &mut Db<'_>| registers::lease_due(db, at, at.after(LEASE));
@@ -184,7 +189,8 @@ async fn attempt(gateway: &Gateway, row: &Row, every: Duration, smaller: bool) -
     let reading = Reading { sha256, etag, last_modified, counts };
     let (at, name) = (now(), row.name.clone());
     let due_at = next(at, every);
-    let entry = gateway.audit("register", "register.read", format!("register:{name}"), format!("{} entries", counts.entries));
+    let entry =
+        gateway.audit("register", "register.read", format!("register:{name}"), format!("{} entries", counts.entries));
     let finish = move |db: &mut Db<'_>| {
         registers::finish(db, &name, generation, &reading, at, due_at)?;
         crate::store::audit::add(db, &entry)?;
@@ -192,7 +198,12 @@ async fn attempt(gateway: &Gateway, row: &Row, every: Duration, smaller: bool) -
     };
     gateway.store.write("finish a register", finish).await.map_err(|error| with_causes(&error))?;
     sweep(gateway, &row.name).await.map_err(|error| with_causes(&error))?;
-    tracing::info!(register.name = row.name, register.entries = counts.entries, register.odd = counts.odd, "a register was read");
+    tracing::info!(
+        register.name = row.name,
+        register.entries = counts.entries,
+        register.odd = counts.odd,
+        "a register was read"
+    );
     Ok(Outcome::Read(counts))
 }
 
@@ -219,7 +230,12 @@ async fn get(gateway: &Gateway, row: &Row) -> Result<Option<Got>, String> {
     let headers = known.into_iter().filter(|_| row.generation != 0);
     let headers = headers.filter_map(|(name, value)| Some((name.to_owned(), value.clone()?))).collect();
     let bytes_max = u64::try_from(BYTES_MAX).unwrap_or(u64::MAX);
-    let get = Get { headers, bytes_max, timeout: FETCH_TIMEOUT, ..Get::new(url.clone(), "application/xml, text/csv, application/json, */*;q=0.1") };
+    let get = Get {
+        headers,
+        bytes_max,
+        timeout: FETCH_TIMEOUT,
+        ..Get::new(url.clone(), "application/xml, text/csv, application/json, */*;q=0.1")
+    };
     let fetched = gateway.net.get(get).await.map_err(|error| with_causes(&error))?;
     let text = |name: &str| fetched.header(name).map(str::to_owned);
     match fetched.status {
@@ -239,12 +255,7 @@ async fn read_file(place: &str) -> Result<Vec<u8>, String> {
 }
 
 /// Stores all entries beside those that count, in portions, so that nobody waits long for the database. Returns their generation.
-async fn store(
-    gateway: &Gateway,
-    row: &Row,
-    kind: &'static dyn Register,
-    bytes: Arc<Vec<u8>>,
-) -> Result<i64, String> {
+async fn store(gateway: &Gateway, row: &Row, kind: &'static dyn Register, bytes: Arc<Vec<u8>>) -> Result<i64, String> {
     let failed = |error: StoreError| with_causes(&error);
     sweep(gateway, &row.name).await.map_err(failed)?;
     let generation = row.generation + 1;

@@ -16,7 +16,7 @@ use crate::post::{HoldReason, PostState};
 use crate::store::activities::{self, ActivityRow};
 use crate::store::deliveries::FanOut;
 use crate::store::posts::{self, Post};
-use crate::store::{Db, Queried, StoreError, actors, audit, deliveries, proofs};
+use crate::store::{Db, Queried, StoreError, actors, audit, deliveries, proofs, registers};
 use crate::time::Timestamp;
 
 /// How long one process may take to check a proof.
@@ -67,17 +67,18 @@ pub async fn check(gateway: &Gateway, id: ActorId, who: &str) -> Result<Checked,
     let url = document_url(&actor.agency);
     let looked = looks::all(gateway, &actor, &before).await?;
     let at = now();
+    let generations = looked.generations.clone();
     let proof = summed_up(&before, looked, gateway.settings.proof_times.level, at);
     let due_at = due_after(gateway, &proof, at);
     tell(&actor, &before, &proof);
-    let released = commit(gateway, &actor, &before, &proof, due_at, who).await?;
+    let released = commit(gateway, &actor, &before, &proof, (due_at, generations), who).await?;
     Ok(Checked { url, failure: proof.failure.clone(), proof, released })
 }
 
 /// What is known of the proof after a look at all its rungs. It holds when nothing is missing that is needed; what held before goes
 /// on holding for its grace, but never past an end that a register gives.
 fn summed_up(before: &Proof, looked: looks::Looked, needed: Level, at: Timestamp) -> Proof {
-    let looks::Looked { steps, ends_at } = looked;
+    let looks::Looked { steps, ends_at, .. } = looked;
     let failure = ladder::missing(&steps, needed);
     let control = ladder::control(&steps).map(|seen| Evidence {
         url: seen.place.clone(),
@@ -139,7 +140,7 @@ async fn commit(
     actor: &Actor,
     before: &Proof,
     proof: &Proof,
-    due_at: Timestamp,
+    (due_at, asked): (Timestamp, Vec<(String, i64)>),
     who: &str,
 ) -> Result<usize, VerifyError> {
     let id = actor.id;
@@ -162,6 +163,9 @@ async fn commit(
         .store
         .write("store a proof", move |db| {
             proofs::ensure(db, id, due_at)?;
+            proofs::lock_checked_at(db, id)?;
+            // A register that was read meanwhile may say something else.
+            let due_at = if registers::generations(db)? == asked { due_at } else { now() };
             proofs::record(db, id, &proof, due_at)?;
             if changed {
                 audit::add(db, &entry)?;

@@ -212,7 +212,7 @@ mod tests {
         }
         assert!(matches!(judged(&[]), Err(DnsError::Missing { .. })));
         let elsewhere = txt("proof.elders.nl.", "a", Proof::Secure);
-        assert!(matches!(judged(&[elsewhere.clone()]), Err(DnsError::Alias { .. })));
+        assert!(matches!(judged(std::slice::from_ref(&elsewhere)), Err(DnsError::Alias { .. })));
         let target = RData::CNAME(CNAME(Name::from_ascii("proof.elders.nl.").unwrap()));
         let alias = Record::from_rdata(asked.clone(), 60, target);
         assert!(matches!(judged(&[alias, elsewhere]), Err(DnsError::Alias { .. })));

@@ -13,7 +13,9 @@ const NAME_BYTES_MAX: usize = 253;
 pub fn normal(text: &str) -> Option<String> {
     let text = text.trim();
     let url = match text.split_once("://") {
-        Some((scheme, _)) if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") => Url::parse(text),
+        Some((scheme, _)) if scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https") => {
+            Url::parse(text)
+        }
         Some(_) => return None,
         None if text.contains(['@', '\\', ' ', '?', '#']) => return None,
         None => Url::parse(&format!("https://{text}")),
@@ -21,7 +23,8 @@ pub fn normal(text: &str) -> Option<String> {
     let url = url.ok().filter(|url| url.username().is_empty() && url.password().is_none())?;
     let host = url.host_str()?;
     let host = host.strip_suffix('.').unwrap_or(host);
-    let labels = !host.is_empty() && host.len() <= NAME_BYTES_MAX && (is_address(host) || host.split('.').all(is_label));
+    let labels =
+        !host.is_empty() && host.len() <= NAME_BYTES_MAX && (is_address(host) || host.split('.').all(is_label));
     labels.then(|| match url.port() {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
@@ -75,7 +78,7 @@ mod tests {
             ("http://127.0.0.1:8081/", Some("127.0.0.1:8081")),
             ("127.0.0.1:8081", Some("127.0.0.1:8081")),
             ("[::1]:8081", Some("[::1]:8081")),
-            ("gemeente-é.nl", Some("xn--gemeente--i4a.nl")),
+            ("gemeente-é.nl", Some("xn--gemeente--j4a.nl")),
             ("ｅｘａｍｐｌｅ.nl", Some("example.nl")),
             ("example。nl", Some("example.nl")),
             ("", None),

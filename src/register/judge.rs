@@ -107,14 +107,11 @@ impl Said {
 
 /// Whether `domain` stands in a register, under `organisation` where one is wanted. The nearest entry decides: one for a
 /// sub-domain that was given up is not outweighed by that of the domain above it.
-pub fn domain(
-    said: &Said,
-    domain: &str,
-    organisation: Option<&str>,
-    now: Timestamp,
-) -> Result<Registered, Refused> {
+pub fn domain(said: &Said, domain: &str, organisation: Option<&str>, now: Timestamp) -> Result<Registered, Refused> {
     if is_public_suffix(domain) {
-        return Err(refused(format!("{domain} is a public suffix, below which anybody may have a name; it is nobody's")));
+        return Err(refused(format!(
+            "{domain} is a public suffix, below which anybody may have a name; it is nobody's"
+        )));
     }
     let readable = readable(&said.domain_registers, now)?;
     let candidates = candidates(domain);
@@ -134,8 +131,11 @@ pub fn domain(
     if there.is_empty() {
         return Err(withdrawn(&given_up));
     }
-    let mine: Vec<&Listed> =
-        there.iter().copied().filter(|l| organisation.is_none_or(|uri| l.organisation.as_deref() == Some(uri))).collect();
+    let mine: Vec<&Listed> = there
+        .iter()
+        .copied()
+        .filter(|l| organisation.is_none_or(|uri| l.organisation.as_deref() == Some(uri)))
+        .collect();
     if mine.is_empty() {
         let found: Vec<String> = there.iter().map(|l| format!("{} ({})", whose(l), l.register)).collect();
         let wanted = organisation.unwrap_or_default();
@@ -201,7 +201,8 @@ pub fn account(said: &Said, urls: &[String], organisation: Option<&str>, now: Ti
     let address = urls.first().map_or("", String::as_str);
     let Some(organisation) = organisation else {
         return Err(refused(
-            "no organisation of the agency is known; give its `organisation`, or have its domain entered in a register".to_owned(),
+            "no organisation of the agency is known; give its `organisation`, or have its domain entered in a register"
+                .to_owned(),
         ));
     };
     let fresh = |register: &str| readable.iter().find(|source| source.name == register).copied();

@@ -55,8 +55,7 @@ fn form(problem: impl Into<String>) -> ReadError {
 fn rows(bytes: &[u8], handing: &mut Handing<'_, '_>) -> Result<(), ReadError> {
     let heading = bytes.split(|b| *b == b'\n').next().unwrap_or_default();
     let delimiter = if heading.contains(&b';') { b';' } else { b',' };
-    let mut reader: Reader<&[u8]> =
-        ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(bytes);
+    let mut reader: Reader<&[u8]> = ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(bytes);
     let broken = |error: csv::Error| {
         let at = error.position().map_or(0, csv::Position::byte);
         ReadError::Broken { at, problem: error.to_string() }
@@ -152,7 +151,10 @@ enum Domain {
 
 fn json(bytes: &[u8], handing: &mut Handing<'_, '_>) -> Result<(), ReadError> {
     if bytes.len() > JSON_BYTES_MAX {
-        return Err(form(format!("it has {} bytes; as JSON at most {JSON_BYTES_MAX} are read, so write it as CSV", bytes.len())));
+        return Err(form(format!(
+            "it has {} bytes; as JSON at most {JSON_BYTES_MAX} are read, so write it as CSV",
+            bytes.len()
+        )));
     }
     let whole: Whole = serde_json::from_slice(bytes).map_err(|error| form(error.to_string()))?;
     for organisation in whole.organisations {

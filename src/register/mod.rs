@@ -186,7 +186,8 @@ impl Handing<'_, '_> {
 /// is not read.
 fn day(text: &str, place: &str) -> Result<Timestamp, ReadError> {
     let bad = || ReadError::Date { value: text.to_owned(), place: place.to_owned() };
-    let date = text.trim().get(..10).and_then(|date| NaiveDate::parse_from_str(date, "%Y-%m-%d").ok()).ok_or_else(bad)?;
+    let date =
+        text.trim().get(..10).and_then(|date| NaiveDate::parse_from_str(date, "%Y-%m-%d").ok()).ok_or_else(bad)?;
     let midnight = date.and_hms_opt(0, 0, 0).ok_or_else(bad)?;
     let begins = chrono_tz::Europe::Amsterdam.from_local_datetime(&midnight).earliest().ok_or_else(bad)?;
     Ok(Timestamp(begins.timestamp_millis()))

@@ -55,7 +55,9 @@ impl Register for Rio {
                 let host = ["domeinen", "domein"];
                 if is(below, &[]) {
                     organisations.pop();
-                } else if is(below, &[registration[0], registration[1], "naam"]) || is(below, &[host[0], host[1], "url"]) {
+                } else if is(below, &[registration[0], registration[1], "naam"])
+                    || is(below, &[host[0], host[1], "url"])
+                {
                     text.get()?.clone_into(&mut domain.name);
                 } else if is(below, &[registration[0], registration[1], "opgezegdSinds"])
                     || is(below, &[host[0], host[1], "opgezegdSinds"])
@@ -63,7 +65,8 @@ impl Register for Rio {
                     domain.withdrawn = Some(text.get()?.to_owned()).filter(|date| !date.is_empty());
                 } else if is(below, &registration) || is(below, &host) {
                     let Domain { name, withdrawn } = std::mem::take(&mut domain);
-                    let withdrawn = withdrawn.map(|date| day(&date, &format!("opgezegdSinds of {name}"))).transpose()?;
+                    let withdrawn =
+                        withdrawn.map(|date| day(&date, &format!("opgezegdSinds of {name}"))).transpose()?;
                     let organisation = organisations.last().and_then(Option::as_deref);
                     return handing.domain(&name, organisation, withdrawn);
                 }

@@ -60,7 +60,8 @@ fn domain(name: &str, organisation: Option<&str>, withdrawn: Option<Timestamp>) 
 #[test]
 fn roo_gives_organisations_with_their_ends_and_their_own_accounts() {
     let (entries, counts) = read("roo", ROO).unwrap();
-    let organisation = |uri: &str, name: &str, ends_at| Entry::Organisation { uri: uri.into(), name: name.into(), ends_at };
+    let organisation =
+        |uri: &str, name: &str, ends_at| Entry::Organisation { uri: uri.into(), name: name.into(), ends_at };
     let expected = [
         organisation("https://identifier.overheid.nl/tooi/id/oorg/oorg1", "Dienst", None),
         organisation(CITY, "Gemeente Voorbeeldstad & omstreken", at("2026-12-31T23:00:00Z")),
@@ -97,7 +98,10 @@ fn a_list_is_csv_or_json_and_says_as_much_as_it_has() {
     let (mut entries, _) = read("list", json).unwrap();
     entries.swap(2, 3);
     assert_eq!(entries, expected);
-    assert_eq!(read("list", "domain\nstad.nl\nniet een domein\n").unwrap(), (vec![domain("stad.nl", None, None)], Counts { entries: 1, odd: 1 }));
+    assert_eq!(
+        read("list", "domain\nstad.nl\nniet een domein\n").unwrap(),
+        (vec![domain("stad.nl", None, None)], Counts { entries: 1, odd: 1 })
+    );
 }
 
 #[test]
@@ -129,7 +133,11 @@ fn what_is_not_well_formed_or_of_another_form_says_so() {
         ("roo", ROO.replace("2027-01-01", "binnenkort"), "`binnenkort` is no date (eindDatum of"),
         ("roo", format!("{ROO}<p:meer/>"), "more behind the end"),
         ("roo", format!("{ROO}meer"), "outside of the document"),
-        ("rio", RIO.replace("voorbeeldstad.nl</naam>", &format!("{}</naam>", "a".repeat(TEXT_BYTES_MAX))), "longer than"),
+        (
+            "rio",
+            RIO.replace("voorbeeldstad.nl</naam>", &format!("{}</naam>", "a".repeat(TEXT_BYTES_MAX + 1))),
+            "longer than",
+        ),
         ("rio", format!("{}x", "<RegisterInternetdomeinenOverheid>".repeat(100)), "deep"),
         ("list", "naam;domein\nx;y\n".to_owned(), "column `naam`"),
         ("list", "name\nx\n".to_owned(), "neither the column"),

@@ -35,10 +35,7 @@ impl<'a> Text<'a> {
 }
 
 /// Walks the whole document.
-pub(super) fn walk(
-    bytes: &[u8],
-    mut visit: impl FnMut(Node<'_>) -> Result<(), ReadError>,
-) -> Result<(), ReadError> {
+pub(super) fn walk(bytes: &[u8], mut visit: impl FnMut(Node<'_>) -> Result<(), ReadError>) -> Result<(), ReadError> {
     let mut reader = Reader::from_reader(bytes);
     let mut walk = Walk::default();
     loop {
@@ -124,11 +121,7 @@ impl Walk {
         Ok(())
     }
 
-    fn close(
-        &mut self,
-        at: u64,
-        visit: &mut impl FnMut(Node<'_>) -> Result<(), ReadError>,
-    ) -> Result<(), ReadError> {
+    fn close(&mut self, at: u64, visit: &mut impl FnMut(Node<'_>) -> Result<(), ReadError>) -> Result<(), ReadError> {
         let (text, whole) = self.texts.pop().unwrap_or_default();
         visit(Node::Close { path: &self.path, text: Text { text: &text, whole, at } })?;
         self.path.pop();

@@ -102,6 +102,11 @@ pub fn list(db: &mut Db<'_>) -> Queried<Vec<Row>> {
     on!(db, c => registers::table.order(registers::name).load(c))
 }
 
+/// Which reading of each register counts.
+pub fn generations(db: &mut Db<'_>) -> Queried<Vec<(String, i64)>> {
+    on!(db, c => registers::table.order(registers::name).select((registers::name, registers::generation)).load(c))
+}
+
 /// The register of that name.
 pub fn by_name(db: &mut Db<'_>, name: &str) -> Queried<Option<Row>> {
     on!(db, c => registers::table.find(name).first(c).optional())
@@ -303,7 +308,12 @@ pub fn said(db: &mut Db<'_>, domain: &str, organisation: Option<&str>, accounts:
     let domains = domain::candidates(domain);
     said.listed = entries(db, DOMAIN, &domains)?
         .into_iter()
-        .map(|(register, domain, organisation, _, withdrawn_at)| Listed { register, domain, organisation, withdrawn_at })
+        .map(|(register, domain, organisation, _, withdrawn_at)| Listed {
+            register,
+            domain,
+            organisation,
+            withdrawn_at,
+        })
         .collect();
     let mut uris: Vec<String> = said.listed.iter().filter_map(|listed| listed.organisation.clone()).collect();
     uris.extend(organisation.map(str::to_owned));

@@ -272,7 +272,11 @@ pub(super) fn render(page: &impl Template) -> Result<String, Problem> {
 }
 
 /// The answer, or a page that says what is wrong: a problem for a program, the same words for any "not found".
-pub(super) fn or_problem(gateway: &Gateway, request: &HttpRequest, answer: Result<HttpResponse, Problem>) -> HttpResponse {
+pub(super) fn or_problem(
+    gateway: &Gateway,
+    request: &HttpRequest,
+    answer: Result<HttpResponse, Problem>,
+) -> HttpResponse {
     let problem = match answer {
         Ok(answer) => return answer,
         Err(problem) => problem,

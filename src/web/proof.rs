@@ -30,7 +30,6 @@ use crate::web::view::{Frame, When, display_name};
 struct ProofPage {
     frame: Frame,
     p: &'static ProofTexts,
-    name: String,
     handle: String,
     page: String,
     domain: String,
@@ -84,7 +83,9 @@ async fn answer(gateway: &Gateway, request: &HttpRequest, name: String, form: Fo
     let page = gateway.base.actor_page(actor.handle.as_str());
     if name != actor.handle.as_str() {
         let end = request.path().rsplit('/').next().unwrap_or("proof");
-        return Ok(HttpResponse::PermanentRedirect().insert_header((header::LOCATION, format!("{page}/{end}"))).finish());
+        return Ok(HttpResponse::PermanentRedirect()
+            .insert_header((header::LOCATION, format!("{page}/{end}")))
+            .finish());
     }
     let times = &gateway.settings.proof_times;
     let verified = VerifiedActor::prove(actor.clone(), &proof, times, now()).ok().map(|verified| verified.until());
@@ -103,7 +104,6 @@ async fn answer(gateway: &Gateway, request: &HttpRequest, name: String, form: Fo
     let shown = ProofPage {
         frame,
         p,
-        name,
         handle: actor.full_handle(),
         page,
         domain: actor.agency.domain.clone(),

@@ -91,7 +91,7 @@ both! {
         assert!(frozen["unverified"].as_str().unwrap().contains("ended on 2025-12-31T23:00:00Z"), "{frozen}");
         site.publish("dijk", "De dijk", "<p>Tekst.</p>");
         until("the post is held", || db.number("SELECT COUNT(*) FROM posts WHERE reason = 'unverified'") == 1).await;
-        assert_eq!(get(&gateway.url("/@nieuws")).await.status, 200, "it can still be read");
+        assert_eq!(get_as(&gateway.url("/@nieuws"), "text/html").await.status, 200, "it can still be read");
         let said = gateway.log();
         assert!(said.contains("a register says that the agency's domain or organisation ends"), "{said}");
 
@@ -246,7 +246,10 @@ async fn signature_holds(gateway: &Gateway, list: &Value) -> bool {
     let keys = issuer["assertionMethod"].as_array().unwrap();
     let key = keys.iter().find(|key| key["id"] == options["verificationMethod"]).unwrap();
     let decode = |text: &Value| bs58::decode(text.as_str().unwrap().strip_prefix('z').unwrap()).into_vec().unwrap();
-    let public = openssl::pkey::PKey::public_key_from_raw_bytes(&decode(&key["publicKeyMultibase"])[2..], openssl::pkey::Id::ED25519);
+    let public = openssl::pkey::PKey::public_key_from_raw_bytes(
+        &decode(&key["publicKeyMultibase"])[2..],
+        openssl::pkey::Id::ED25519,
+    );
     let hash = |value: &Value| openssl::sha::sha256(canonical(value).as_bytes());
     let signed = [hash(&options), hash(&document)].concat();
     let public = public.unwrap();
@@ -260,7 +263,8 @@ fn canonical(value: &Value) -> String {
         Value::Object(map) => {
             let mut names: Vec<&String> = map.keys().collect();
             names.sort();
-            let members: Vec<String> = names.iter().map(|name| format!("{}:{}", json!(name), canonical(&map[*name]))).collect();
+            let members: Vec<String> =
+                names.iter().map(|name| format!("{}:{}", json!(name), canonical(&map[*name]))).collect();
             format!("{{{}}}", members.join(","))
         }
         Value::Array(values) => format!("[{}]", values.iter().map(canonical).collect::<Vec<_>>().join(",")),

@@ -6,10 +6,23 @@ use crate::harness::{BOGUS, Dns, Gateway, INSECURE, SECURE, Setup, Site, both, e
 use crate::ladder::{standing, verify};
 
 /// A gateway of an agency on that domain, which asks that server.
-async fn gateway(db: &crate::harness::Database, site: &Site, dns: &Dns, domain: &str, anchors: &std::path::Path) -> Gateway {
+async fn gateway(
+    db: &crate::harness::Database,
+    site: &Site,
+    dns: &Dns,
+    domain: &str,
+    anchors: &std::path::Path,
+) -> Gateway {
     dns.write_anchor(&anchors.join("root.key"));
-    let net = format!("dns = [\"{}\"]\ndns_trust_anchor_file = \"{}\"", dns.address, anchors.join("root.key").display());
-    Setup::new().unproven().domain(domain).net(&net).verification("recheck_every = \"1s\"\ngrace = \"3s\"").start(db, site).await
+    let net =
+        format!("dns = [\"{}\"]\ndns_trust_anchor_file = \"{}\"", dns.address, anchors.join("root.key").display());
+    Setup::new()
+        .unproven()
+        .domain(domain)
+        .net(&net)
+        .verification("recheck_every = \"1s\"\ngrace = \"3s\"")
+        .start(db, site)
+        .await
 }
 
 /// The record that the program asks for.

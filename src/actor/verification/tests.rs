@@ -5,12 +5,11 @@ use crate::ids::{ActorId, AgencyId};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_795_338_000_000); // 2026-11-22T09:00:00Z
 const HOUR: u64 = 3_600;
-const TIMES: ProofTimes =
-    ProofTimes {
-        recheck_every: Duration::from_secs(24 * HOUR),
-        grace: Duration::from_secs(72 * HOUR),
-        level: Level::Controlled,
-    };
+const TIMES: ProofTimes = ProofTimes {
+    recheck_every: Duration::from_secs(24 * HOUR),
+    grace: Duration::from_secs(72 * HOUR),
+    level: Level::Controlled,
+};
 
 /// The base of all tests.
 pub(crate) fn base() -> Base {

@@ -21,11 +21,13 @@ pub(super) struct Looked {
     /// When a register says that it ends. What one said once counts until one says otherwise: that an ended organisation was taken
     /// out of its register gives it no grace.
     pub(super) ends_at: Option<Timestamp>,
+    /// Which readings of the registers were asked.
+    pub(super) generations: Vec<(String, i64)>,
 }
 
 /// Looks at all rungs at the same time. What is known from before stays known of those that fail.
 pub(super) async fn all(gateway: &Gateway, actor: &Actor, before: &Proof) -> Result<Looked, StoreError> {
-    let (said, organisation) = ask_registers(gateway, actor).await?;
+    let (said, organisation, generations) = ask_registers(gateway, actor).await?;
     let (file, dns, link) = tokio::join!(file(gateway, actor), dns(gateway, actor), link(gateway, actor));
     let at = now();
     let (register, registered) = registered(&said, actor, organisation.as_deref(), at);
@@ -35,20 +37,27 @@ pub(super) async fn all(gateway: &Gateway, actor: &Actor, before: &Proof) -> Res
         Look::Fails(_, ended_at) => ended_at.or(before.ends_at),
         Look::NotAsked(_) => None,
     };
-    let looks =
-        [(Rung::Register, register), (Rung::File, file), (Rung::Dns, dns), (Rung::Link, link), (Rung::Account, account)];
+    let looks = [
+        (Rung::Register, register),
+        (Rung::File, file),
+        (Rung::Dns, dns),
+        (Rung::Link, link),
+        (Rung::Account, account),
+    ];
     let known = |rung: Rung| before.steps.iter().find(|step| step.rung == rung);
     let steps = looks.into_iter().map(|(rung, look)| Step::after(rung, look, known(rung), at)).collect();
-    Ok(Looked { steps, ends_at })
+    Ok(Looked { steps, ends_at, generations })
 }
 
-/// What the registers say, and which organisation the agency says that it is.
-async fn ask_registers(gateway: &Gateway, actor: &Actor) -> Result<(Said, Option<String>), StoreError> {
+type Asked = (Said, Option<String>, Vec<(String, i64)>);
+
+/// What the registers say, which organisation the agency says that it is, and which readings those are.
+async fn ask_registers(gateway: &Gateway, actor: &Actor) -> Result<Asked, StoreError> {
     let (agency, domain) = (actor.agency.id, actor.agency.domain.clone());
     let accounts = addresses(gateway, actor);
     let ask = move |db: &mut Db<'_>| {
-        let organisation = registers::organisation(db, agency)?;
-        Ok((registers::said(db, &domain, organisation.as_deref(), &accounts)?, organisation))
+        let (organisation, generations) = (registers::organisation(db, agency)?, registers::generations(db)?);
+        Ok((registers::said(db, &domain, organisation.as_deref(), &accounts)?, organisation, generations))
     };
     gateway.store.read("ask the registers", ask).await
 }
@@ -170,12 +179,7 @@ async fn link(gateway: &Gateway, actor: &Actor) -> Look {
     };
     let profile = gateway.base.actor_page(actor.handle.as_str());
     let bytes_max = u64::try_from(rel_me::PAGE_BYTES_MAX).unwrap_or(u64::MAX);
-    let get = Get {
-        redirects_max: rel_me::REDIRECTS_MAX,
-        bytes_max,
-        cut: true,
-        ..Get::new(page.clone(), "text/html")
-    };
+    let get = Get { redirects_max: rel_me::REDIRECTS_MAX, bytes_max, cut: true, ..Get::new(page.clone(), "text/html") };
     let fetched = match gateway.net.get(get).await {
         Ok(fetched) if fetched.status == 200 => fetched,
         Ok(fetched) => return failed(format!("{page} answered {}", fetched.status)),
@@ -184,7 +188,9 @@ async fn link(gateway: &Gateway, actor: &Actor) -> Look {
     let line = rel_me::line_for(&profile);
     let back = match rel_me::judge(&fetched.body, &profile) {
         rel_me::Back::Yes => true,
-        rel_me::Back::No => return failed(format!("{page} does not link to {profile} with rel=\"me\"; put there {line}")),
+        rel_me::Back::No => {
+            return failed(format!("{page} does not link to {profile} with rel=\"me\"; put there {line}"));
+        }
         rel_me::Back::Perhaps(first) => redirects(gateway, &first, &profile).await,
     };
     if !back {

@@ -6,7 +6,12 @@ const CITY: &str = "https://register.example/city";
 const TOWN: &str = "https://register.example/town";
 
 fn source(name: &str, days_old: i64) -> Source {
-    Source { name: name.to_owned(), read_at: Some(Timestamp(NOW.0 - days_old * DAY)), sha256: "ab".to_owned(), failure: None }
+    Source {
+        name: name.to_owned(),
+        read_at: Some(Timestamp(NOW.0 - days_old * DAY)),
+        sha256: "ab".to_owned(),
+        failure: None,
+    }
 }
 
 fn listed(domain: &str, organisation: &str, withdrawn_in_days: Option<i64>) -> Listed {
@@ -39,15 +44,28 @@ fn said(listed: Vec<Listed>, known: Vec<Known>) -> Said {
 
 #[test]
 fn a_domain_is_registered_by_the_nearest_entry_that_stands() {
-    let table: Vec<(&str, Vec<Listed>, &str, Option<&str>, Result<&str, &str>)> = vec![
+    type Case = (&'static str, Vec<Listed>, &'static str, Option<&'static str>, Result<&'static str, &'static str>);
+    let table: Vec<Case> = vec![
         ("itself", vec![listed("stad.nl", CITY, None)], "stad.nl", None, Ok("stad.nl")),
         ("below it", vec![listed("stad.nl", CITY, None)], "nieuws.stad.nl", Some(CITY), Ok("stad.nl")),
         ("above it", vec![listed("www.stad.nl", CITY, None)], "stad.nl", None, Err("does not stand in rio")),
         ("nothing", vec![], "stad.nl", None, Err("does not stand in rio")),
         ("a public suffix", vec![listed("github.io", CITY, None)], "github.io", None, Err("public suffix")),
         ("its sibling", vec![listed("github.io", CITY, None)], "stad.github.io", None, Err("does not stand")),
-        ("another's", vec![listed("stad.nl", TOWN, None)], "stad.nl", Some(CITY), Err("not under https://register.example/city")),
-        ("two share it", vec![listed("stad.nl", TOWN, None), listed("stad.nl", CITY, None)], "stad.nl", Some(CITY), Ok("stad.nl")),
+        (
+            "another's",
+            vec![listed("stad.nl", TOWN, None)],
+            "stad.nl",
+            Some(CITY),
+            Err("not under https://register.example/city"),
+        ),
+        (
+            "two share it",
+            vec![listed("stad.nl", TOWN, None), listed("stad.nl", CITY, None)],
+            "stad.nl",
+            Some(CITY),
+            Ok("stad.nl"),
+        ),
         ("given up", vec![listed("stad.nl", CITY, Some(-1))], "stad.nl", None, Err("given up on 2026-11-21")),
         ("given up today", vec![listed("stad.nl", CITY, Some(0))], "stad.nl", None, Err("given up")),
         (
@@ -100,7 +118,11 @@ fn who_was_merged_yesterday_does_not_speak_today_and_its_heir_does() {
     assert!(domain(&merged, "stad.nl", Some(TOWN), NOW).is_ok());
     let moved = said(vec![listed("stad.nl", TOWN, None)], vec![known(CITY, Some(-1)), known(TOWN, None)]);
     let refused = domain(&moved, "stad.nl", Some(CITY), NOW).unwrap_err();
-    assert_eq!(refused.ended_at, Some(Timestamp(NOW.0 - DAY)), "the domain went to the heir at once: it ended all the same");
+    assert_eq!(
+        refused.ended_at,
+        Some(Timestamp(NOW.0 - DAY)),
+        "the domain went to the heir at once: it ended all the same"
+    );
 }
 
 #[test]

@@ -108,9 +108,7 @@ impl World {
         let (actor, at) = (self.actor.id, now());
         let evidence = Evidence { url: document_url(&self.actor.agency), sha256: "0".repeat(64), fetched_at: at };
         let proof = match holds {
-            true => {
-                Proof { evidence: Some(evidence), held_at: Some(at), checked_at: Some(at), ..Proof::default() }
-            }
+            true => Proof { evidence: Some(evidence), held_at: Some(at), checked_at: Some(at), ..Proof::default() },
             false => Proof::default(),
         };
         let write = move |db: &mut crate::store::Db<'_>| {

@@ -15,7 +15,9 @@ use hickory_server::dnssec::NxProofKind;
 use hickory_server::net::runtime::{Time, TokioRuntimeProvider};
 use hickory_server::proto::dnssec::crypto::EcdsaSigningKey;
 use hickory_server::proto::dnssec::rdata::{DNSKEY, DNSSECRData, DS};
-use hickory_server::proto::dnssec::{Algorithm, DigestType, DnssecSigner, PublicKey as _, PublicKeyBuf, SigningKey as _};
+use hickory_server::proto::dnssec::{
+    Algorithm, DigestType, DnssecSigner, PublicKey as _, PublicKeyBuf, SigningKey as _,
+};
 use hickory_server::proto::rr::rdata::{NS, SOA, TXT};
 use hickory_server::proto::rr::{Name, RData, Record, RecordType};
 use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
@@ -105,7 +107,8 @@ impl Dns {
         let (udp, tcp) = sockets();
         let keys = Arc::new(Keys { root: Key::new(), secure: Key::new(), bogus: Key::new(), other: Key::new() });
         let zones = Arc::new(RwLock::new(Arc::new(zones(&keys, &BTreeMap::new()))));
-        let dns = Self { address: udp.local_addr().unwrap(), keys, texts: Arc::default(), zones, asked: Arc::default() };
+        let dns =
+            Self { address: udp.local_addr().unwrap(), keys, texts: Arc::default(), zones, asked: Arc::default() };
         let mut server = Server::new(Handler { zones: dns.zones.clone(), asked: dns.asked.clone() });
         udp.set_nonblocking(true).unwrap();
         tcp.set_nonblocking(true).unwrap();
@@ -181,7 +184,8 @@ fn zone(origin: Name, records: Vec<(Name, RData)>, key: Option<&Key>) -> Arc<dyn
     let proofs = key.map(|_| NxProofKind::Nsec);
     let mut zone: InMemoryZoneHandler<TokioRuntimeProvider> =
         InMemoryZoneHandler::empty(origin.clone(), ZoneType::Primary, AxfrPolicy::Deny, proofs);
-    let server = if origin.is_root() { name("ns") } else { name(&format!("ns.{}", origin.to_ascii().trim_end_matches('.'))) };
+    let server =
+        if origin.is_root() { name("ns") } else { name(&format!("ns.{}", origin.to_ascii().trim_end_matches('.'))) };
     let soa = SOA::new(server.clone(), server.clone(), 1, 3600, 600, 86_400, 60);
     zone.upsert_mut(Record::from_rdata(origin.clone(), TTL, RData::SOA(soa)), 1);
     zone.upsert_mut(Record::from_rdata(origin.clone(), TTL, RData::NS(NS(server))), 1);
