@@ -135,6 +135,7 @@ pub async fn run(gateway: &Gateway, source: Source) {
                 retracted = tally.retracted,
                 held = tally.held,
                 stored = tally.stored,
+                unchanged = tally.unchanged,
                 duration_ms,
                 "a source was polled"
             );
@@ -211,12 +212,12 @@ pub async fn poll(gateway: &Gateway, source: &Source) -> Result<Tally, PollError
     let mut tally = match &asked.page {
         Some(page) => {
             let actor = load_actor(gateway, source).await?;
-            let through = Through::Poll { progress: Box::new(progress), due_at };
+            let through = Through::Poll { progress: Box::new(progress), began_at, due_at };
             intake::take_in(gateway, source, &actor, page, through).await?
         }
         None => {
             let id = source.id;
-            let record = move |db: &mut Db<'_>| sources::record(db, id, &progress, due_at);
+            let record = move |db: &mut Db<'_>| sources::record(db, id, &progress, began_at, due_at);
             gateway.store.write("record a poll", record).await?;
             Tally::default()
         }
