@@ -216,7 +216,7 @@ impl Base {
     pub fn websub(&self, secret: &str) -> String {
         self.mint(&format!("/websub/{secret}"))
     }
-    /// A collection or endpoint below an actor: `inbox`, `outbox`, `followers`, `following`, `featured`.
+    /// A collection or endpoint below an actor: `inbox`, `outbox`, `followers`, `following`, `featured`, `tags`.
     pub fn below(&self, actor: &ActorUrl, name: &str) -> String {
         format!("{actor}/{name}")
     }

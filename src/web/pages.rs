@@ -14,7 +14,7 @@ use crate::actor::verification::Proof;
 use crate::flow::{Gateway, now};
 use crate::ids::PostId;
 use crate::store::posts::Post;
-use crate::store::{actors, posts, proofs, sources};
+use crate::store::{actors, pins, posts, proofs, sources};
 use crate::web::activitypub::{Standing, see_other, standing};
 use crate::web::caching::{self, Representation};
 use crate::web::negotiate::{Form, wanted};
@@ -48,6 +48,8 @@ struct IndexPage {
 struct ActorPage {
     frame: Frame,
     actor: ActorView,
+    /// On the first page only.
+    pinned: Vec<PostView>,
     posts: Vec<PostView>,
     newest: Option<String>,
     older: Option<String>,
@@ -126,10 +128,11 @@ async fn actor_page(
     let read = gateway.store.read("read an actor with its posts", move |db| {
         let Some(actor) = actors::by_handle(db, &handle)? else { return Ok(None) };
         let found = posts::published(db, actor.id, before, limit)?;
+        let pinned = if before.is_none() { pins::posts_of(db, actor.id)? } else { Vec::new() };
         let written = sources::feeds_by(db, actor.id, &WRITTEN)?;
-        Ok(Some((proofs::of_actor(db, actor.id)?, found, actor, written)))
+        Ok(Some((proofs::of_actor(db, actor.id)?, pinned, found, actor, written)))
     });
-    let (proof, mut found, actor, written) = read.await?.ok_or(Problem::NotFound)?;
+    let (proof, pinned, mut found, actor, written) = read.await?.ok_or(Problem::NotFound)?;
     let page = gateway.base.actor_page(actor.handle.as_str());
     if name != actor.handle.as_str() {
         return Ok(HttpResponse::PermanentRedirect().insert_header((header::LOCATION, page)).finish());
@@ -154,9 +157,13 @@ async fn actor_page(
         Some(endpoint) => format!("{}, <{endpoint}>; rel=\"micropub\"", alternate(actor.url.as_str())),
         None => alternate(actor.url.as_str()),
     };
+    let shown_as = |post: &Post| PostView::new(t, &gateway.base, &actor, post, 3);
+    // What is on top is not shown once more below.
+    found.retain(|post| !pinned.iter().any(|pin| pin.id == post.id));
     let shown = ActorPage {
         frame,
-        posts: found.iter().map(|post| PostView::new(t, &gateway.base, &actor, post, 3)).collect(),
+        pinned: pinned.iter().map(shown_as).collect(),
+        posts: found.iter().map(shown_as).collect(),
         newest: before.map(|_| page.clone()),
         older: oldest.map(|id| format!("{page}?before={id}")),
         actor: view,

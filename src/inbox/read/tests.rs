@@ -125,7 +125,7 @@ fn deletes_quotes_and_reports_are_read() {
     let instrument = object("https://mastodon.example/users/anna/statuses/117");
     assert_eq!(
         incoming("mastodon/quote_request").kind,
-        IncomingKind::QuoteRequest { object: object(POST), instrument }
+        IncomingKind::QuoteRequest { object: object(POST), instrument, seen: QuoteSeen::Fits }
     );
     let objects = vec![NIEUWS.to_owned(), POST.to_owned()];
     assert_eq!(incoming("mastodon/flag").kind, IncomingKind::Flag { objects, content: Some("Klopt niet".to_owned()) });

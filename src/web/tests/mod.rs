@@ -217,6 +217,7 @@ fn profile() -> Profile {
         ],
         discoverable: true,
         indexable: true,
+        ..Profile::default()
     }
 }
 
