@@ -23,6 +23,7 @@ pub mod posts;
 pub mod proofs;
 pub mod public;
 pub mod quotes;
+pub mod reach;
 pub mod reactions;
 pub mod remote;
 pub mod reports;
