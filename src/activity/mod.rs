@@ -10,6 +10,7 @@ pub mod discovery;
 mod featured;
 mod quoting;
 mod reply;
+pub mod subscribe;
 
 use serde_json::{Map, Value, json};
 
@@ -24,7 +25,9 @@ use crate::urls::{ActorUrl, Base};
 
 pub use crate::activity::featured::{pin, unpin};
 pub use crate::activity::quoting::revoke_quote;
-pub use crate::activity::reply::{accept_follow, accept_quote, essence, quote_authorization, reject_follow, reject_quote};
+pub use crate::activity::reply::{
+    accept_follow, accept_quote, essence, quote_authorization, reject_follow, reject_quote,
+};
 
 /// The media type of everything that is served or sent as ActivityPub.
 pub const CONTENT_TYPE: &str = "application/activity+json";

@@ -68,7 +68,11 @@ pub fn parse_attribution_domain(text: &str) -> Result<String, String> {
             && !label.ends_with('-')
     };
     let good = domain.len() <= 253 && domain.contains('.') && domain.split('.').all(label);
-    if good { Ok(domain) } else { Err(format!("`{text}` is not a domain; write for example voorbeeldstad.nl, in ASCII")) }
+    if good {
+        Ok(domain)
+    } else {
+        Err(format!("`{text}` is not a domain; write for example voorbeeldstad.nl, in ASCII"))
+    }
 }
 
 #[cfg(test)]

@@ -274,8 +274,7 @@ fn actor(mut s: Section<'_>) -> Option<ActorConfig> {
     let discoverable = s.take("discoverable").unwrap_or(true);
     let indexable = s.take("indexable").unwrap_or(true);
     let featured_tags = at_most(&mut s, "featured_tags", FEATURED_TAGS_MAX, parse_featured_tag);
-    let attribution_domains =
-        at_most(&mut s, "attribution_domains", ATTRIBUTION_DOMAINS_MAX, parse_attribution_domain);
+    let attribution_domains = at_most(&mut s, "attribution_domains", ATTRIBUTION_DOMAINS_MAX, parse_attribution_domain);
     let quotes = s.read("quotes", QuotePolicy::parse).unwrap_or_default();
     s.finish();
     let handle = handle?;

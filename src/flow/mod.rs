@@ -25,6 +25,7 @@ pub mod receive;
 pub mod remote;
 pub mod review;
 pub mod schedule;
+pub mod subscribe;
 pub mod survey;
 pub mod tokens;
 pub mod verify;

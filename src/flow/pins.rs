@@ -27,7 +27,9 @@ pub enum PinError {
     #[error("post {0} is not public, so it cannot be pinned; `heraut post show {0}` says what state it is in")]
     NotPublic(PostId),
     /// There are enough.
-    #[error("{PINS_MAX} posts of this actor are pinned already ({0}); unpin one of them first with `heraut post unpin`")]
+    #[error(
+        "{PINS_MAX} posts of this actor are pinned already ({0}); unpin one of them first with `heraut post unpin`"
+    )]
     Full(String),
     /// It is pinned.
     #[error("post {0} is pinned already")]
@@ -74,7 +76,8 @@ pub async fn change(gateway: &Gateway, id: PostId, pinning: Pinning, who: &str) 
         Pinning::Pin => ("post.pin", "Add", activity::pin(&verified, &gateway.base, id, activity, at)),
         Pinning::Unpin => ("post.unpin", "Remove", activity::unpin(&verified, &gateway.base, id, activity, at)),
     };
-    let row = ActivityRow { id: activity, actor_id: actor, post_id: None, kind: kind.to_owned(), bytes, created_at: at };
+    let row =
+        ActivityRow { id: activity, actor_id: actor, post_id: None, kind: kind.to_owned(), bytes, created_at: at };
     let entry = gateway.audit(who, act, format!("post:{id}"), "");
     let commit = move |db: &mut Db<'_>| {
         lock_actor(db, actor)?;

@@ -168,7 +168,8 @@ pub async fn revoke(gateway: &Gateway, id: QuoteId, who: &str) -> Result<(), Quo
     if quote.revoked_at.is_some() {
         return Err(QuoteError::Revoked(id));
     }
-    let author = ActorUrl::parse(&quote.author_url).map_err(|error| QuoteError::Author(quote.author_url.clone(), error))?;
+    let author =
+        ActorUrl::parse(&quote.author_url).map_err(|error| QuoteError::Author(quote.author_url.clone(), error))?;
     let verified = VerifiedActor::prove(actor, &proof, &gateway.settings.proof_times, now())?;
     // Its inbox is needed; an account that is gone needs not be told.
     match remote::actor(gateway, &author, false).await {

@@ -145,7 +145,11 @@ pub enum QuoteSeen {
 impl QuoteSeen {
     /// What a quoting post shows, as its own server gives it: who wrote it and what it quotes.
     pub fn of(note: &NoteIn, sender: &ActorUrl, quoted: &ObjectUrl) -> Self {
-        if note.attributed_to == *sender && note.quote.as_ref() == Some(quoted) { Self::Fits } else { Self::Contradicts }
+        if note.attributed_to == *sender && note.quote.as_ref() == Some(quoted) {
+            Self::Fits
+        } else {
+            Self::Contradicts
+        }
     }
 }
 

@@ -127,7 +127,9 @@ fn print(shown: &Value) {
         ));
     }
     output::line(format!("{:<10} {} now", "followers", number("/followers_now")));
-    for (followers, servers) in shown.get("reached_servers_by_followers").and_then(Value::as_object).into_iter().flatten() {
+    for (followers, servers) in
+        shown.get("reached_servers_by_followers").and_then(Value::as_object).into_iter().flatten()
+    {
         output::line(format!("{:<10} {servers} with {followers} followers", ""));
     }
     for what in ["boosts", "likes", "quotes", "replies"] {
@@ -138,10 +140,12 @@ fn print(shown: &Value) {
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
-        .map(|server| ["host", "state", "inboxes", "followers"].map(|key| match server.get(key) {
-            Some(Value::String(text)) => text.clone(),
-            other => other.map(ToString::to_string).unwrap_or_default(),
-        }))
+        .map(|server| {
+            ["host", "state", "inboxes", "followers"].map(|key| match server.get(key) {
+                Some(Value::String(text)) => text.clone(),
+                other => other.map(ToString::to_string).unwrap_or_default(),
+            })
+        })
         .collect();
     output::table(["SERVER", "STATE", "INBOXES", "FOLLOWERS"], &rows);
     UNKNOWN.iter().for_each(|text| output::note(text));

@@ -154,7 +154,8 @@ fn c35_a_quote_request_is_answered_by_policy() {
 #[test]
 fn an_authorization_is_for_the_exact_id_of_a_post() {
     let base = base();
-    let named = ["https://social.example.nl/ap/o/09", "https://social.example.nl/@nieuws/9", "https://social.example.nl/@x/9"];
+    let named =
+        ["https://social.example.nl/ap/o/09", "https://social.example.nl/@nieuws/9", "https://social.example.nl/@x/9"];
     for id in named {
         let answer = quote_answer(&known(), |request| {
             let IncomingKind::QuoteRequest { object, .. } = &mut request.kind else { panic!() };

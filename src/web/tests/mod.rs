@@ -3,6 +3,7 @@
 mod inboxes;
 mod kept;
 mod people;
+mod reach;
 mod servers;
 
 use std::sync::Arc;
