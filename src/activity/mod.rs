@@ -5,6 +5,7 @@
 //! as JSON-LD.
 
 pub mod actor_document;
+pub mod claims;
 pub mod collection;
 pub mod discovery;
 mod featured;

@@ -148,7 +148,7 @@ fn print(shown: &Value) {
         })
         .collect();
     output::table(["SERVER", "STATE", "INBOXES", "FOLLOWERS"], &rows);
-    UNKNOWN.iter().for_each(|text| output::note(text));
+    UNKNOWN.iter().for_each(output::note);
 }
 
 #[cfg(test)]
