@@ -157,13 +157,13 @@ both! {
 
     async fn our_own_reader_reads_each_of_our_feeds(db: Database) {
         let world = World::new(db).await;
-        let id = published(&world, "dijk", "De dijk & de stad").await;
+        let id = published(&world, "dijk", "De dijk – één verhaal").await;
         for ending in ["rss", "atom", "json"] {
             let url = world.gateway.url(&format!("/@nieuws/feed.{ending}"));
             let read = world.gateway.cli(&["source", "preview", &url, "--json"]).await.well().json();
             let items = read["items"].as_array().unwrap();
             assert_eq!(items.len(), 1, "{ending}: {read}");
-            assert_eq!(items[0]["title"], json!("De dijk & de stad"), "{ending}");
+            assert_eq!(items[0]["title"], json!("De dijk – één verhaal"), "{ending}");
             assert_eq!(items[0]["id"], json!(id), "{ending}");
             let page = world.gateway.url(&format!("/@nieuws/{}", number(&id)));
             assert_eq!(items[0]["url"], json!(page), "{ending}");
