@@ -284,7 +284,7 @@ fn types_of_table(text: &str) -> BTreeSet<String> {
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `")).map(|row| format!("`{row}"));
     let cells: Vec<String> = rows.map(|row| row.split(" | ").next().unwrap_or_default().to_owned()).collect();
     let named = cells.iter().map(|cell| cell.split(" of ").next().unwrap_or_default());
-    let named = named.map(|cell| cell.split(" with ").next().unwrap_or_default());
+    let named = named.map(|cell| cell.split(" with a ").next().unwrap_or_default());
     named.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
 }
 
