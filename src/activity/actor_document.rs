@@ -57,6 +57,7 @@ pub(super) fn actor_context() -> Value {
             "indexable": "toot:indexable",
             "manuallyApprovesFollowers": "as:manuallyApprovesFollowers",
             "featured": {"@id": "toot:featured", "@type": "@id"},
+            "featuredTags": {"@id": "toot:featuredTags", "@type": "@id"},
             "attributionDomains": {"@id": "toot:attributionDomains", "@type": "@id"},
         },
     ])
@@ -77,6 +78,7 @@ pub(super) fn actor_object(actor: &Actor, base: &Base) -> Value {
     put(&mut document, "url", json!(base.actor_page(handle)));
     endpoints(&mut document, &actor.url, base);
     put(&mut document, "featured", json!(base.below(&actor.url, "featured")));
+    put(&mut document, "featuredTags", json!(base.below(&actor.url, "tags")));
     put(&mut document, "manuallyApprovesFollowers", json!(false));
     put(&mut document, "discoverable", json!(profile.discoverable));
     put(&mut document, "indexable", json!(profile.indexable));
@@ -96,7 +98,7 @@ pub(super) fn actor_object(actor: &Actor, base: &Base) -> Value {
             .map(|(name, value)| json!({"type": "PropertyValue", "name": name, "value": field_value(value)}))
             .collect(),
     );
-    put(&mut document, "attributionDomains", json!([without_port(&actor.agency.domain)]));
+    put(&mut document, "attributionDomains", json!(actor.attribution_domains()));
     keys(&mut document, &actor.url, &actor.keys);
     Value::Object(document)
 }
@@ -168,10 +170,6 @@ fn field_value(value: &str) -> String {
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-fn without_port(domain: &str) -> &str {
-    domain.split(':').next().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! `heraut actor`.
 
+mod set;
+
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -33,6 +35,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Change how an actor is found and quoted; its followers are told.
+    Set(set::Arguments),
     /// Fetch the proof of an actor now, and say what holds and why not.
     Verify {
         /// Its handle, without @ and domain.
@@ -78,6 +82,7 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::List { json } => list(&gateway, json).await?,
         Command::Show { handle, json } => show(&gateway, &handle, json).await?,
+        Command::Set(arguments) => set::run(&gateway, arguments).await?,
         Command::Verify { handle } => return verify(&gateway, &handle).await,
         Command::Proof { handle } => proof(&gateway, &handle).await?,
     }
@@ -157,6 +162,12 @@ fn describe(gateway: &Gateway, actor: &Actor, proof: &Proof, followers: i64) -> 
         "proof_failure": verified.err().map(|e| e.to_string()),
         "proof_checked_at": proof.checked_at.map(|at| at.to_rfc3339()),
         "followers": followers,
+        "discoverable": actor.profile.discoverable,
+        "indexable": actor.profile.indexable,
+        "quotes": actor.profile.quotes.name(),
+        "featured_tags": actor.profile.featured_tags,
+        "attribution_domains": actor.attribution_domains(),
+        "creator_meta": format!("<meta name=\"fediverse:creator\" content=\"{}\">", actor.full_handle()),
     })
 }
 
@@ -171,7 +182,7 @@ async fn show(gateway: &Gateway, handle: &str, json: bool) -> anyhow::Result<()>
     }
     for (key, value) in row.as_object().into_iter().flatten() {
         let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-        output::line(format!("{key:<17} {value}"));
+        output::line(format!("{key:<19} {value}"));
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Decides and carries out what inbound activities mean, inside the transaction that stores them: what was known when it was
 //! decided is what is there when it is done.
 
+pub mod quotes;
+
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use crate::flow::mint::Mint;
 use crate::flow::receive;
 use crate::flow::remote::{self, Signer};
 use crate::flow::verify::with_causes;
-use crate::ids::{ActivityId, ActorId, FollowerId, InboxId, MessageId, QuoteId, ReactionId};
+use crate::ids::{ActivityId, ActorId, FollowerId, InboxId, MessageId, ReactionId};
 use crate::inbox::decide::{Effect, IgnoreReason, ReactionKind, decide, names};
 use crate::inbox::remote::RemoteActor;
 use crate::inbox::{Incoming, NoteIn};
@@ -21,7 +23,7 @@ use crate::store::activities::{self, ActivityRow};
 use crate::store::deliveries::{self, Answer};
 use crate::store::followers::{self, FollowerRow};
 use crate::store::messages::{self, MessageRow};
-use crate::store::reactions::{self, QuoteRow, ReactionRow};
+use crate::store::reactions::{self, ReactionRow};
 use crate::store::{Db, Queried, actors, audit, inboxes, remote as remote_store};
 use crate::time::Timestamp;
 use crate::urls::{ActorUrl, Base, InboxUrl};
@@ -141,6 +143,7 @@ impl Desk<'_, '_> {
             remote_store::note_deleted(self.db, object, self.at)?;
             // A post that quoted ours is remembered as a reaction by its own id.
             reactions::remove_by_activity(self.db, object, self.sender.url.as_str())?;
+            crate::store::quotes::forget(self.db, object, self.sender.url.as_str())?;
         }
         decided.iter().try_for_each(|effect| self.apply(effect))
     }
@@ -348,37 +351,6 @@ impl Desk<'_, '_> {
             followers::remove(self.db, actor, from.as_str())?;
         }
         Ok(())
-    }
-
-    fn answer_quote(&mut self, effect: &Effect) -> Queried<()> {
-        let Effect::AnswerQuote { post, actor, instrument, by, accept, request } = effect else { return Ok(()) };
-        let Some(own) = self.own(*actor)? else { return Ok(()) };
-        let id = ActivityId(self.mint.next());
-        if !accept {
-            let bytes = activity::reject_quote(&own, self.base, request, id);
-            return self.answer(*actor, id, "Reject", bytes);
-        }
-        let row = QuoteRow {
-            id: QuoteId(self.mint.next()),
-            post_id: *post,
-            author_url: by.to_string(),
-            quote_url: instrument.to_string(),
-            revoked_at: None,
-            created_at: self.at,
-        };
-        let quote = reactions::authorize_quote(self.db, &row)?;
-        let bytes = activity::accept_quote(&own, self.base, request, quote, id);
-        let reaction = ReactionRow {
-            id: ReactionId(self.mint.next()),
-            activity_url: Some(instrument.to_string()),
-            kind: ReactionKind::Quote.name().to_owned(),
-            post_id: *post,
-            author_url: by.to_string(),
-            content: None,
-            created_at: self.at,
-        };
-        reactions::insert(self.db, &reaction)?;
-        self.answer(*actor, id, "Accept", bytes)
     }
 
     fn note(&mut self, who: &str, act: &str, subject: String, detail: String) -> Queried<()> {

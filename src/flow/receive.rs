@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::flow::arrivals::Arrivals;
 use crate::flow::effects::{self, Arrival, Meaning};
+use crate::flow::quotes;
 use crate::flow::remote::{self, RemoteFetchError, Signer};
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, now};
@@ -169,9 +170,10 @@ fn without_key(body: &[u8], signature: &ParsedSignature, problem: NoSender) -> R
 async fn handle(
     gateway: &Gateway,
     arrivals: &Arrivals,
-    incoming: Incoming,
+    mut incoming: Incoming,
     sender: Arc<Signer>,
 ) -> Result<(), Refusal> {
+    quotes::look(gateway, &mut incoming).await;
     let (id, deleted) = (remembered(&incoming), deleted(&incoming));
     let changes_sender = changes_sender(&incoming);
     if changes_sender {
@@ -277,7 +279,7 @@ async fn load(gateway: &Gateway, incoming: &Incoming) -> Result<Known, StoreErro
 
 /// Looks up what an activity names.
 pub fn known(db: &mut Db<'_>, named: &Named, incoming: &Incoming) -> Queried<Known> {
-    let mut known = Known { quotes_allowed: true, ..Known::default() };
+    let mut known = Known::default();
     for id in &named.actors {
         if actors::exists(db, *id)? {
             known.actors.push(*id);
@@ -287,6 +289,9 @@ pub fn known(db: &mut Db<'_>, named: &Named, incoming: &Incoming) -> Queried<Kno
         if let Some(post) = posts::by_id(db, *id)? {
             let public = matches!(post.state, PostState::Published(_));
             known.posts.push(KnownPost { id: post.id, actor: post.actor_id, public });
+            if matches!(incoming.kind, IncomingKind::QuoteRequest { .. }) {
+                (known.quotes, known.sender_follows) = quotes::policy(db, post.actor_id, &incoming.actor)?;
+            }
         }
     }
     for object in &named.objects {

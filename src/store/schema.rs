@@ -424,6 +424,26 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    pins (post_id) {
+        post_id -> BigInt,
+        actor_id -> BigInt,
+        pinned_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    quote_requests (id) {
+        id -> BigInt,
+        post_id -> BigInt,
+        author_url -> Text,
+        quote_url -> Text,
+        request -> Text,
+        inbox_id -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     agencies,
     actors,
@@ -457,5 +477,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     websub_subscriptions,
     tokens,
     client_requests,
-    uploads
+    uploads,
+    pins,
+    quote_requests
 );

@@ -45,6 +45,8 @@ mod objects;
 mod polling;
 mod processes;
 mod publishing;
+mod quotes;
+mod reach;
 mod reading;
 mod receiving;
 mod refusals;

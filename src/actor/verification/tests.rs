@@ -32,6 +32,7 @@ pub(crate) fn actor() -> Actor {
             fields,
             discoverable: true,
             indexable: true,
+            ..Profile::default()
         },
         url: base().actor(ActorId(7)),
         keys: PublicKeys {

@@ -87,6 +87,9 @@ const REST_OF_ALL: &str = "
     VALUES (1, 1, 'https://b.example/m', 'https://b.example/f', '@f', 'F', '<p>', 'public', 1, 2);
     INSERT INTO reactions (id, kind, post_id, author_url, created_at) VALUES (1, 'like', 1, 'https://b.example/f', 1);
     INSERT INTO quotes (id, post_id, author_url, quote_url, created_at) VALUES (1, 1, 'https://b.example/f', 'https://b.example/q', 1);
+    INSERT INTO quote_requests (id, post_id, author_url, quote_url, request, inbox_id, created_at)
+    VALUES (2, 1, 'https://b.example/f', 'https://b.example/r', '{}', 1, 2);
+    INSERT INTO pins (post_id, actor_id, pinned_at) VALUES (1, 1, 3);
     INSERT INTO blocks (actor_id, url, created_at) VALUES (1, 'https://c.example/t', 1);
     INSERT INTO seen_activities (url, received_at) VALUES ('https://b.example/s', 1);
     INSERT INTO deleted_objects (url, deleted_at) VALUES ('https://b.example/d', 1);
