@@ -11,6 +11,11 @@ use crate::actor::verification::InstanceActor;
 use crate::actor::{Actor, ActorKind};
 use crate::urls::{ActorUrl, Base};
 
+/// By which a server says that it takes RFC 9421 (the registry of FEP-844e).
+pub const RFC9421_FEATURE: &str = "https://datatracker.ietf.org/doc/html/rfc9421";
+/// By which it says that it takes Ed25519 there.
+pub const ED25519_FEATURE: &str = "https://datatracker.ietf.org/doc/html/rfc9421#name-eddsa-using-curve-edwards25";
+
 /// The document of an actor, as answered on GET of its id.
 pub fn actor_document(actor: &Actor, base: &Base) -> Value {
     with_context(actor_context(), actor_object(actor, base))
@@ -31,6 +36,8 @@ pub fn instance_document(instance: &InstanceActor, base: &Base) -> Value {
     put(&mut document, "discoverable", json!(false));
     put(&mut document, "indexable", json!(false));
     put(&mut document, "published", json!(instance.created_at.to_rfc3339()));
+    put(&mut document, "implements", implements());
+    put(&mut document, "generator", generator(base));
     keys(&mut document, &instance.url, &instance.keys);
     with_context(actor_context(), Value::Object(document))
 }
@@ -58,6 +65,7 @@ pub(super) fn actor_context() -> Value {
             "manuallyApprovesFollowers": "as:manuallyApprovesFollowers",
             "featured": {"@id": "toot:featured", "@type": "@id"},
             "attributionDomains": {"@id": "toot:attributionDomains", "@type": "@id"},
+            "implements": "https://w3id.org/fep/844e/implements",
         },
     ])
 }
@@ -97,8 +105,21 @@ pub(super) fn actor_object(actor: &Actor, base: &Base) -> Value {
             .collect(),
     );
     put(&mut document, "attributionDomains", json!([without_port(&actor.agency.domain)]));
+    put(&mut document, "generator", generator(base));
     keys(&mut document, &actor.url, &actor.keys);
     Value::Object(document)
+}
+
+/// The server as an application (FEP-844e): what it takes.
+fn generator(base: &Base) -> Value {
+    json!({"type": "Application", "id": base.instance_actor().as_str(), "implements": implements()})
+}
+
+fn implements() -> Value {
+    json!([
+        {"href": RFC9421_FEATURE, "name": "RFC-9421: HTTP Message Signatures"},
+        {"href": ED25519_FEATURE, "name": "RFC-9421 signatures using the Ed25519 algorithm"},
+    ])
 }
 
 fn endpoints(document: &mut Map<String, Value>, actor: &ActorUrl, base: &Base) {

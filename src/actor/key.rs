@@ -6,7 +6,7 @@ use std::fmt;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     Ed25519KeyPair, KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA512, RSA_PKCS1_SHA256,
-    RsaKeyPair,
+    RSA_PSS_2048_8192_SHA512, RsaKeyPair, VerificationAlgorithm,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -212,7 +212,16 @@ impl RsaPublicKey {
 
     /// Whether `signature` is RSASSA-PKCS1-v1_5 with SHA-512 over `message` (WordPress, `hs2019` with a 4096-bit key).
     pub fn verifies_sha512(&self, message: &[u8], signature: &[u8]) -> bool {
-        let key = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA512, &self.der);
+        self.verifies(&RSA_PKCS1_2048_8192_SHA512, message, signature)
+    }
+
+    /// Whether `signature` is RSASSA-PSS with SHA-512 and a salt of 64 bytes over `message` (`rsa-pss-sha512` of RFC 9421).
+    pub fn verifies_pss_sha512(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.verifies(&RSA_PSS_2048_8192_SHA512, message, signature)
+    }
+
+    fn verifies(&self, algorithm: &'static dyn VerificationAlgorithm, message: &[u8], signature: &[u8]) -> bool {
+        let key = ParsedPublicKey::new(algorithm, &self.der);
         key.is_ok_and(|key| key.verify_sig(message, signature).is_ok())
     }
 }

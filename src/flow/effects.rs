@@ -1,7 +1,7 @@
 //! Decides and carries out what inbound activities mean, inside the transaction that stores them: what was known when it was
 //! decided is what is there when it is done.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -19,7 +19,9 @@ use crate::inbox::{Incoming, NoteIn};
 use crate::post::sanitize::sanitize;
 use crate::store::activities::{self, ActivityRow};
 use crate::store::deliveries::{self, Answer};
+use crate::signature::Scheme;
 use crate::store::followers::{self, FollowerRow};
+use crate::store::host_signatures::{self, ShownBy};
 use crate::store::messages::{self, MessageRow};
 use crate::store::reactions::{self, QuoteRow, ReactionRow};
 use crate::store::{Db, Queried, actors, audit, inboxes, remote as remote_store};
@@ -37,6 +39,8 @@ pub struct Arrival {
     pub meaning: Meaning,
     /// Who sent it.
     pub sender: Arc<Signer>,
+    /// What its server showed by the signature, if that is to be noted.
+    pub shown: Option<Scheme>,
 }
 
 /// What an activity means.
@@ -82,7 +86,11 @@ pub fn carry_out<'a>(
     arrivals: impl Iterator<Item = &'a Arrival>,
 ) -> Queried<()> {
     let mut seen = Seen::default();
+    let mut shown = BTreeMap::new();
     for arrival in arrivals {
+        if let Some(scheme) = arrival.shown {
+            shown.insert(arrival.sender.actor.url.authority(), scheme);
+        }
         if let Some(fetched_at) = arrival.sender.to_be_stored() {
             remote_store::upsert(db, &arrival.sender.actor, fetched_at)?;
         }
@@ -91,6 +99,9 @@ pub fn carry_out<'a>(
     // At the end and all at once: places in line first and rows of inboxes after, as everybody locks them.
     if !seen.answers.is_empty() {
         deliveries::owe_answers(db, &seen.answers, at)?;
+    }
+    for (host, scheme) in shown {
+        host_signatures::note(db, &host, scheme, ShownBy::Request, at)?;
     }
     // A valid signature shows that the host is back: what is owed to it need not wait for its turn.
     let mut hosts: Vec<String> = seen.hosts.into_iter().collect();

@@ -134,12 +134,8 @@ impl Gateway {
     /// The identity that signs as a verified actor: no proof, no key.
     pub async fn sign_as(&self, actor: &VerifiedActor) -> Result<SigningIdentity, KeyringError> {
         let key = self.rsa_key(Some(actor.actor().id)).await?;
-        let identity = SigningIdentity::verified(actor, key);
-        if !self.settings.bench_ed25519 {
-            return Ok(identity);
-        }
-        let key = self.ed25519_key(actor.actor().id).await?;
-        Ok(identity.with_ed25519(actor, key))
+        let ed25519 = self.ed25519_key(actor.actor().id).await?;
+        Ok(SigningIdentity::verified(actor, key).with_ed25519(actor, ed25519))
     }
 
     /// The instance actor, made with its keys the first time.

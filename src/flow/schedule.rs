@@ -10,7 +10,7 @@ use crate::flow::hooks::work;
 use crate::flow::websub::{self, ask};
 use crate::flow::{Shared, deliver, micropub, now, poll, publish, verify};
 use crate::metrics::pulse::{self, Loop};
-use crate::store::remote;
+use crate::store::{host_signatures, remote};
 use crate::websub::ENDED_KEPT;
 
 /// How often a loop looks by itself when nobody wakes it.
@@ -231,6 +231,10 @@ async fn clear_loop(gateway: Shared, mut stop: Stop) {
         let clear = move |db: &mut crate::store::Db<'_>| remote::forget_seen(db, before);
         if let Err(error) = gateway.store.write("clear old activity ids away", clear).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "old records were not cleared away");
+        }
+        let clear = |db: &mut crate::store::Db<'_>| host_signatures::clear(db, now());
+        if let Err(error) = gateway.store.write("clear what hosts showed once", clear).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "what hosts showed once was not cleared away");
         }
         if let Err(error) = websub::clear(&gateway, ENDED_KEPT).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "old subscriptions were not cleared away");

@@ -12,6 +12,7 @@ pub mod client_requests;
 pub mod deliveries;
 pub mod followers;
 pub mod hooks;
+pub mod host_signatures;
 mod hops;
 pub mod inboxes;
 pub mod items;

@@ -172,6 +172,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    host_signatures (host) {
+        host -> Text,
+        scheme -> SmallInt,
+        shown_by -> Text,
+        shown_at -> BigInt,
+        holds_until -> BigInt,
+        refused_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     hosts (host) {
         host -> Text,
         failures -> Integer,
