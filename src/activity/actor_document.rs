@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::activity::{AS_CONTEXT, put, with_context};
-use crate::actor::key::{PublicKeys, ed25519_key_id, main_key_id};
+use crate::actor::key::{KeySerial, PublicKeys};
 use crate::actor::verification::InstanceActor;
 use crate::actor::{Actor, ActorKind};
 use crate::urls::{ActorUrl, Base};
@@ -134,21 +134,23 @@ fn keys(document: &mut Map<String, Value>, actor: &ActorUrl, keys: &PublicKeys) 
         document,
         "publicKey",
         json!({
-            "id": main_key_id(actor),
+            "id": keys.serial.rsa_key_id(actor),
             "owner": actor.as_str(),
             "publicKeyPem": keys.rsa_pem,
         }),
     );
-    put(
-        document,
-        "assertionMethod",
-        json!([{
-            "id": ed25519_key_id(actor),
+    // One `publicKey`, or most peers break; but Ed25519 keys are a list, and what an earlier one signed goes on holding.
+    let beside = keys.beside.iter().map(|beside| (beside.serial, &beside.ed25519_multibase));
+    let multikey = |(serial, multibase): (KeySerial, &String)| {
+        json!({
+            "id": serial.ed25519_key_id(actor),
             "type": "Multikey",
             "controller": actor.as_str(),
-            "publicKeyMultibase": keys.ed25519_multibase,
-        }]),
-    );
+            "publicKeyMultibase": multibase,
+        })
+    };
+    let all = std::iter::once((keys.serial, &keys.ed25519_multibase)).chain(beside);
+    put(document, "assertionMethod", all.map(multikey).collect());
 }
 
 fn image(url: &str) -> Value {

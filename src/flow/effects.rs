@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::activity;
 use crate::actor::Actor;
+use crate::actor::verification::VerifiedActor;
 use crate::flow::Gateway;
 use crate::flow::mint::Mint;
 use crate::flow::receive;
@@ -19,12 +20,12 @@ use crate::inbox::{Incoming, NoteIn};
 use crate::post::sanitize::sanitize;
 use crate::store::activities::{self, ActivityRow};
 use crate::store::deliveries::{self, Answer};
-use crate::signature::Scheme;
+use crate::signature::{Scheme, SigningIdentity, integrity};
 use crate::store::followers::{self, FollowerRow};
 use crate::store::host_signatures::{self, ShownBy};
 use crate::store::messages::{self, MessageRow};
 use crate::store::reactions::{self, QuoteRow, ReactionRow};
-use crate::store::{Db, Queried, actors, audit, inboxes, remote as remote_store};
+use crate::store::{Db, Queried, actors, audit, inboxes, proofs, remote as remote_store};
 use crate::time::Timestamp;
 use crate::urls::{ActorUrl, Base, InboxUrl};
 
@@ -80,8 +81,7 @@ pub async fn refresh(gateway: &Gateway, effects: &mut Vec<Effect>) {
 /// Carries out what arrived, in order, inside the caller's transaction. Nothing is done twice.
 pub fn carry_out<'a>(
     db: &mut Db<'_>,
-    base: &Base,
-    mint: &Mint,
+    gateway: &Gateway,
     at: Timestamp,
     arrivals: impl Iterator<Item = &'a Arrival>,
 ) -> Queried<()> {
@@ -94,7 +94,8 @@ pub fn carry_out<'a>(
         if let Some(fetched_at) = arrival.sender.to_be_stored() {
             remote_store::upsert(db, &arrival.sender.actor, fetched_at)?;
         }
-        Desk { db, base, mint, at, sender: &arrival.sender.actor, seen: &mut seen }.take(arrival)?;
+        let (base, mint) = (&gateway.base, gateway.mint.as_ref());
+        Desk { db, gateway, base, mint, at, sender: &arrival.sender.actor, seen: &mut seen }.take(arrival)?;
     }
     // At the end and all at once: places in line first and rows of inboxes after, as everybody locks them.
     if !seen.answers.is_empty() {
@@ -114,6 +115,7 @@ pub fn carry_out<'a>(
 struct Seen {
     hosts: HashSet<String>,
     actors: HashMap<ActorId, Option<Rc<Actor>>>,
+    identities: HashMap<ActorId, Option<Rc<SigningIdentity>>>,
     inboxes: HashMap<String, InboxId>,
     /// What our actors answer, and to which inbox.
     answers: Vec<Answer>,
@@ -122,6 +124,7 @@ struct Seen {
 /// What the effects of one arrival share inside the transaction.
 struct Desk<'a, 'c> {
     db: &'a mut Db<'c>,
+    gateway: &'a Gateway,
     base: &'a Base,
     at: Timestamp,
     sender: &'a RemoteActor,
@@ -163,6 +166,27 @@ impl Desk<'_, '_> {
         }
         let found = actors::by_id(self.db, id)?.map(Rc::new);
         self.seen.actors.insert(id, found.clone());
+        Ok(found)
+    }
+
+    /// Who signs for one of our actors, if its proof holds and its key can be opened.
+    fn identity(&mut self, id: ActorId) -> Queried<Option<Rc<SigningIdentity>>> {
+        if let Some(known) = self.seen.identities.get(&id) {
+            return Ok(known.clone());
+        }
+        let mut found = None;
+        if let Some(own) = self.own(id)? {
+            let proof = proofs::of_actor(self.db, id)?;
+            let verified = VerifiedActor::prove((*own).clone(), &proof, &self.gateway.settings.proof_times, self.at);
+            if let Ok(verified) = verified {
+                let rows = actors::keys(self.db, Some(id))?;
+                let identity = self.gateway.keyring.identity(&verified, &rows).inspect_err(|error| {
+                    tracing::error!(error = error as &dyn std::error::Error, "an answer goes without an integrity proof");
+                });
+                found = identity.ok().map(Rc::new);
+            }
+        }
+        self.seen.identities.insert(id, found.clone());
         Ok(found)
     }
 
@@ -311,6 +335,10 @@ impl Desk<'_, '_> {
 
     /// Owes an answer to the sender's own inbox.
     fn answer(&mut self, actor: ActorId, id: ActivityId, kind: &str, bytes: Vec<u8>) -> Queried<()> {
+        let bytes = match self.identity(actor)? {
+            Some(identity) => integrity::attach(bytes, &identity, self.at),
+            None => bytes,
+        };
         let row = ActivityRow { id, actor_id: actor, post_id: None, kind: kind.to_owned(), bytes, created_at: self.at };
         activities::insert(self.db, &row)?;
         let inbox = self.inbox(&self.sender.inbox.clone())?;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::flow::arrivals::Arrivals;
 use crate::flow::effects::{self, Arrival, Meaning};
+use crate::flow::forwarded::{self, ForwardError};
 use crate::flow::remote::{self, RemoteFetchError, Signer};
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, now};
@@ -93,9 +94,27 @@ pub async fn receive(gateway: &Gateway, arrivals: &Arrivals, request: Request) -
         let detail = format!("{host} sends more activities than are taken in from one server");
         return Err(Refusal { status: 429, detail, retry_after_s: Some(wait_s) });
     }
-    let incoming = read(&request.body, &sender.actor.url).map_err(|e| Refusal::new(e.status(), with_causes(&e)))?;
+    let by = forwarded::author_of(gateway, &request.body, &sender.actor.url).await.map_err(by_another)?;
+    let is_forwarded = by.is_some();
+    let by = by.unwrap_or_else(|| sender.clone());
+    let incoming = read(&request.body, &by.actor.url).map_err(|e| Refusal::new(e.status(), with_causes(&e)))?;
+    if is_forwarded {
+        if !forwarded::may_be_forwarded(&incoming) {
+            return Err(Refusal::new(403, format!("{} must send this itself", incoming.actor)));
+        }
+        return handle(gateway, arrivals, incoming, by, None).await;
+    }
     let shown = (scheme > Scheme::Cavage && gateway.remote.shows(&host, scheme)).then_some(scheme);
     handle(gateway, arrivals, incoming, sender, shown).await
+}
+
+/// What to answer when what another sent is not believed.
+fn by_another(error: ForwardError) -> Refusal {
+    match error {
+        ForwardError::Fetch(RemoteFetchError::Store(error)) => error.into(),
+        ForwardError::Fetch(RemoteFetchError::Unavailable { .. } | RemoteFetchError::Keyring(_)) => Refusal::later(),
+        other => Refusal::new(401, with_causes(&other)),
+    }
 }
 
 /// Why the sender of a request is not known.

@@ -6,6 +6,7 @@
 
 pub mod cavage;
 pub mod digest;
+pub mod integrity;
 mod parameters;
 pub mod rfc9421;
 
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 pub use crate::actor::key::RsaPublicKey;
-use crate::actor::key::{Ed25519PrivateKey, KeyError, RsaPrivateKey, ed25519_key_id, main_key_id};
+use crate::actor::key::{Ed25519PrivateKey, KeyError, KeySerial, RsaPrivateKey};
 use crate::actor::public_key::{PublicKey, SignatureAlgorithm};
 use crate::actor::verification::{InstanceActor, VerifiedActor};
 use crate::signature::digest::Digested;
@@ -137,17 +138,23 @@ pub struct SigningIdentity {
 impl SigningIdentity {
     /// To sign as a verified actor. `key` must be the private half of its RSA key.
     pub fn verified(actor: &VerifiedActor, key: Arc<RsaPrivateKey>) -> Self {
-        Self { key_id: main_key_id(&actor.actor().url), key, ed25519: None }
+        Self { key_id: actor.actor().keys.serial.rsa_key_id(&actor.actor().url), key, ed25519: None }
+    }
+
+    /// To sign as a verified actor with the RSA key that it had before, of that serial: the one activity that tells of the new one.
+    pub fn before(actor: &VerifiedActor, serial: KeySerial, key: Arc<RsaPrivateKey>) -> Self {
+        Self { key_id: serial.rsa_key_id(&actor.actor().url), key, ed25519: None }
     }
 
     /// To sign our own fetches as the instance actor.
     pub fn instance(actor: &InstanceActor, key: Arc<RsaPrivateKey>) -> Self {
-        Self { key_id: main_key_id(&actor.url), key, ed25519: None }
+        Self { key_id: actor.keys.serial.rsa_key_id(&actor.url), key, ed25519: None }
     }
 
     /// With the Ed25519 key of the same verified actor beside it.
     pub fn with_ed25519(self, actor: &VerifiedActor, key: Arc<Ed25519PrivateKey>) -> Self {
-        Self { ed25519: Some((ed25519_key_id(&actor.actor().url), key)), ..self }
+        let id = actor.actor().keys.serial.ed25519_key_id(&actor.actor().url);
+        Self { ed25519: Some((id, key)), ..self }
     }
 
     fn ed25519(&self) -> Option<(&str, &Ed25519PrivateKey)> {
@@ -307,7 +314,7 @@ pub enum SignatureError {
     #[error("the digest header has no SHA-256 value, nor, for Content-Digest, a SHA-512 one")]
     DigestForm,
     /// The digest is not that of the body.
-    #[error("the digest header does not fit the body")]
+    #[error("the digest header is not the SHA-256 of the body, nor, for Content-Digest, its SHA-512")]
     DigestMismatch,
     /// The key is unusable.
     #[error("the signer's key is not usable")]

@@ -25,6 +25,7 @@ pub mod public;
 pub mod reactions;
 pub mod remote;
 pub mod reports;
+pub mod rotations;
 #[allow(missing_docs)]
 pub mod schema;
 pub mod secrets;
