@@ -234,7 +234,10 @@ async fn rotate_key(gateway: &Gateway, rotate: RotateKey) -> anyhow::Result<()> 
         let overlap = std::time::Duration::from_secs(rotate.overlap_days * 86_400);
         let switch_at = rotation::begin(gateway, &actor, overlap, &who()).await?;
         output::line(format!("signs    {} until {switch_at}", actor.keys.serial.rsa_key_id(&actor.url)));
-        output::line(format!("next: put this at {} before that; both keys count until then:", document_url(&actor.agency)));
+        output::line(format!(
+            "next: put this at {} before that; both keys count until then:",
+            document_url(&actor.agency)
+        ));
     }
     output::line(String::new());
     proof(gateway, &rotate.handle).await

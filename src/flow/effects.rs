@@ -18,9 +18,9 @@ use crate::inbox::decide::{Effect, IgnoreReason, ReactionKind, decide, names};
 use crate::inbox::remote::RemoteActor;
 use crate::inbox::{Incoming, NoteIn};
 use crate::post::sanitize::sanitize;
+use crate::signature::{Scheme, SigningIdentity, integrity};
 use crate::store::activities::{self, ActivityRow};
 use crate::store::deliveries::{self, Answer};
-use crate::signature::{Scheme, SigningIdentity, integrity};
 use crate::store::followers::{self, FollowerRow};
 use crate::store::host_signatures::{self, ShownBy};
 use crate::store::messages::{self, MessageRow};
@@ -181,7 +181,10 @@ impl Desk<'_, '_> {
             if let Ok(verified) = verified {
                 let rows = actors::keys(self.db, Some(id))?;
                 let identity = self.gateway.keyring.identity(&verified, &rows).inspect_err(|error| {
-                    tracing::error!(error = error as &dyn std::error::Error, "an answer goes without an integrity proof");
+                    tracing::error!(
+                        error = error as &dyn std::error::Error,
+                        "an answer goes without an integrity proof"
+                    );
                 });
                 found = identity.ok().map(Rc::new);
             }

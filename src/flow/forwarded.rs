@@ -35,11 +35,7 @@ pub enum ForwardError {
 }
 
 /// The author of a body that `sender` sent: `None` when that is the sender, or when there is no proof to go by.
-pub async fn author_of(
-    gateway: &Gateway,
-    body: &[u8],
-    sender: &ActorUrl,
-) -> Result<Option<Arc<Signer>>, ForwardError> {
+pub async fn author_of(gateway: &Gateway, body: &[u8], sender: &ActorUrl) -> Result<Option<Arc<Signer>>, ForwardError> {
     // Most requests have none, and need not be parsed once more.
     if !std::str::from_utf8(body).is_ok_and(|text| text.contains("\"proof\"")) {
         return Ok(None);

@@ -183,10 +183,7 @@ impl Gateway {
     }
 
     /// The activity of an actor that tells of its new keys, and the identity that signs it: with the key before.
-    pub async fn farewell(
-        &self,
-        actor: &VerifiedActor,
-    ) -> Result<Option<(ActivityId, SigningIdentity)>, KeyringError> {
+    pub async fn farewell(&self, actor: &VerifiedActor) -> Result<Option<(ActivityId, SigningIdentity)>, KeyringError> {
         let (id, serial) = (actor.actor().id, actor.actor().keys.serial);
         if serial == KeySerial::default() {
             return Ok(None);

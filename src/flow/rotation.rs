@@ -42,7 +42,9 @@ pub enum RotationError {
     #[error(transparent)]
     Keyring(#[from] KeyringError),
     /// The followers' servers could not be told.
-    #[error("the keys are rotated when the actor is verified, because its followers' servers must be told; or use --now")]
+    #[error(
+        "the keys are rotated when the actor is verified, because its followers' servers must be told; or use --now"
+    )]
     Unverified(#[from] Unverified),
     /// One is under way.
     #[error("new keys are announced already, and sign from {0} on; wait for that, or use --now if a key was stolen")]
@@ -103,7 +105,8 @@ pub async fn replace_now(gateway: &Gateway, actor: &Actor, by: &str) -> Result<A
     let mut replaced = Actor { updated_at: at, ..actor.clone() };
     replaced.keys = crate::actor::key::PublicKeys { serial: KeySerial(serial), ..made.public };
     let rows = made.rows;
-    let entry = gateway.audit(by, "key.replace", format!("actor:{}", actor.handle), format!("serial {serial} signs at once"));
+    let entry =
+        gateway.audit(by, "key.replace", format!("actor:{}", actor.handle), format!("serial {serial} signs at once"));
     let agency = actor.agency.id;
     gateway
         .store
@@ -165,7 +168,12 @@ async fn switch(gateway: &Gateway, rotation: Rotation) -> Result<(), RotationErr
     let verified = VerifiedActor::prove(after, &proof, &gateway.settings.proof_times, at)?;
     let mut update = update_of_bare(gateway, &verified, at);
     update.bytes = gateway.attested(&before, update.bytes, at).await;
-    let entry = gateway.audit("policy", "key.switch", format!("actor:{}", actor.handle), format!("serial {:?} signs", rotation.next_serial));
+    let entry = gateway.audit(
+        "policy",
+        "key.switch",
+        format!("actor:{}", actor.handle),
+        format!("serial {:?} signs", rotation.next_serial),
+    );
     let farewell = update.id;
     let switched = gateway
         .store

@@ -209,7 +209,11 @@ impl Client {
             status: response.status().as_u16(),
             retry_after: text(RETRY_AFTER),
             location: text(LOCATION),
-            accept_signature: response.headers().get("accept-signature").and_then(|v| v.to_str().ok()).map(str::to_owned),
+            accept_signature: response
+                .headers()
+                .get("accept-signature")
+                .and_then(|v| v.to_str().ok())
+                .map(str::to_owned),
             body_start: body_start(response).await,
         })
     }

@@ -10,9 +10,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use url::Url;
 
+use crate::actor::public_key::PublicKey;
 use crate::signature::digest::{self, Digested};
 use crate::signature::parameters;
-use crate::actor::public_key::PublicKey;
 use crate::signature::{
     Algorithm, How, ParsedSignature, ReceivedRequest, RsaPublicKey, SignatureError, SigningIdentity, rfc9421,
 };

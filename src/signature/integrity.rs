@@ -105,18 +105,22 @@ impl Claim {
             Some(one) => vec![one],
             None => Vec::new(),
         };
-        let is = |proof: &Map<String, Value>, name: &str, wanted: &str| proof.get(name).and_then(Value::as_str) == Some(wanted);
+        let is = |proof: &Map<String, Value>, name: &str, wanted: &str| {
+            proof.get(name).and_then(Value::as_str) == Some(wanted)
+        };
         let ours = |proof: &&Map<String, Value>| is(proof, "type", TYPE) && is(proof, "cryptosuite", SUITE);
         let proof = proofs.into_iter().filter_map(Value::as_object).find(ours).ok_or(IntegrityError::None)?;
         if !is(proof, "proofPurpose", PURPOSE) {
             return Err(IntegrityError::Shape("proofPurpose"));
         }
         let text = |name| proof.get(name).and_then(Value::as_str).ok_or(IntegrityError::Shape(name));
-        let key_id = KeyUrl::parse(text("verificationMethod")?).map_err(|_| IntegrityError::Shape("verificationMethod"))?;
+        let key_id =
+            KeyUrl::parse(text("verificationMethod")?).map_err(|_| IntegrityError::Shape("verificationMethod"))?;
         check_time(proof, text("created")?, now)?;
         let value = text("proofValue")?.strip_prefix('z').filter(|value| value.len() <= VALUE_BYTES_MAX);
         let signature = value.and_then(|value| bs58::decode(value).into_vec().ok());
-        let signature = signature.filter(|signature| signature.len() == 64).ok_or(IntegrityError::Shape("proofValue"))?;
+        let signature =
+            signature.filter(|signature| signature.len() == 64).ok_or(IntegrityError::Shape("proofValue"))?;
         Ok(Self { key_id, signature, candidates: candidates(document, proof)? })
     }
 

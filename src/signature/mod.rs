@@ -232,11 +232,9 @@ impl ParsedSignature {
         let how = self.how;
         let tried: &[SignatureAlgorithm] = match (&how, key) {
             (How::Cavage(Algorithm::RsaSha256), _) => &[SignatureAlgorithm::RsaV15Sha256],
-            (How::Cavage(Algorithm::Hs2019), _) => &[
-                SignatureAlgorithm::RsaV15Sha256,
-                SignatureAlgorithm::RsaV15Sha512,
-                SignatureAlgorithm::Ed25519,
-            ],
+            (How::Cavage(Algorithm::Hs2019), _) => {
+                &[SignatureAlgorithm::RsaV15Sha256, SignatureAlgorithm::RsaV15Sha512, SignatureAlgorithm::Ed25519]
+            }
             (How::Rfc9421(Some(named)), _) => std::slice::from_ref(named),
             (How::Rfc9421(None), PublicKey::Rsa(_)) => {
                 &[SignatureAlgorithm::RsaV15Sha256, SignatureAlgorithm::RsaPssSha512]
@@ -244,9 +242,10 @@ impl ParsedSignature {
             (How::Rfc9421(None), PublicKey::Ed25519(_)) => &[SignatureAlgorithm::Ed25519],
             (How::Rfc9421(None), PublicKey::P256(_)) => &[SignatureAlgorithm::EcdsaP256Sha256],
         };
-        let holds = self.candidates.iter().any(|text| {
-            tried.iter().any(|algorithm| key.verifies(*algorithm, text.as_bytes(), &self.signature))
-        });
+        let holds = self
+            .candidates
+            .iter()
+            .any(|text| tried.iter().any(|algorithm| key.verifies(*algorithm, text.as_bytes(), &self.signature)));
         match (holds, how, key) {
             (false, ..) => Err(SignatureError::Invalid(self.key_id.to_string())),
             (true, How::Cavage(_), _) => Ok(Scheme::Cavage),

@@ -66,8 +66,7 @@ pub fn public_keys(db: &mut Db<'_>, actor: ActorId) -> Queried<Option<PublicKeys
     let mut keys = PublicKeys::first(rsa, ed25519);
     let Some(rotation) = of_actor(db, actor)? else { return Ok(Some(keys)) };
     keys.serial = KeySerial(rotation.serial);
-    let others: Vec<OtherKey> =
-        on!(db, c => other_keys::table.filter(other_keys::actor_id.eq(actor)).order(other_keys::serial.desc()).load(c))?;
+    let others: Vec<OtherKey> = on!(db, c => other_keys::table.filter(other_keys::actor_id.eq(actor)).order(other_keys::serial.desc()).load(c))?;
     for other in others.iter().filter(|other| other.kind == RSA) {
         let ed25519 = others.iter().find(|one| one.serial == other.serial && one.kind == ED25519);
         let Some(ed25519) = ed25519.map(|one| one.public.clone()) else { continue };
@@ -95,7 +94,10 @@ pub fn announce(
 ) -> Queried<bool> {
     let actor = known.actor_id;
     on!(db, c => diesel::insert_into(key_rotations::table).values(known).on_conflict_do_nothing().execute(c))?;
-    let free = key_rotations::actor_id.eq(actor).and(key_rotations::serial.eq(known.serial)).and(key_rotations::switch_at.is_null());
+    let free = key_rotations::actor_id
+        .eq(actor)
+        .and(key_rotations::serial.eq(known.serial))
+        .and(key_rotations::switch_at.is_null());
     let begun = on!(db, c => diesel::update(key_rotations::table.filter(free))
         .set((key_rotations::next_serial.eq(Some(serial)), key_rotations::switch_at.eq(Some(switch_at))))
         .execute(c))?;
@@ -203,5 +205,6 @@ fn replace(db: &mut Db<'_>, actor: ActorId, keys: &[KeyRow]) -> Queried<()> {
 
 /// The document of the actor changed; also for what is kept of it.
 fn touch(db: &mut Db<'_>, actor: ActorId, now: Timestamp) -> Queried<()> {
-    on!(db, c => diesel::update(actors_table::table.find(actor)).set(actors_table::updated_at.eq(now)).execute(c)).map(|_| ())
+    on!(db, c => diesel::update(actors_table::table.find(actor)).set(actors_table::updated_at.eq(now)).execute(c))
+        .map(|_| ())
 }

@@ -81,7 +81,7 @@ both! {
         let accept = world.peer.takes_a("Accept").await;
         assert!(accept.by_rfc9421);
         assert_eq!(world.peer.arrivals().len(), 1, "at the first knock");
-        let reply = crate::harness::http::request("GET", world.gateway.actor(), &[("accept", crate::harness::ACTIVITY)], b"").await;
+        let reply = crate::harness::request("GET", &world.gateway.actor(), &[("accept", crate::harness::ACTIVITY)], b"").await;
         assert_eq!(reply.json()["generator"]["implements"][0]["href"], "https://datatracker.ietf.org/doc/html/rfc9421");
     }
 
@@ -89,7 +89,7 @@ both! {
         let world = World::new(db).await;
         let create = world.published("dijk", "De dijk").await.activity;
         let accept = world.peer.takes_a("Accept").await.activity;
-        let reply = crate::harness::http::request("GET", world.gateway.actor(), &[("accept", crate::harness::ACTIVITY)], b"").await;
+        let reply = crate::harness::request("GET", &world.gateway.actor(), &[("accept", crate::harness::ACTIVITY)], b"").await;
         let method = reply.json()["assertionMethod"][0].clone();
         for activity in [&create, &accept] {
             let proof = &activity["proof"];

@@ -34,10 +34,7 @@ pub(crate) fn actor() -> Actor {
             indexable: true,
         },
         url: base().actor(ActorId(7)),
-        keys: PublicKeys::first(
-            SAMPLE_PEM.to_owned(),
-            "z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK".to_owned(),
-        ),
+        keys: PublicKeys::first(SAMPLE_PEM.to_owned(), "z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK".to_owned()),
         created_at: Timestamp(1_793_491_200_000),
         updated_at: NOW,
     }

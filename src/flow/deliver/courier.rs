@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::delivery::Outcome;
 use crate::delivery::breaker::Admission;
 use crate::delivery::retry::{self, GIVE_UP_AFTER, Next};
-use crate::delivery::Outcome;
 use crate::flow::deliver::Turn;
 use crate::flow::deliver::hosts::{Failed, Hosts, Rest};
 use crate::flow::deliver::payloads::{Payload, Payloads};

@@ -64,7 +64,11 @@ fn the_example_of_fep_8b32_holds_and_nothing_else_does() {
     assert!(Claim::read(&added, created()).unwrap().verify(&public(KEY)).is_err());
     let mut with_ld = fep();
     with_ld["signature"] = json!({"type": "RsaSignature2017"});
-    assert_eq!(Claim::read(&with_ld, created()).unwrap().verify(&public(KEY)), Ok(()), "an LD signature is no part of it");
+    assert_eq!(
+        Claim::read(&with_ld, created()).unwrap().verify(&public(KEY)),
+        Ok(()),
+        "an LD signature is no part of it"
+    );
     let mut several = fep();
     several["proof"] = json!([{"type": "Other"}, fep()["proof"]]);
     assert_eq!(Claim::read(&several, created()).unwrap().verify(&public(KEY)), Ok(()));
@@ -114,8 +118,12 @@ fn what_we_attach_holds_and_the_context_is_there_once() {
     let key = Arc::new(Ed25519PrivateKey::from_pkcs8_der(&der).unwrap());
     let plain = SigningIdentity::verified(&verified(), Arc::new(rsa_key(2048)));
     let identity = plain.clone().with_ed25519(&verified(), key.clone());
-    for context in [json!("https://www.w3.org/ns/activitystreams"), json!(["https://a.example/", {"x": "as:x"}]), json!([CONTEXT])] {
-        let bytes = json!({"@context": context, "type": "Create", "content": "é\u{1F600}\n", "n": 1.5e300}).to_string().into_bytes();
+    for context in
+        [json!("https://www.w3.org/ns/activitystreams"), json!(["https://a.example/", {"x": "as:x"}]), json!([CONTEXT])]
+    {
+        let bytes = json!({"@context": context, "type": "Create", "content": "é\u{1F600}\n", "n": 1.5e300})
+            .to_string()
+            .into_bytes();
         assert_eq!(attach(bytes.clone(), &plain, NOW), bytes, "without the key nothing is added");
         let said: Value = serde_json::from_slice(&attach(bytes, &identity, NOW)).unwrap();
         let contexts = said["@context"].as_array().unwrap();

@@ -69,7 +69,8 @@ fn value(request: &ReceivedRequest<'_>, site: &Site, component: &Entry) -> Resul
     if !component.parameters.is_empty() {
         return Err(unread()); // none of ours: `sf`, `key`, `bs`, `req`, `tr`
     }
-    let (path, query) = request.path_and_query.split_once('?').map_or((request.path_and_query, None), |(p, q)| (p, Some(q)));
+    let (path, query) =
+        request.path_and_query.split_once('?').map_or((request.path_and_query, None), |(p, q)| (p, Some(q)));
     Ok(match name {
         "@method" => request.method.to_owned(),
         "@target-uri" => format!("{}{}", site.root(), request.path_and_query),

@@ -7,8 +7,17 @@ use crate::signature::rfc9421::dictionary::{self, Parameters, Value, string};
 
 /// What can be covered by a request of ours beside what always is.
 const COVERABLE: &[&str] = &[
-    "@method", "@target-uri", "@authority", "@scheme", "@request-target", "@path", "@query", "content-digest", "content-type",
-    "date", "host",
+    "@method",
+    "@target-uri",
+    "@authority",
+    "@scheme",
+    "@request-target",
+    "@path",
+    "@query",
+    "content-digest",
+    "content-type",
+    "date",
+    "host",
 ];
 /// Longest nonce or tag that is given back, in bytes.
 const TEXT_BYTES_MAX: usize = 256;

@@ -33,7 +33,9 @@ pub fn sign(
     let mut covered = vec!["@method", "@target-uri"];
     covered.extend(body.map(|_| "content-digest"));
     let asked = challenge.map(|challenge| challenge.components.as_slice()).unwrap_or_default();
-    covered.extend(asked.iter().map(String::as_str).filter(|name| !matches!(*name, "@method" | "@target-uri" | "content-digest")));
+    covered.extend(
+        asked.iter().map(String::as_str).filter(|name| !matches!(*name, "@method" | "@target-uri" | "content-digest")),
+    );
     let (mut base, mut list) = (String::with_capacity(512), String::with_capacity(64));
     for name in covered {
         let value = value(name, method, url, &headers).ok_or_else(|| SignatureError::Absent(name.to_owned()))?;
@@ -45,7 +47,9 @@ pub fn sign(
         false => (identity.key_id(), "rsa-v1_5-sha256"),
     };
     let mut parameters = format!("({list});created={};keyid=\"{key_id}\";alg=\"{algorithm}\"", now.0.div_euclid(1_000));
-    for (name, text) in [("nonce", challenge.and_then(|c| c.nonce.as_ref())), ("tag", challenge.and_then(|c| c.tag.as_ref()))] {
+    for (name, text) in
+        [("nonce", challenge.and_then(|c| c.nonce.as_ref())), ("tag", challenge.and_then(|c| c.tag.as_ref()))]
+    {
         if let Some(text) = text {
             parameters.extend([";", name, "=\"", &text.replace('\\', "\\\\").replace('"', "\\\""), "\""]);
         }

@@ -49,7 +49,11 @@ impl Keys {
     }
 }
 
-fn parse_all(headers: &Headers, body: &[u8], now: Timestamp) -> Result<Vec<signature::ParsedSignature>, SignatureError> {
+fn parse_all(
+    headers: &Headers,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<Vec<signature::ParsedSignature>, SignatureError> {
     let request = ReceivedRequest { method: "POST", path_and_query: "/ap/inbox", headers, body };
     signature::parse(&request, &[Site::of(&base())], now)
 }
@@ -92,7 +96,14 @@ fn the_headers_that_we_send_are_those_of_the_profile() {
     );
     assert!(value(&mut headers, "content-digest").starts_with("sha-256=:"));
     assert!(headers.iter().all(|(name, _)| name != "digest"), "{headers:?}");
-    let fetch = sign(&keys().identity(), ("GET", &Url::parse("https://peer.example/u/1?x=2#y").unwrap()), None, false, None, NOW);
+    let fetch = sign(
+        &keys().identity(),
+        ("GET", &Url::parse("https://peer.example/u/1?x=2#y").unwrap()),
+        None,
+        false,
+        None,
+        NOW,
+    );
     let fetch = fetch.unwrap();
     let input = &fetch.iter().find(|(name, _)| *name == "signature-input").unwrap().1;
     assert!(input.starts_with("sig1=(\"@method\" \"@target-uri\");"), "{input}");
@@ -120,7 +131,9 @@ fn what_was_changed_on_the_way_is_refused() {
 fn the_target_is_that_of_the_configuration_whatever_the_client_says() {
     let keys = keys();
     let mut headers = keys.signed(false, None);
-    for (name, text) in [("x-forwarded-host", "evil.example"), ("x-forwarded-proto", "http"), ("forwarded", "host=evil.example")] {
+    for (name, text) in
+        [("x-forwarded-host", "evil.example"), ("x-forwarded-proto", "http"), ("forwarded", "host=evil.example")]
+    {
         headers.push((name.to_owned(), text.to_owned()));
     }
     *value(&mut headers, "host") = "SOCIAL.example.nl:443".to_owned();
@@ -141,8 +154,12 @@ fn what_must_be_covered_is_asked_for() {
     ] {
         assert_eq!(with(headers(), input, from, to), SignatureError::NotCovered(missing), "{from} {to}");
     }
-    assert_eq!(with(headers(), input, "\"@method\"", "\"@method\" \"x-nothing\""), SignatureError::Absent("x-nothing".to_owned()));
-    for unread in ["\"@status\"", "\"host\";bs", "\"@method\";req", "\"host\";tr", "\"@something\"", "\"@query-param\""] {
+    assert_eq!(
+        with(headers(), input, "\"@method\"", "\"@method\" \"x-nothing\""),
+        SignatureError::Absent("x-nothing".to_owned())
+    );
+    for unread in ["\"@status\"", "\"host\";bs", "\"@method\";req", "\"host\";tr", "\"@something\"", "\"@query-param\""]
+    {
         let error = with(headers(), input, "\"@method\"", &format!("\"@method\" {unread}"));
         assert!(matches!(error, SignatureError::Component(_)), "{unread}: {error}");
     }
@@ -158,9 +175,18 @@ fn what_must_be_covered_is_asked_for() {
 fn what_stands_twice_is_refused() {
     let headers = || keys().signed(false, None);
     let input = "signature-input";
-    assert_eq!(with(headers(), input, ";alg=", ";keyid=\"https://a.example/\";alg="), SignatureError::Duplicate("keyid".to_owned()));
-    assert_eq!(with(headers(), input, "sig1=", "sig1=();created=1, sig1="), SignatureError::Duplicate("sig1".to_owned()));
-    assert_eq!(with(headers(), "signature", "sig1=", "sig1=:AAAA:, sig1="), SignatureError::Duplicate("sig1".to_owned()));
+    assert_eq!(
+        with(headers(), input, ";alg=", ";keyid=\"https://a.example/\";alg="),
+        SignatureError::Duplicate("keyid".to_owned())
+    );
+    assert_eq!(
+        with(headers(), input, "sig1=", "sig1=();created=1, sig1="),
+        SignatureError::Duplicate("sig1".to_owned())
+    );
+    assert_eq!(
+        with(headers(), "signature", "sig1=", "sig1=:AAAA:, sig1="),
+        SignatureError::Duplicate("sig1".to_owned())
+    );
     assert!(matches!(with(headers(), input, "\"@method\"", "\"@method\" \"@method\""), SignatureError::Malformed(_)));
     let twice = with(headers(), input, "\"@method\"", "\"@method\" \"@query-param\";name=\"a\";name=\"b\"");
     assert_eq!(twice, SignatureError::Duplicate("name".to_owned()));
@@ -188,14 +214,20 @@ fn what_does_not_parse_or_is_too_much_is_refused() {
         assert_eq!(error.status(), 400);
     }
     assert_eq!(with(headers(), "content-digest", "sha-256", "md5"), SignatureError::DigestForm);
-    assert_eq!(with(headers(), input, "rsa-v1_5-sha256", "hmac-sha256"), SignatureError::Algorithm("hmac-sha256".to_owned()));
+    assert_eq!(
+        with(headers(), input, "rsa-v1_5-sha256", "hmac-sha256"),
+        SignatureError::Algorithm("hmac-sha256".to_owned())
+    );
     assert_eq!(with(headers(), input, ";keyid=", ";kid="), SignatureError::Missing("keyid"));
     assert_eq!(with(headers(), input, "created=", "creation="), SignatureError::Missing("created"));
     let many = |n: usize| (0..n).map(|n| format!(" \"x-{n}\"")).collect::<String>();
     let error = with(headers(), input, "\"content-digest\"", &format!("\"content-digest\"{}", many(40)));
     assert_eq!(error, SignatureError::Malformed("it covers too much"));
     let labels: String = (0..9).map(|n| format!("x{n}=(), ")).collect();
-    assert_eq!(with(headers(), input, "sig1=", &format!("{labels}sig1=")), SignatureError::Malformed("it has too many labels"));
+    assert_eq!(
+        with(headers(), input, "sig1=", &format!("{labels}sig1=")),
+        SignatureError::Malformed("it has too many labels")
+    );
     let long = format!("sig1=\"{}\", x=", "a".repeat(9_000));
     assert_eq!(with(headers(), input, "sig1=", &long), SignatureError::Malformed("it is too long"));
     let mut unsigned = headers();
@@ -218,7 +250,8 @@ fn a_signature_is_taken_for_an_hour_or_until_it_expires() {
     let expires = |after: Duration| {
         let mut headers = headers.clone();
         let at = NOW.after(after).0 / 1_000;
-        *value(&mut headers, "signature-input") = value(&mut headers, "signature-input").replace(";alg", &format!(";expires={at};alg"));
+        *value(&mut headers, "signature-input") =
+            value(&mut headers, "signature-input").replace(";alg", &format!(";expires={at};alg"));
         headers
     };
     let (two_hours, minute) = (Duration::from_secs(7_200), Duration::from_secs(60));
@@ -226,19 +259,27 @@ fn a_signature_is_taken_for_an_hour_or_until_it_expires() {
     let late = NOW.after(minute + crate::signature::cavage::EXPIRY_MARGIN + second);
     assert!(matches!(parse_all(&expires(minute), BODY, late), Err(SignatureError::Expired(_))));
     let day = Duration::from_secs(86_400);
-    assert!(matches!(parse_all(&expires(day), BODY, NOW.after(day - second)), Err(SignatureError::Window(_))), "no life so long");
+    assert!(
+        matches!(parse_all(&expires(day), BODY, NOW.after(day - second)), Err(SignatureError::Window(_))),
+        "no life so long"
+    );
 }
 
 #[test]
 fn of_several_signatures_those_that_mean_something_are_given() {
     let keys = keys();
     let mut headers = keys.signed(true, None);
-    *value(&mut headers, "signature-input") = format!("other=(\"host\");created=1;keyid=\"https://a.example/#k\", {}", value(&mut headers, "signature-input"));
+    *value(&mut headers, "signature-input") = format!(
+        "other=(\"host\");created=1;keyid=\"https://a.example/#k\", {}",
+        value(&mut headers, "signature-input")
+    );
     *value(&mut headers, "signature") = format!("other=:AAAA:, {}", value(&mut headers, "signature"));
     assert_eq!(parse_all(&headers, BODY, NOW).unwrap().len(), 1);
     assert_eq!(parsed(&headers).unwrap().verify(&keys.public(true)), Ok(Scheme::Ed25519));
     let (input, signature) = (value(&mut headers, "signature-input").clone(), value(&mut headers, "signature").clone());
-    let copies = |text: &str, n: usize| (0..n).map(|n| text.replace("sig1=", &format!("sig{n}="))).collect::<Vec<_>>().join(", ");
+    let copies = |text: &str, n: usize| {
+        (0..n).map(|n| text.replace("sig1=", &format!("sig{n}="))).collect::<Vec<_>>().join(", ")
+    };
     let only = |text: &str| text.split_once(", ").unwrap().1.to_owned();
     *value(&mut headers, "signature-input") = copies(&only(&input), 6);
     *value(&mut headers, "signature") = copies(&only(&signature), 6);
@@ -262,7 +303,14 @@ fn a_challenge_is_answered_as_far_as_we_can() {
     assert!(input.contains("\"content-digest\" \"@authority\" \"content-type\")"), "{input}");
     assert!(input.ends_with(";alg=\"ed25519\";nonce=\"a\\\"b\";tag=\"x\""), "{input}");
     for wish in [
-        "", "sig1", "sig1=1", "(", "sig1=(\"@status\")", "sig1=(\"cookie\")", "sig1=(\"host\";bs)", "sig1=();alg=\"hmac-sha256\"",
+        "",
+        "sig1",
+        "sig1=1",
+        "(",
+        "sig1=(\"@status\")",
+        "sig1=(\"cookie\")",
+        "sig1=(\"host\";bs)",
+        "sig1=();alg=\"hmac-sha256\"",
         "sig1=();expires",
     ] {
         assert_eq!(Challenge::read(wish), None, "{wish}");

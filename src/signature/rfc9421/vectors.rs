@@ -83,7 +83,8 @@ impl Case<'_> {
         let input = dictionary::read(&[self.input], "input")?.remove(0);
         let signature = dictionary::read(&[self.signature], "signature")?.remove(0);
         assert_eq!(input.label, signature.label);
-        let (Value::List(components), Value::Item(BareItem::ByteSequence(signature))) = (&input.value, &signature.value)
+        let (Value::List(components), Value::Item(BareItem::ByteSequence(signature))) =
+            (&input.value, &signature.value)
         else {
             panic!("{input:?} {signature:?}");
         };
@@ -143,7 +144,8 @@ fn b_2_4_the_algorithm_of_the_response_is_read() {
         sha-512=:mEWXIS7MaLRuGgxOBdODa3xqM1XdEvxoYhvlCFJ41QJgJc4GTsPp29l5oGX69wWdXymyU0rjJuahq4l5aGgfLQ==:\n\
         \"content-length\": 23\n\"@signature-params\": (\"@status\" \"content-type\" \"content-digest\" \"content-length\")\
         ;created=1618884473;keyid=\"test-key-ecc-p256\"";
-    let signature = "sig-b24=:wNmSUAhwb5LxtOtOpNa6W5xj067m5hFrj0XQ4fvpaCLx0NKocgPquLgyahnzDnDAUy5eCdlYUEkLIj+32oiasw==:";
+    let signature =
+        "sig-b24=:wNmSUAhwb5LxtOtOpNa6W5xj067m5hFrj0XQ4fvpaCLx0NKocgPquLgyahnzDnDAUy5eCdlYUEkLIj+32oiasw==:";
     let read = dictionary::read(&[signature], "signature").unwrap().remove(0);
     let Value::Item(BareItem::ByteSequence(signature)) = read.value else { panic!("{read:?}") };
     let key = PublicKey::from_pem(P256).unwrap();
