@@ -328,7 +328,10 @@ async fn receive(state: &Mutex<State>, request: Request) -> Answer {
 async fn verified(state: &Mutex<State>, request: &Request) -> Result<(), String> {
     let signature = request.header("signature").ok_or("not signed")?;
     let input = request.header("signature-input");
-    let (reads, keeps_keys) = (state.lock().unwrap().reads, state.lock().unwrap().keeps_keys);
+    let (reads, keeps_keys) = {
+        let state = state.lock().unwrap();
+        (state.reads, state.keeps_keys)
+    };
     if input.is_some() != (reads == Reads::Rfc9421) {
         return Err("not signed in a way that is read here".to_owned());
     }
