@@ -137,7 +137,8 @@ fn join_line(db: &mut Db<'_>, now: Timestamp) -> Queried<()> {
 /// Claims the inboxes that `pick` describes.
 fn claim(db: &mut Db<'_>, pick: &str, limit: i64, now: Timestamp, until: Timestamp) -> Queried<Vec<Leased>> {
     const SELECT: &str = "SELECT id, url, host, failures, failing_since, parked_at, turn, lease_until, \
-        COALESCE((SELECT s.scheme FROM host_signatures s WHERE s.host = inboxes.host AND s.holds_until > $1), 0) AS scheme \
+        CAST(COALESCE((SELECT s.scheme FROM host_signatures s WHERE s.host = inboxes.host AND s.holds_until > $1), 0) \
+        AS SMALLINT) AS scheme \
         FROM inboxes WHERE";
     match db {
         Db::Lite(c) => {
