@@ -12,6 +12,7 @@ const CONTEXTS: [&str; 5] = [
     "https://w3id.org/security/v1",
     "https://www.w3.org/ns/did/v1",
     "https://w3id.org/security/multikey/v1",
+    "https://w3id.org/security/data-integrity/v2",
     "https://purl.archive.org/socialweb/webfinger",
 ];
 
