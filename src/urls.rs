@@ -133,6 +133,11 @@ impl Base {
         Ok(Self(url))
     }
 
+    /// `https`, or `http` in a trial.
+    pub fn scheme(&self) -> &str {
+        self.0.scheme()
+    }
+
     /// Host and port as in a handle or a `Host` header.
     pub fn authority(&self) -> String {
         authority(&self.0)

@@ -45,8 +45,8 @@ pub const ALT_CHARS_SHORT: usize = 512;
 
 /// The ActivityStreams context: literal, because Mastodon looks for exactly this string.
 const AS_CONTEXT: &str = "https://www.w3.org/ns/activitystreams";
-/// What an activity around a Note adds to it, at most, in bytes.
-const ENVELOPE_BYTES: usize = 2 * 1024;
+/// What an activity around a Note adds to it, at most, in bytes: with its integrity proof, which repeats the context.
+const ENVELOPE_BYTES: usize = 4 * 1024;
 
 /// A post as it is said: what a Note needs.
 #[derive(Debug, Clone, PartialEq, Eq)]

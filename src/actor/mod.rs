@@ -1,6 +1,7 @@
 //! An ActivityPub actor of an agency, as the gateway knows it. Pure: no clock, network, database or randomness.
 
 pub mod key;
+pub mod public_key;
 pub mod reach;
 pub mod verification;
 

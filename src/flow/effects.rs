@@ -3,12 +3,13 @@
 
 pub mod quotes;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::activity;
 use crate::actor::Actor;
+use crate::actor::verification::VerifiedActor;
 use crate::flow::Gateway;
 use crate::flow::mint::Mint;
 use crate::flow::receive;
@@ -19,12 +20,14 @@ use crate::inbox::decide::{Effect, IgnoreReason, ReactionKind, decide, names};
 use crate::inbox::remote::RemoteActor;
 use crate::inbox::{Incoming, NoteIn};
 use crate::post::sanitize::sanitize;
+use crate::signature::{Scheme, SigningIdentity, integrity};
 use crate::store::activities::{self, ActivityRow};
 use crate::store::deliveries::{self, Answer};
 use crate::store::followers::{self, FollowerRow};
+use crate::store::host_signatures::{self, ShownBy};
 use crate::store::messages::{self, MessageRow};
 use crate::store::reactions::{self, ReactionRow};
-use crate::store::{Db, Queried, actors, audit, inboxes, remote as remote_store};
+use crate::store::{Db, Queried, actors, audit, inboxes, proofs, remote as remote_store};
 use crate::time::Timestamp;
 use crate::urls::{ActorUrl, Base, InboxUrl};
 
@@ -39,6 +42,8 @@ pub struct Arrival {
     pub meaning: Meaning,
     /// Who sent it.
     pub sender: Arc<Signer>,
+    /// What its server showed by the signature, if that is to be noted.
+    pub shown: Option<Scheme>,
 }
 
 /// What an activity means.
@@ -78,21 +83,28 @@ pub async fn refresh(gateway: &Gateway, effects: &mut Vec<Effect>) {
 /// Carries out what arrived, in order, inside the caller's transaction. Nothing is done twice.
 pub fn carry_out<'a>(
     db: &mut Db<'_>,
-    base: &Base,
-    mint: &Mint,
+    gateway: &Gateway,
     at: Timestamp,
     arrivals: impl Iterator<Item = &'a Arrival>,
 ) -> Queried<()> {
     let mut seen = Seen::default();
+    let mut shown = BTreeMap::new();
     for arrival in arrivals {
+        if let Some(scheme) = arrival.shown {
+            shown.insert(arrival.sender.actor.url.authority(), scheme);
+        }
         if let Some(fetched_at) = arrival.sender.to_be_stored() {
             remote_store::upsert(db, &arrival.sender.actor, fetched_at)?;
         }
-        Desk { db, base, mint, at, sender: &arrival.sender.actor, seen: &mut seen }.take(arrival)?;
+        let (base, mint) = (&gateway.base, gateway.mint.as_ref());
+        Desk { db, gateway, base, mint, at, sender: &arrival.sender.actor, seen: &mut seen }.take(arrival)?;
     }
     // At the end and all at once: places in line first and rows of inboxes after, as everybody locks them.
     if !seen.answers.is_empty() {
         deliveries::owe_answers(db, &seen.answers, at)?;
+    }
+    for (host, scheme) in shown {
+        host_signatures::note(db, &host, scheme, ShownBy::Request, at)?;
     }
     // A valid signature shows that the host is back: what is owed to it need not wait for its turn.
     let mut hosts: Vec<String> = seen.hosts.into_iter().collect();
@@ -105,6 +117,7 @@ pub fn carry_out<'a>(
 struct Seen {
     hosts: HashSet<String>,
     actors: HashMap<ActorId, Option<Rc<Actor>>>,
+    identities: HashMap<ActorId, Option<Rc<SigningIdentity>>>,
     inboxes: HashMap<String, InboxId>,
     /// What our actors answer, and to which inbox.
     answers: Vec<Answer>,
@@ -113,6 +126,7 @@ struct Seen {
 /// What the effects of one arrival share inside the transaction.
 struct Desk<'a, 'c> {
     db: &'a mut Db<'c>,
+    gateway: &'a Gateway,
     base: &'a Base,
     at: Timestamp,
     sender: &'a RemoteActor,
@@ -155,6 +169,30 @@ impl Desk<'_, '_> {
         }
         let found = actors::by_id(self.db, id)?.map(Rc::new);
         self.seen.actors.insert(id, found.clone());
+        Ok(found)
+    }
+
+    /// Who signs for one of our actors, if its proof holds and its key can be opened.
+    fn identity(&mut self, id: ActorId) -> Queried<Option<Rc<SigningIdentity>>> {
+        if let Some(known) = self.seen.identities.get(&id) {
+            return Ok(known.clone());
+        }
+        let mut found = None;
+        if let Some(own) = self.own(id)? {
+            let proof = proofs::of_actor(self.db, id)?;
+            let verified = VerifiedActor::prove((*own).clone(), &proof, &self.gateway.settings.proof_times, self.at);
+            if let Ok(verified) = verified {
+                let rows = actors::keys(self.db, Some(id))?;
+                let identity = self.gateway.keyring.identity(&verified, &rows).inspect_err(|error| {
+                    tracing::error!(
+                        error = error as &dyn std::error::Error,
+                        "an answer goes without an integrity proof"
+                    );
+                });
+                found = identity.ok().map(Rc::new);
+            }
+        }
+        self.seen.identities.insert(id, found.clone());
         Ok(found)
     }
 
@@ -303,6 +341,10 @@ impl Desk<'_, '_> {
 
     /// Owes an answer to the sender's own inbox.
     fn answer(&mut self, actor: ActorId, id: ActivityId, kind: &str, bytes: Vec<u8>) -> Queried<()> {
+        let bytes = match self.identity(actor)? {
+            Some(identity) => integrity::attach(bytes, &identity, self.at),
+            None => bytes,
+        };
         let row = ActivityRow { id, actor_id: actor, post_id: None, kind: kind.to_owned(), bytes, created_at: self.at };
         activities::insert(self.db, &row)?;
         let inbox = self.inbox(&self.sender.inbox.clone())?;

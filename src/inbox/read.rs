@@ -34,6 +34,13 @@ pub fn read(body: &[u8], key_owner: &ActorUrl) -> Result<Incoming, InboxError> {
     Ok(Incoming { id, actor, kind, raw })
 }
 
+/// The actor in whose name a body speaks, and the body as JSON. May be asked before anything is verified, to find out whether it
+/// was sent by another.
+pub fn author(body: &[u8]) -> Option<(ActorUrl, Value)> {
+    let raw = json::parse(body).ok()?;
+    Some((actor_of(&raw, "actor")?, raw))
+}
+
 /// The actor whom a body says that it deletes, if it is the Delete of an account by itself. May be asked before the signature
 /// is verified, only to answer 202 when the key cannot be had any more because the account is gone.
 pub fn deletes_its_actor(body: &[u8]) -> Option<ActorUrl> {

@@ -13,6 +13,7 @@ pub mod deliveries;
 pub mod followers;
 pub mod hooks;
 mod hops;
+pub mod host_signatures;
 pub mod inboxes;
 pub mod items;
 pub mod listen;
@@ -27,6 +28,7 @@ pub mod reach;
 pub mod reactions;
 pub mod remote;
 pub mod reports;
+pub mod rotations;
 #[allow(missing_docs)]
 pub mod schema;
 pub mod secrets;

@@ -38,6 +38,29 @@ diesel::table! {
 }
 
 diesel::table! {
+    other_keys (id) {
+        id -> BigInt,
+        actor_id -> BigInt,
+        serial -> Integer,
+        kind -> Text,
+        public -> Text,
+        sealed -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    key_rotations (actor_id) {
+        actor_id -> BigInt,
+        serial -> Integer,
+        next_serial -> Nullable<Integer>,
+        switch_at -> Nullable<BigInt>,
+        switched_at -> Nullable<BigInt>,
+        farewell -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     proofs (actor_id) {
         actor_id -> BigInt,
         evidence -> Nullable<Text>,
@@ -168,6 +191,17 @@ diesel::table! {
         kind -> Text,
         bytes -> Binary,
         created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    host_signatures (host) {
+        host -> Text,
+        scheme -> SmallInt,
+        shown_by -> Text,
+        shown_at -> BigInt,
+        holds_until -> BigInt,
+        refused_at -> Nullable<BigInt>,
     }
 }
 

@@ -215,6 +215,7 @@ pub fn as_now(row: ActivityRow, post: Post, actor: &Actor, gateway: &Gateway) ->
         note.shift_remove("@context");
     }
     whole.insert("object".to_owned(), note);
+    whole.shift_remove("proof"); // it is of what was said then
     Value::Object(whole).to_string().into_bytes()
 }
 

@@ -52,6 +52,7 @@ mod receiving;
 mod refusals;
 mod script;
 mod shutdown;
+mod signatures;
 mod stores;
 mod strapi;
 mod systems;
