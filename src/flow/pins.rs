@@ -76,6 +76,7 @@ pub async fn change(gateway: &Gateway, id: PostId, pinning: Pinning, who: &str) 
         Pinning::Pin => ("post.pin", "Add", activity::pin(&verified, &gateway.base, id, activity, at)),
         Pinning::Unpin => ("post.unpin", "Remove", activity::unpin(&verified, &gateway.base, id, activity, at)),
     };
+    let bytes = gateway.attested(&verified, bytes, at).await;
     let row =
         ActivityRow { id: activity, actor_id: actor, post_id: None, kind: kind.to_owned(), bytes, created_at: at };
     let entry = gateway.audit(who, act, format!("post:{id}"), "");

@@ -179,6 +179,7 @@ pub async fn revoke(gateway: &Gateway, id: QuoteId, who: &str) -> Result<(), Quo
     }
     let (at, activity, inbox) = (now(), ActivityId(gateway.mint.next()), InboxId(gateway.mint.next()));
     let bytes = activity::revoke_quote(&verified, &gateway.base, id, &author, activity, at);
+    let bytes = gateway.attested(&verified, bytes, at).await;
     let actor_id = verified.actor().id;
     // It is no activity about the post: the post stands.
     let row = ActivityRow { id: activity, actor_id, post_id: None, kind: "Delete".to_owned(), bytes, created_at: at };
