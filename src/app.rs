@@ -265,6 +265,9 @@ fn actor_plan(config: &Config, actor: &ActorConfig) -> ActorPlan {
             fields: actor.fields.clone(),
             discoverable: actor.discoverable,
             indexable: actor.indexable,
+            featured_tags: actor.featured_tags.clone(),
+            attribution_domains: actor.attribution_domains.clone(),
+            quotes: actor.quotes,
         },
     }
 }

@@ -133,6 +133,11 @@ impl Base {
         Ok(Self(url))
     }
 
+    /// `https`, or `http` in a trial.
+    pub fn scheme(&self) -> &str {
+        self.0.scheme()
+    }
+
     /// Host and port as in a handle or a `Host` header.
     pub fn authority(&self) -> String {
         authority(&self.0)
@@ -212,11 +217,24 @@ impl Base {
     pub fn post_page(&self, handle: &str, id: PostId) -> String {
         self.mint(&format!("/@{handle}/{id}"))
     }
+    /// `/@name/feed.<format>`: the posts of an actor as `rss`, `atom` or `json`.
+    pub fn feed(&self, handle: &str, format: &str) -> String {
+        self.mint(&format!("/@{handle}/feed.{format}"))
+    }
+    /// `/@name/follow`: where readers find the way to their own server.
+    pub fn follow_page(&self, handle: &str) -> String {
+        self.mint(&format!("/@{handle}/follow"))
+    }
+    /// `/oembed?url=…`: how other websites show one of our pages.
+    pub fn oembed(&self, page: &str) -> String {
+        let page = percent_encoding::utf8_percent_encode(page, percent_encoding::NON_ALPHANUMERIC);
+        self.mint(&format!("/oembed?format=json&url={page}"))
+    }
     /// `/websub/<secret>`: where a hub delivers to.
     pub fn websub(&self, secret: &str) -> String {
         self.mint(&format!("/websub/{secret}"))
     }
-    /// A collection or endpoint below an actor: `inbox`, `outbox`, `followers`, `following`, `featured`.
+    /// A collection or endpoint below an actor: `inbox`, `outbox`, `followers`, `following`, `featured`, `tags`.
     pub fn below(&self, actor: &ActorUrl, name: &str) -> String {
         format!("{actor}/{name}")
     }
@@ -232,6 +250,11 @@ impl Base {
         }
         let path = url.strip_prefix(&self.mint("/@"))?;
         path.split_once('/').and_then(|(_, n)| n.parse().ok())
+    }
+
+    /// The handle whose page `url` is, byte for byte.
+    pub fn read_actor_page<'u>(&self, url: &'u str) -> Option<&'u str> {
+        url.strip_prefix(&self.mint("/@")).filter(|handle| !handle.is_empty() && !handle.contains('/'))
     }
 
     fn number(&self, url: &str, prefix: &str) -> Option<i64> {

@@ -8,7 +8,7 @@ use openssl::sha::sha256;
 use serde_json::{Map, Value, json};
 
 use crate::actor::Actor;
-use crate::actor::key::{Ed25519PrivateKey, ed25519_key_id};
+use crate::actor::key::Ed25519PrivateKey;
 use crate::actor::ladder::{Level, Rung, Standing, Step};
 use crate::actor::verification::InstanceActor;
 use crate::time::Timestamp;
@@ -57,6 +57,7 @@ pub fn list(instance: &InstanceActor, base: &Base, officials: &[Official<'_>], a
                 "level": official.level,
                 "verifiedUntil": official.until.to_rfc3339(),
                 "keyFingerprint": actor.keys.fingerprint(),
+                "keyFingerprints": actor.keys.fingerprints(),
                 "proof": format!("{}/proof.json", official.page),
             })
         })
@@ -85,7 +86,7 @@ pub fn signed(
         "type": "DataIntegrityProof",
         "cryptosuite": "eddsa-jcs-2022",
         "created": at.to_rfc3339(),
-        "verificationMethod": ed25519_key_id(&instance.url),
+        "verificationMethod": instance.keys.serial.ed25519_key_id(&instance.url),
         "proofPurpose": "assertionMethod",
     });
     let value = bs58::encode(key.sign(&to_sign(&options, &Value::Object(document.clone()))?)).into_string();
@@ -139,7 +140,7 @@ mod tests {
         };
         let document = signed(list(&instance, &base(), &[official], NOW), &instance, &key, NOW).unwrap();
         assert!(verifies(&document, &key));
-        assert_eq!(document["proof"]["verificationMethod"], ed25519_key_id(&instance.url));
+        assert_eq!(document["proof"]["verificationMethod"], format!("{}#ed25519", instance.url));
         assert_eq!(document["actors"][0]["level"], 2);
         for (path, value) in [
             ("/actors/0/actor", "https://evil.example/a"),

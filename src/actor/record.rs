@@ -1,5 +1,5 @@
-//! The DNS record that shows control of a domain: TXT at `_heraut.<domain>`, one per actor:
-//! `v=heraut1; actor=<id>; key=sha256:<hex>`.
+//! The DNS record that shows control of a domain: TXT at `_heraut.<domain>`, one per actor, and while its keys are rotated one per
+//! key: `v=heraut1; actor=<id>; key=sha256:<hex>`.
 
 use std::net::IpAddr;
 
@@ -33,38 +33,50 @@ pub fn uri(agency: &Agency) -> String {
     format!("dns:{LABEL}.{}?type=TXT", host(agency))
 }
 
-/// The record that is to stand there for an actor.
+/// The records that are to stand there for an actor: one for each of its keys, that which signs first. A longer one for both would
+/// not fit into the 255 bytes of one piece of text, which some forms for editing a zone do not get over.
+pub fn texts_for(actor: &Actor) -> Vec<String> {
+    let text = |key| format!("{VERSION}; actor={}; key={key}", actor.url);
+    actor.keys.fingerprints().into_iter().map(text).collect()
+}
+
+/// The same in a sentence.
 pub fn text_for(actor: &Actor) -> String {
-    format!("{VERSION}; actor={}; key={}", actor.url, actor.keys.fingerprint())
+    let texts: Vec<String> = texts_for(actor).into_iter().map(|text| format!("\"{text}\"")).collect();
+    texts.join(" and ")
 }
 
-/// The line to put in a zone file.
-pub fn line_for(actor: &Actor) -> Option<String> {
-    name(&actor.agency).map(|name| format!("{name}. IN TXT \"{}\"", text_for(actor)))
+/// The lines to put in a zone file; none of a domain that is an address.
+pub fn lines_for(actor: &Actor) -> Vec<String> {
+    let Some(name) = name(&actor.agency) else { return Vec::new() };
+    texts_for(actor).into_iter().map(|text| format!("{name}. IN TXT \"{text}\"")).collect()
 }
 
-/// Whether one of the records names the actor with the key that it has now: that record, or why not and what to put where.
+/// Whether one of the records names the actor with a key that it has now: that record, or why not and what to put where.
 pub fn judge<'t>(texts: &'t [String], actor: &Actor) -> Result<&'t str, String> {
     let place = name(&actor.agency).unwrap_or_default();
     let ours: Vec<(&str, Entry<'_>)> =
         texts.iter().take(RECORDS_MAX).filter_map(|text| Some((text.as_str(), Entry::read(text)?))).collect();
     let named: Vec<_> = ours.iter().filter(|(_, entry)| entry.actor == actor.url.as_str()).collect();
     let wanted = text_for(actor);
-    let fingerprint = actor.keys.fingerprint();
-    if let Some((text, _)) = named.iter().find(|(_, entry)| entry.key.eq_ignore_ascii_case(&fingerprint)) {
+    let fingerprints = actor.keys.fingerprints();
+    let known = |key: &str| fingerprints.iter().any(|known| key.eq_ignore_ascii_case(known));
+    if let Some((text, _)) = named.iter().find(|(_, entry)| known(entry.key)) {
         return Ok(text);
     }
     Err(match named.first() {
         Some((_, entry)) => {
             format!(
-                "{place} names {} with the key {}, but its key is {fingerprint}; put there \"{wanted}\"",
-                actor.url, entry.key
+                "{place} names {} with the key {}, but its key is {}; put there {wanted}",
+                actor.url,
+                entry.key,
+                fingerprints.join(" or ")
             )
         }
         None if ours.is_empty() => {
-            format!("{place} has no TXT record that begins with {VERSION}; put there \"{wanted}\"")
+            format!("{place} has no TXT record that begins with {VERSION}; put there {wanted}")
         }
-        None => format!("{place} names {} actors, but not {}; add there \"{wanted}\"", ours.len(), actor.url),
+        None => format!("{place} names {} actors, but not {}; add there {wanted}", ours.len(), actor.url),
     })
 }
 
@@ -98,6 +110,7 @@ impl<'t> Entry<'t> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::actor::key::{KeySerial, KeysBeside};
     use crate::actor::verification::tests::actor;
     use crate::ids::AgencyId;
 
@@ -123,7 +136,7 @@ mod tests {
     #[test]
     fn the_record_that_we_ask_for_holds_and_others_say_what_is_wrong() {
         let actor = actor();
-        let good = text_for(&actor);
+        let good = texts_for(&actor).remove(0);
         let wrong_key = format!("v=heraut1; actor={}; key=sha256:00", actor.url);
         let other = "v=heraut1; actor=https://evil.example/a; key=sha256:00".to_owned();
         let said_twice = format!("{good}; key=sha256:00");
@@ -144,5 +157,26 @@ mod tests {
             let why = judge(&texts, &actor).unwrap_err();
             assert!(why.contains(part) && why.contains(&good), "{texts:?}: {why}");
         }
+    }
+
+    #[test]
+    fn while_keys_are_rotated_a_record_of_either_holds_and_both_are_asked_for() {
+        let mut actor = actor();
+        let before = texts_for(&actor);
+        let beside =
+            KeysBeside { serial: KeySerial(2), rsa_pem: "the next key".to_owned(), ed25519_multibase: "z".to_owned() };
+        actor.keys.beside.push(beside);
+        let both = texts_for(&actor);
+        assert_eq!(both.first(), before.first(), "that which signs is first");
+        assert_eq!(both.len(), 2);
+        for text in &both {
+            assert_eq!(judge(std::slice::from_ref(text), &actor), Ok(text.as_str()));
+            assert!(text.len() < 255 && lines_for(&actor).iter().any(|line| line.contains(text.as_str())), "{text}");
+        }
+        let why = judge(&[], &actor).unwrap_err();
+        assert!(both.iter().all(|text| why.contains(text)), "{why}");
+        let forgotten = both.last().cloned().unwrap();
+        actor.keys.beside.clear();
+        assert!(judge(&[forgotten], &actor).unwrap_err().contains("with the key sha256:"), "a forgotten key is none");
     }
 }

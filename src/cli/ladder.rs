@@ -46,11 +46,12 @@ pub fn print_ways(gateway: &Gateway, actor: &Actor, own: &[&Actor], steps: &[Ste
         ));
         output::line(String::new());
         output::line(document_for(own).trim_end());
-        if let Some(line) = record::line_for(actor) {
+        let lines = record::lines_for(actor);
+        if !lines.is_empty() {
             output::line(String::new());
             output::line("or this in its zone:");
             output::line(String::new());
-            output::line(line);
+            lines.into_iter().for_each(output::line);
         }
     }
     if fails(Rung::Link) {
@@ -79,6 +80,7 @@ pub fn as_json(gateway: &Gateway, actor: &Actor, own: &[&Actor], checked: &Check
         "agency": actor.agency.name,
         "domain": actor.agency.domain,
         "key_fingerprint": actor.keys.fingerprint(),
+        "key_fingerprints": actor.keys.fingerprints(),
         "verified": verified.is_ok(),
         "verified_until": verified.as_ref().ok().map(|verified| verified.until().to_rfc3339()),
         "unverified": verified.err().map(|why| why.to_string()),
@@ -91,7 +93,7 @@ pub fn as_json(gateway: &Gateway, actor: &Actor, own: &[&Actor], checked: &Check
         "put": {
             "file": {"url": document_url(&actor.agency), "document": document},
             "dns": record::name(&actor.agency).map(|name| json!({
-                "name": name, "type": "TXT", "text": record::text_for(actor), "line": record::line_for(actor),
+                "name": name, "type": "TXT", "texts": record::texts_for(actor), "lines": record::lines_for(actor),
             })),
             "link": {"line": rel_me::line_for(&page)},
             "account": {"url": page},

@@ -17,6 +17,9 @@ use heraut_connectors::contract::Kind;
 use heraut_connectors::error::ConnectorError;
 
 use crate::actor::ladder::Level;
+use crate::actor::reach::{
+    ATTRIBUTION_DOMAINS_MAX, FEATURED_TAGS_MAX, QuotePolicy, parse_attribution_domain, parse_featured_tag,
+};
 use crate::actor::{ActorKind, Handle, Language};
 use crate::config::error::Problem;
 use crate::config::hook::{self, PUSHED_EVERY, READ_EVERY};
@@ -299,6 +302,9 @@ fn actor(mut s: Section<'_>) -> Option<ActorConfig> {
     });
     let discoverable = s.take("discoverable").unwrap_or(true);
     let indexable = s.take("indexable").unwrap_or(true);
+    let featured_tags = at_most(&mut s, "featured_tags", FEATURED_TAGS_MAX, parse_featured_tag);
+    let attribution_domains = at_most(&mut s, "attribution_domains", ATTRIBUTION_DOMAINS_MAX, parse_attribution_domain);
+    let quotes = s.read("quotes", QuotePolicy::parse).unwrap_or_default();
     s.finish();
     let handle = handle?;
     Some(ActorConfig {
@@ -313,8 +319,25 @@ fn actor(mut s: Section<'_>) -> Option<ActorConfig> {
         fields: fields.collect(),
         discoverable,
         indexable,
+        featured_tags,
+        attribution_domains,
+        quotes,
         handle,
     })
+}
+
+/// The texts of the list `key`, none where it is absent, each as `read` makes it out.
+fn at_most(
+    s: &mut Section<'_>,
+    key: &'static str,
+    most: usize,
+    read: impl Fn(&str) -> Result<String, String>,
+) -> Vec<String> {
+    let found = s.list(key, Vec::new(), read);
+    if found.len() > most {
+        s.problem(key, format!("has {} entries; at most {most} are possible", found.len()));
+    }
+    found
 }
 
 /// Language of an actor that names none.

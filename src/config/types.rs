@@ -13,6 +13,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::actor::ladder::Level;
+use crate::actor::reach::QuotePolicy;
 use crate::actor::{ActorKind, Handle, Language};
 use crate::config::hook::SourceHook;
 use crate::config::register::RegisterConfig;
@@ -240,6 +241,12 @@ pub struct ActorConfig {
     pub discoverable: bool,
     /// Public posts may be searched in full text.
     pub indexable: bool,
+    /// Hashtags that its profile shows, without `#`.
+    pub featured_tags: Vec<String>,
+    /// Websites that may name it as their author; none is the domain of its agency.
+    pub attribution_domains: Vec<String>,
+    /// Who may quote its posts.
+    pub quotes: QuotePolicy,
 }
 
 /// One `[[source]]`. Shown and serialised without the values of its settings, because a connector's may be secrets.

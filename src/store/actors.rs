@@ -2,12 +2,11 @@
 
 use diesel::prelude::*;
 
-use crate::actor::key::PublicKeys;
 use crate::actor::{Actor, ActorKind, Agency, Handle, Language};
 use crate::ids::{ActorId, AgencyId, KeyRowId};
 use crate::on;
 use crate::store::schema::{actor_keys, actors, agencies};
-use crate::store::{Db, Queried, from_json, odd_row, to_json};
+use crate::store::{Db, Queried, from_json, odd_row, rotations, to_json};
 use crate::time::Timestamp;
 use crate::urls::ActorUrl;
 
@@ -148,16 +147,17 @@ pub fn by_handle(db: &mut Db<'_>, handle: &str) -> Queried<Option<Actor>> {
     id.map_or(Ok(None), |id| by_id(db, id))
 }
 
-/// A key of an actor, or of the instance actor when `actor` is `None`.
-pub fn key(db: &mut Db<'_>, actor: Option<ActorId>, kind: &str) -> Queried<Option<KeyRow>> {
-    on!(db, c => {
-        let query = actor_keys::table.filter(actor_keys::kind.eq(kind)).into_boxed();
-        let query = match actor {
-            Some(actor) => query.filter(actor_keys::actor_id.eq(Some(actor))),
-            None => query.filter(actor_keys::actor_id.is_null()),
-        };
-        query.first(c).optional()
+/// The keys by which an actor signs, or the instance actor when `actor` is `None`: one of each kind.
+pub fn keys(db: &mut Db<'_>, actor: Option<ActorId>) -> Queried<Vec<KeyRow>> {
+    on!(db, c => match actor {
+        Some(actor) => actor_keys::table.filter(actor_keys::actor_id.eq(Some(actor))).load(c),
+        None => actor_keys::table.filter(actor_keys::actor_id.is_null()).load(c),
     })
+}
+
+/// The public half of the key of a kind.
+pub fn public_half(keys: &[KeyRow], kind: &str) -> Option<String> {
+    keys.iter().find(|key| key.kind == kind).map(|key| key.public.clone())
 }
 
 /// How many actors there are, for NodeInfo.
@@ -182,8 +182,7 @@ fn row_of(actor: &Actor, provisioned: bool) -> Queried<ActorRow> {
 }
 
 fn complete(db: &mut Db<'_>, row: ActorRow, agency: AgencyRow) -> Queried<Actor> {
-    let rsa = key(db, Some(row.id), RSA)?.ok_or(diesel::result::Error::NotFound)?;
-    let ed25519 = key(db, Some(row.id), ED25519)?.ok_or(diesel::result::Error::NotFound)?;
+    let keys = rotations::public_keys(db, row.id)?.ok_or(diesel::result::Error::NotFound)?;
     let kind: ActorKind = odd_row(serde_json::from_value(serde_json::Value::String(row.kind)))?;
     Ok(Actor {
         id: row.id,
@@ -194,7 +193,7 @@ fn complete(db: &mut Db<'_>, row: ActorRow, agency: AgencyRow) -> Queried<Actor>
         language: odd_row(Language::parse(&row.language))?,
         profile: from_json(&row.profile)?,
         url: odd_row(ActorUrl::parse(&row.url))?,
-        keys: PublicKeys { rsa_pem: rsa.public, ed25519_multibase: ed25519.public },
+        keys,
         created_at: row.created_at,
         updated_at: row.updated_at,
     })

@@ -38,6 +38,29 @@ diesel::table! {
 }
 
 diesel::table! {
+    other_keys (id) {
+        id -> BigInt,
+        actor_id -> BigInt,
+        serial -> Integer,
+        kind -> Text,
+        public -> Text,
+        sealed -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    key_rotations (actor_id) {
+        actor_id -> BigInt,
+        serial -> Integer,
+        next_serial -> Nullable<Integer>,
+        switch_at -> Nullable<BigInt>,
+        switched_at -> Nullable<BigInt>,
+        farewell -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     proofs (actor_id) {
         actor_id -> BigInt,
         evidence -> Nullable<Text>,
@@ -171,6 +194,17 @@ diesel::table! {
         kind -> Text,
         bytes -> Binary,
         created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    host_signatures (host) {
+        host -> Text,
+        scheme -> SmallInt,
+        shown_by -> Text,
+        shown_at -> BigInt,
+        holds_until -> BigInt,
+        refused_at -> Nullable<BigInt>,
     }
 }
 
@@ -428,6 +462,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    pins (post_id) {
+        post_id -> BigInt,
+        actor_id -> BigInt,
+        pinned_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    quote_requests (id) {
+        id -> BigInt,
+        post_id -> BigInt,
+        author_url -> Text,
+        quote_url -> Text,
+        request -> Text,
+        inbox_id -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
     agency_organisations (agency_id) {
         agency_id -> BigInt,
         organisation -> Text,
@@ -501,6 +555,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     tokens,
     client_requests,
     uploads,
+    pins,
+    quote_requests,
     agency_organisations,
     registers,
     register_entries

@@ -9,6 +9,7 @@
 //! | `/micropub`, `/micropub/media`, `/micropub/media/{name}` | [`micropub`] |
 //! | `/`, `/@name`, `/@name/{n}`, `/tags/{name}`, `/about-bot` | [`pages`] |
 //! | `/@name/proof`, `/@name/proof.json`, `/.well-known/heraut-actors.json` | [`proof`] |
+//! | `/@name/feed.{rss,atom,json}`, `/@name/follow`, `/oembed` | [`feeds`], [`follow`], [`oembed`] |
 //! | `/media/{n}.{extension}`, `/assets/…` | [`media`], [`assets`] |
 //! | `/health/live`, `/health/ready` | [`health`] |
 //! | `/metrics`, on a listener of its own | [`operations`] |
@@ -22,6 +23,8 @@ pub mod body;
 pub mod caching;
 pub mod discovery;
 pub mod entry;
+pub mod feeds;
+pub mod follow;
 pub mod health;
 pub mod hooks;
 pub mod hosts;
@@ -30,6 +33,7 @@ pub mod kept;
 pub mod media;
 pub mod micropub;
 pub mod negotiate;
+pub mod oembed;
 pub mod operations;
 pub mod outbox;
 pub mod pages;
@@ -54,6 +58,7 @@ use ipnet::IpNet;
 use crate::activity::official::LIST_PATH;
 use crate::flow::arrivals::Arrivals;
 use crate::flow::hooks::Hooks;
+use crate::flow::subscribe::Lookups;
 use crate::flow::{Gateway, Shared};
 use crate::web::hooks::Proxies;
 use crate::web::hosts::Directory;
@@ -80,6 +85,7 @@ pub struct Shelf {
     hooks: Data<Hooks>,
     proxies: Data<Proxies>,
     clients: Data<Clients>,
+    lookups: Data<Lookups>,
 }
 
 /// How much is taken in, and whom is believed who sent it.
@@ -101,6 +107,7 @@ impl Shelf {
             hooks: Data::new(Hooks::start(gateway.clone(), limits.per_source_s)),
             proxies: Data::new(Proxies(limits.trusted_proxies)),
             clients: Data::new(Clients::new(limits.per_source_s)),
+            lookups: Data::new(Lookups::default()),
             directory: Data::new(Directory::new(gateway.clone())),
             kept: Data::new(Kept::new(gateway.clone())),
             gateway: Data::from(gateway),
@@ -112,6 +119,7 @@ impl Shelf {
         config.app_data(self.gateway.clone()).app_data(self.directory.clone());
         config.app_data(self.kept.clone()).app_data(self.arrivals.clone());
         config.app_data(self.hooks.clone()).app_data(self.proxies.clone()).app_data(self.clients.clone());
+        config.app_data(self.lookups.clone());
         config.service(readable("/health/live", health::live)).service(readable("/health/ready", health::ready));
         for_servers(config);
         for_people(config);
@@ -152,6 +160,9 @@ fn for_people(config: &mut ServiceConfig) {
         .service(readable("/@{name}", pages::actor))
         .service(readable("/@{name}/proof", proof::page))
         .service(readable("/@{name}/proof.json", proof::document))
+        .service(readable("/@{name}/feed.{ending}", feeds::feed))
+        .service(follow::resource("/@{name}/follow"))
+        .service(readable("/oembed", oembed::oembed))
         .service(readable("/@{name}/{n}", pages::post))
         .service(readable("/tags/{name}", pages::tag))
         .service(readable("/about-bot", pages::about_bot))

@@ -14,14 +14,16 @@ use crate::actor::verification::Proof;
 use crate::flow::{Gateway, now};
 use crate::ids::PostId;
 use crate::store::posts::Post;
-use crate::store::{actors, posts, proofs, sources};
+use crate::store::{actors, pins, posts, proofs, sources};
+use crate::time::Timestamp;
 use crate::web::activitypub::{Standing, see_other, standing};
 use crate::web::caching::{self, Representation};
+use crate::web::feeds;
 use crate::web::negotiate::{Form, wanted};
 use crate::web::problem::Problem;
 use crate::web::routes::{Evenly, number};
 use crate::web::texts::{self, Texts};
-use crate::web::view::{ActorView, Frame, PostView, Verification, display_name};
+use crate::web::view::{ActorView, Frame, PostView, Verification, display_name, locale};
 
 /// Posts on one page of an actor.
 const POSTS_PER_PAGE: usize = 20;
@@ -48,7 +50,10 @@ struct IndexPage {
 struct ActorPage {
     frame: Frame,
     actor: ActorView,
+    /// On the first page only.
+    pinned: Vec<PostView>,
     posts: Vec<PostView>,
+    follow: String,
     newest: Option<String>,
     older: Option<String>,
 }
@@ -126,10 +131,11 @@ async fn actor_page(
     let read = gateway.store.read("read an actor with its posts", move |db| {
         let Some(actor) = actors::by_handle(db, &handle)? else { return Ok(None) };
         let found = posts::published(db, actor.id, before, limit)?;
+        let pinned = if before.is_none() { pins::posts_of(db, actor.id)? } else { Vec::new() };
         let written = sources::feeds_by(db, actor.id, &WRITTEN)?;
-        Ok(Some((proofs::of_actor(db, actor.id)?, found, actor, written)))
+        Ok(Some((proofs::of_actor(db, actor.id)?, pinned, found, actor, written)))
     });
-    let (proof, mut found, actor, written) = read.await?.ok_or(Problem::NotFound)?;
+    let (proof, pinned, mut found, actor, written) = read.await?.ok_or(Problem::NotFound)?;
     let page = gateway.base.actor_page(actor.handle.as_str());
     if name != actor.handle.as_str() {
         return Ok(HttpResponse::PermanentRedirect().insert_header((header::LOCATION, page)).finish());
@@ -146,6 +152,10 @@ async fn actor_page(
     frame.description = crate::post::text::shorten_plain(&view.summary.join(" "), SUMMARY_CHARS_MAX);
     frame.kind = "profile";
     frame.picture = view.icon.clone().map(|icon| (icon, String::new()));
+    frame.creator = Some(actor.full_handle());
+    frame.locale = locale(actor.language.as_str());
+    frame.feeds = feeds::links(&gateway.base, actor.handle.as_str());
+    frame.oembed = Some(gateway.base.oembed(&page));
     frame.listed = before.is_none();
     frame.canonical = before.is_none().then(|| page.clone());
     frame.alternate = Some(actor.url.to_string());
@@ -154,9 +164,14 @@ async fn actor_page(
         Some(endpoint) => format!("{}, <{endpoint}>; rel=\"micropub\"", alternate(actor.url.as_str())),
         None => alternate(actor.url.as_str()),
     };
+    let shown_as = |post: &Post| PostView::new(t, &gateway.base, &actor, post, 3);
+    // What is on top is not shown once more below.
+    found.retain(|post| !pinned.iter().any(|pin| pin.id == post.id));
     let shown = ActorPage {
         frame,
-        posts: found.iter().map(|post| PostView::new(t, &gateway.base, &actor, post, 3)).collect(),
+        pinned: pinned.iter().map(shown_as).collect(),
+        posts: found.iter().map(shown_as).collect(),
+        follow: gateway.base.follow_page(actor.handle.as_str()),
         newest: before.map(|_| page.clone()),
         older: oldest.map(|id| format!("{page}?before={id}")),
         actor: view,
@@ -197,7 +212,13 @@ async fn post_page(gateway: &Gateway, request: &HttpRequest, name: String, id: &
     let mut frame = Frame::new(t, &gateway.base, format!("{} – {}", view.title, display_name(&actor)));
     frame.description = view.description.clone();
     frame.kind = "article";
-    frame.picture = view.pictures.first().map(|p| (p.url.clone(), p.alt.clone().unwrap_or_default()));
+    // What is behind a warning is not given away in a preview.
+    let picture = view.pictures.first().filter(|_| view.warning.is_none());
+    frame.picture = picture.map(|p| (p.url.clone(), p.alt.clone().unwrap_or_default()));
+    frame.picture_size = picture.map(|p| (p.width, p.height));
+    frame.locale = locale(&view.lang);
+    frame.modified = post.updated_at.map(Timestamp::to_rfc3339);
+    frame.oembed = Some(gateway.base.oembed(&view.page));
     frame.creator = Some(actor.full_handle());
     frame.published = Some(post.published_at.unwrap_or(post.created_at).to_rfc3339());
     frame.canonical = Some(view.page.clone());

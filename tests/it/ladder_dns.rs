@@ -28,7 +28,7 @@ async fn gateway(
 /// The record that the program asks for.
 async fn wanted(gateway: &Gateway) -> (String, String) {
     let put = verify(gateway).await["put"]["dns"].clone();
-    (put["name"].as_str().unwrap().to_owned(), put["text"].as_str().unwrap().to_owned())
+    (put["name"].as_str().unwrap().to_owned(), put["texts"][0].as_str().unwrap().to_owned())
 }
 
 both! {

@@ -91,6 +91,21 @@ both! {
         assert_eq!(world.site.requests("/nieuws/dijk").len(), 2);
     }
 
+    async fn validators_of_a_document_that_changed_just_before_it_was_sent_are_not_sent_back(db: Database) {
+        let world = World::new(db).await;
+        let document = world.site.document();
+        let modified = "Mon, 23 Nov 2026 09:00:00 GMT";
+        for (sent, believed) in [("Mon, 23 Nov 2026 09:00:59 GMT", false), ("Mon, 23 Nov 2026 09:01:00 GMT", true)] {
+            let reply = Reply::ok("application/rss+xml", document.clone());
+            let reply = reply.with("etag", "\"1\"").with("last-modified", modified).with("date", sent);
+            world.site.answer(FEED, reply);
+            world.site.polled(3).await;
+            let asked = world.site.requests(FEED).pop().unwrap();
+            assert_eq!(asked.header("if-none-match").is_some(), believed, "sent at {sent}");
+            assert_eq!(asked.header("if-modified-since").is_some(), believed, "sent at {sent}");
+        }
+    }
+
     async fn a_page_that_two_polls_find_gone_at_once_is_withdrawn_once(db: Database) {
         let setup = Setup::new().policy("retract_on_gone = true\ngone_after = \"6h\"");
         let world = World::with(db, setup).await;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::actor::verification::VerifiedActor;
 use crate::flow::{Gateway, now};
-use crate::ids::ActorId;
+use crate::ids::{ActivityId, ActorId};
 use crate::signature::SigningIdentity;
 use crate::store::{Db, actors, proofs};
 use crate::time::Timestamp;
@@ -27,23 +27,35 @@ struct Loaded {
     at: Instant,
     verified: VerifiedActor,
     identity: Arc<SigningIdentity>,
+    /// The activity that tells of the keys that sign now; the key before signs it.
+    farewell: Option<(ActivityId, Arc<SigningIdentity>)>,
+}
+
+impl Loaded {
+    fn identity_for(&self, activity: ActivityId) -> Arc<SigningIdentity> {
+        match &self.farewell {
+            Some((farewell, before)) if *farewell == activity => before.clone(),
+            _ => self.identity.clone(),
+        }
+    }
 }
 
 /// Who signs; or why nobody does, and the check of the proof that says so.
 type Signer = Result<Arc<SigningIdentity>, (String, Option<Timestamp>)>;
 
 impl Signers {
-    /// The identity that signs for an actor, if its proof holds now.
+    /// The identity that signs an activity of an actor, if its proof holds now.
     pub(super) async fn identity(
         &self,
         gateway: &Gateway,
         id: ActorId,
+        activity: ActivityId,
     ) -> Result<Signer, Box<dyn std::error::Error + Send + Sync>> {
-        if let Some(known) = self.known(id) {
+        if let Some(known) = self.known(id, activity) {
             return Ok(Ok(known));
         }
         let _loading = self.loading.lock().await;
-        if let Some(known) = self.known(id) {
+        if let Some(known) = self.known(id, activity) {
             return Ok(Ok(known));
         }
         // Nothing is held on old news: the proof may have come back a moment ago.
@@ -55,14 +67,16 @@ impl Signers {
             Err(unverified) => return Ok(Err((unverified.to_string(), proof.checked_at))),
         };
         let identity = Arc::new(gateway.sign_as(&verified).await?);
-        let entry = Loaded { at: Instant::now(), verified, identity: identity.clone() };
+        let farewell = gateway.farewell(&verified).await?.map(|(activity, before)| (activity, Arc::new(before)));
+        let entry = Loaded { at: Instant::now(), verified, identity, farewell };
+        let identity = entry.identity_for(activity);
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(id, entry);
         Ok(Ok(identity))
     }
 
-    fn known(&self, id: ActorId) -> Option<Arc<SigningIdentity>> {
+    fn known(&self, id: ActorId, activity: ActivityId) -> Option<Arc<SigningIdentity>> {
         let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = loaded.get(&id).filter(|l| l.at.elapsed() < PROOF_CACHE && now() < l.verified.until())?;
-        Some(fresh.identity.clone())
+        Some(fresh.identity_for(activity))
     }
 }

@@ -4,7 +4,7 @@ use openssl::sha::sha256;
 use url::Url;
 
 use crate::actor::ladder::{Dnssec, Look, Rung, Seen, Step, cut};
-use crate::actor::verification::{FetchedProof, PROOF_BYTES_MAX, Proof, document_url, judge};
+use crate::actor::verification::{FetchedProof, PROOF_BYTES_MAX, Proof, document_url, judge, read_document};
 use crate::actor::{Actor, record, rel_me};
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, now};
@@ -144,11 +144,19 @@ async fn file(gateway: &Gateway, actor: &Actor) -> Look {
     };
     match judge(&fetched, actor) {
         Ok(evidence) => {
-            let said = format!("{} {}", actor.url, actor.keys.fingerprint());
+            let said = named_in(&fetched.bytes, actor);
             Look::Holds(seen(evidence.url, &fetched.bytes, evidence.fetched_at, &said))
         }
         Err(failure) => failed(failure),
     }
+}
+
+/// What the file says of the actor, which need not be the key that signs now while keys are rotated.
+fn named_in(bytes: &[u8], actor: &Actor) -> String {
+    let entries = read_document(bytes).map(|document| document.actors).unwrap_or_default();
+    let own = entries.iter().filter(|entry| entry.actor == actor.url.as_str());
+    let keys: Vec<&str> = own.map(|entry| entry.key_fingerprint.as_str()).collect();
+    format!("{} {}", actor.url, keys.join(" "))
 }
 
 async fn dns(gateway: &Gateway, actor: &Actor) -> Look {
@@ -158,7 +166,7 @@ async fn dns(gateway: &Gateway, actor: &Actor) -> Look {
     let found = match gateway.net.texts(&name).await {
         Ok(found) => found,
         Err(error @ crate::net::dns::DnsError::Missing { .. }) => {
-            return failed(format!("{error}; put there \"{}\"", record::text_for(actor)));
+            return failed(format!("{error}; put there {}", record::text_for(actor)));
         }
         Err(error) => return failed(error),
     };

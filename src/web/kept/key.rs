@@ -80,7 +80,7 @@ impl Kind {
         if path == "/" || path.starts_with("/@") || path.starts_with("/tags/") {
             return Some(Self::Page);
         }
-        let discovery = path.starts_with("/.well-known/") || path.starts_with("/nodeinfo/");
+        let discovery = path.starts_with("/.well-known/") || path.starts_with("/nodeinfo/") || path == "/oembed";
         (discovery && !path.contains('%')).then_some(Self::Discovery)
     }
 }
@@ -94,7 +94,7 @@ fn target(kind: Kind, uri: &Uri) -> String {
     let query = match kind {
         Kind::Document => uri.query().filter(names("page")),
         Kind::Page => uri.query().filter(names("before")),
-        Kind::Discovery => uri.query().filter(|_| uri.path().ends_with("/webfinger")),
+        Kind::Discovery => uri.query().filter(|_| uri.path().ends_with("/webfinger") || uri.path() == "/oembed"),
     };
     match query {
         Some(query) => format!("{}?{query}", uri.path()),

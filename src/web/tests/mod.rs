@@ -3,6 +3,7 @@
 mod inboxes;
 mod kept;
 mod people;
+mod reach;
 mod servers;
 
 use std::sync::Arc;
@@ -219,6 +220,7 @@ fn profile() -> Profile {
         ],
         discoverable: true,
         indexable: true,
+        ..Profile::default()
     }
 }
 
