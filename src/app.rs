@@ -211,7 +211,7 @@ pub async fn provision(gateway: &Gateway, config: &Config) -> Result<(), AppErro
         provision::agency(gateway, &agency.name, &agency.domain, By::Config)
             .await
             .map_err(|source| AppError::Provision { what: format!("agency `{}`", agency.name), source })?;
-        registers::set_organisation(gateway, &agency.name, agency.organisation.as_deref()).await?;
+        registers::set_organisation(gateway, &agency.name, agency.organisation.as_deref(), "config").await?;
     }
     for actor in &config.actors {
         let plan = actor_plan(config, actor);

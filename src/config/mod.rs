@@ -25,6 +25,7 @@ pub use types::{
     ActorConfig, AgencyConfig, Config, Database, Delivery, Hooks, Keys, Media, MetricsListen, Net, Server,
     SourceConfig, Verification,
 };
+pub use value::{parse_domain, parse_uri};
 
 impl Config {
     /// Reads the file, and `HERAUT_MASTER_KEY`. Paths become absolute.

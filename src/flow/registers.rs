@@ -15,7 +15,7 @@ use crate::flow::{Gateway, now};
 use crate::net::Get;
 use crate::register::{BYTES_MAX, Counts, Entry, ReadError, Register, find, refusal};
 use crate::store::registers::{self, Plan, Reading, Row};
-use crate::store::{Db, StoreError, actors, proofs};
+use crate::store::{Db, StoreError, actors, audit, proofs};
 use crate::time::Timestamp;
 
 /// How long one process may take to read a register.
@@ -87,12 +87,20 @@ pub async fn provision(gateway: &Gateway, plans: Vec<Plan>) -> Result<(), StoreE
 }
 
 /// Notes as which organisation an agency stands in registers.
-pub async fn set_organisation(gateway: &Gateway, agency: &str, organisation: Option<&str>) -> Result<(), StoreError> {
+pub async fn set_organisation(
+    gateway: &Gateway,
+    agency: &str,
+    organisation: Option<&str>,
+    by: &str,
+) -> Result<(), StoreError> {
     let (name, wanted, at) = (agency.to_owned(), organisation.map(str::to_owned), now());
+    let said = organisation.unwrap_or("none").to_owned();
+    let entry = gateway.audit(by, "agency.organisation", format!("agency:{name}"), said);
     let write = move |db: &mut Db<'_>| {
         let Some(agency) = actors::agency_by_name(db, &name)? else { return Ok(()) };
         if registers::set_organisation(db, agency.id, wanted.as_deref())? {
             proofs::make_due(db, agency.id, at)?;
+            audit::add(db, &entry)?;
         }
         Ok(())
     };
@@ -193,7 +201,7 @@ async fn attempt(gateway: &Gateway, row: &Row, every: Duration, smaller: bool) -
         gateway.audit("register", "register.read", format!("register:{name}"), format!("{} entries", counts.entries));
     let finish = move |db: &mut Db<'_>| {
         registers::finish(db, &name, generation, &reading, at, due_at)?;
-        crate::store::audit::add(db, &entry)?;
+        audit::add(db, &entry)?;
         proofs::make_all_due(db, at)
     };
     gateway.store.write("finish a register", finish).await.map_err(|error| with_causes(&error))?;

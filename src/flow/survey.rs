@@ -335,10 +335,12 @@ fn sources(seen: &Seen, at: Timestamp) -> Vec<Family> {
 
 fn proven(gateway: &Gateway, actors: Vec<(Actor, Proof)>, at: Timestamp) -> Vec<Family> {
     let times = &gateway.settings.proof_times;
-    let (mut holds, mut failing, mut expires, mut levels) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut holds, mut failing, mut expires) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut levels, mut ends) = (Vec::new(), Vec::new());
     for (actor, proof) in actors {
         let labels = vec![actor.agency.name.clone(), actor.handle.to_string()];
         levels.push((labels.clone(), f64::from(level(&proof.steps).number())));
+        ends.push((labels.clone(), proof.ends_at.map_or(0.0, |at| float(at.0) / 1_000.0)));
         failing.push((labels.clone(), if proof.failure.is_some() { 1.0 } else { 0.0 }));
         let verified = VerifiedActor::prove(actor, &proof, times, at).ok();
         holds.push((labels.clone(), if verified.is_some() { 1.0 } else { 0.0 }));
@@ -353,6 +355,11 @@ fn proven(gateway: &Gateway, actors: Vec<(Actor, Proof)>, at: Timestamp) -> Vec<
             "heraut_proof_expires_timestamp_seconds",
             "When a proof that holds lapses if it is not renewed.",
             expires,
+        ),
+        family(
+            "heraut_proof_ends_timestamp_seconds",
+            "When a register says that the actor's organisation or domain ends or ended; 0 when none does.",
+            ends,
         ),
     ]
 }

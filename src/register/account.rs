@@ -3,6 +3,7 @@
 
 use url::Url;
 
+use crate::register::domain::HTTPS;
 use crate::urls::URL_BYTES_MAX;
 
 /// The address of an account as it is compared: https, host in lower case and punycode, no query, no fragment, no slash at the
@@ -17,8 +18,8 @@ pub fn normal(text: &str) -> Option<String> {
         return None;
     }
     let host = url.host_str()?;
-    let host = host.strip_suffix('.').unwrap_or(host);
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let host = host.trim_end_matches('.');
+    let port = url.port().filter(|port| *port != HTTPS).map(|port| format!(":{port}")).unwrap_or_default();
     let path = url.path().trim_end_matches('/').replace("%40", "@");
     let path = if path.starts_with("/@") { path.to_lowercase() } else { path };
     (!host.is_empty()).then(|| format!("https://{host}{port}{path}"))
@@ -35,6 +36,7 @@ mod tests {
             (" http://Social.Example.nl/@Nieuws/?x=1#y ", Some("https://social.example.nl/@nieuws")),
             ("https://social.example.nl:443/%40nieuws", Some("https://social.example.nl/@nieuws")),
             ("https://social.example.nl./@nieuws", Some("https://social.example.nl/@nieuws")),
+            ("http://social.example.nl:443/@nieuws", Some("https://social.example.nl/@nieuws")),
             ("http://127.0.0.1:8080/@nieuws", Some("https://127.0.0.1:8080/@nieuws")),
             ("https://social.example.nl/ap/a/7", Some("https://social.example.nl/ap/a/7")),
             ("https://social.example.nl/users/Nieuws", Some("https://social.example.nl/users/Nieuws")),

@@ -7,6 +7,8 @@ use url::Url;
 
 /// Longest name of a host, in bytes (RFC 1035).
 const NAME_BYTES_MAX: usize = 253;
+/// The port that is left out.
+pub(super) const HTTPS: u16 = 443;
 
 /// A domain as it is compared: of a name or a URL, its host in lower case and punycode, with its port where it has an unusual
 /// one. `None` when it is neither.
@@ -25,7 +27,8 @@ pub fn normal(text: &str) -> Option<String> {
     let host = host.strip_suffix('.').unwrap_or(host);
     let labels =
         !host.is_empty() && host.len() <= NAME_BYTES_MAX && (is_address(host) || host.split('.').all(is_label));
-    labels.then(|| match url.port() {
+    // http on the port of https is asked for as https all the same.
+    labels.then(|| match url.port().filter(|port| *port != HTTPS) {
         Some(port) => format!("{host}:{port}"),
         None => host.to_owned(),
     })
@@ -64,9 +67,34 @@ pub fn candidates(domain: &str) -> Vec<String> {
     found
 }
 
+/// Whether what a web server of `domain` says is said by whoever has `listed`: that very domain, or its `www`. Other sub-domains are
+/// easily forgotten, and then taken over at the host that they point to.
+pub fn is_main(listed: &str, domain: &str) -> bool {
+    let domain = normal(domain).unwrap_or_default();
+    domain == listed || domain.strip_prefix("www.") == Some(listed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_web_server_speaks_for_the_domain_that_is_listed_and_for_no_forgotten_sub_domain() {
+        for (listed, domain, expected) in [
+            ("stad.nl", "stad.nl", true),
+            ("stad.nl", "Stad.NL.", true),
+            ("stad.nl", "www.stad.nl", true),
+            ("nieuws.stad.nl", "nieuws.stad.nl", true),
+            ("127.0.0.1:8081", "127.0.0.1:8081", true),
+            ("stad.nl", "actie2019.stad.nl", false),
+            ("stad.nl", "www.actie2019.stad.nl", false),
+            ("www.stad.nl", "stad.nl", false),
+            ("stad.nl", "wwwstad.nl", false),
+            ("stad.nl", "", false),
+        ] {
+            assert_eq!(is_main(listed, domain), expected, "{listed} {domain}");
+        }
+    }
 
     #[test]
     fn a_domain_has_one_form() {
@@ -75,6 +103,7 @@ mod tests {
             (" Example.NL. ", Some("example.nl")),
             ("https://www.example.nl/pad?x#y", Some("www.example.nl")),
             ("HTTP://www.example.nl:80/", Some("www.example.nl")),
+            ("http://www.example.nl:443/", Some("www.example.nl")),
             ("http://127.0.0.1:8081/", Some("127.0.0.1:8081")),
             ("127.0.0.1:8081", Some("127.0.0.1:8081")),
             ("[::1]:8081", Some("[::1]:8081")),

@@ -144,6 +144,13 @@ fn what_is_not_well_formed_or_of_another_form_says_so() {
         ("list", "account\nhttps://s.example/@a\n".to_owned(), "line 2 has an account or an end, and no organisation"),
         ("list", r#"{"organisations": [{"uri": "u", "domein": []}]}"#.to_owned(), "domein"),
         ("list", r#"{"organisations": [{"uri": "u", "ends": "nooit"}]}"#.to_owned(), "no date"),
+        ("list", r#"{"organisations": [{"uri": " ", "domains": ["stad.nl"]}]}"#.to_owned(), "is no uri"),
+        (
+            "list",
+            format!(r#"{{"organisations": [{{"uri": "u:1", "domains": ["{}"]}}]}}"#, "a".repeat(TEXT_BYTES_MAX + 1)),
+            "longer than 4096",
+        ),
+        ("list", format!("domain\n{}\n", "a".repeat(TEXT_BYTES_MAX + 1)), "longer than 4096"),
     ];
     for (kind, text, part) in table {
         let error = read(kind, &text).unwrap_err().to_string();

@@ -365,6 +365,13 @@ pub fn organisation(db: &mut Db<'_>, agency: AgencyId) -> Queried<Option<String>
         .optional())
 }
 
+/// As which organisation each agency stands in registers; those of which that is not said are left out.
+pub fn organisations(db: &mut Db<'_>) -> Queried<Vec<(AgencyId, String)>> {
+    on!(db, c => agency_organisations::table
+        .select((agency_organisations::agency_id, agency_organisations::organisation))
+        .load(c))
+}
+
 /// Sets it, or takes it away. Returns whether that changes anything.
 pub fn set_organisation(db: &mut Db<'_>, agency: AgencyId, wanted: Option<&str>) -> Queried<bool> {
     if organisation(db, agency)?.as_deref() == wanted {

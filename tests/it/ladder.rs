@@ -29,7 +29,8 @@ pub fn standing<'v>(verified: &'v Value, rung: &str) -> &'v str {
     steps.iter().find(|step| step["rung"] == rung).unwrap()["standing"].as_str().unwrap()
 }
 
-fn why(verified: &Value, rung: &str) -> String {
+/// Why a rung does not hold.
+pub fn why(verified: &Value, rung: &str) -> String {
     let steps = verified["steps"].as_array().unwrap();
     steps.iter().find(|step| step["rung"] == rung).unwrap()["why"].as_str().unwrap_or_default().to_owned()
 }
@@ -233,6 +234,116 @@ both! {
         let mut forged = named.clone();
         forged["actors"][0]["actor"] = json!("https://parodie.example/ap/a/1");
         assert!(!signature_holds(&gateway, &forged).await);
+    }
+
+    async fn who_was_merged_yesterday_is_frozen_at_once_and_nobody_can_miss_it(db: Database) {
+        const TOWN: &str = "https://identifier.overheid.nl/tooi/id/gemeente/gm9999";
+        let site = Site::start();
+        let list = |ends: &str| {
+            let domain = site.authority();
+            let rows = format!("{domain};{CITY};Gemeente Voorbeeldstad;{ends}\n{domain};{TOWN};Gemeente Nieuwstad;\n");
+            Reply::ok("text/csv", format!("domain;organisation;name;ends\n{rows}"))
+        };
+        site.answer("/register.csv", list(""));
+        let setup = Setup::new().agency(&format!("organisation = \"{CITY}\""));
+        let gateway = setup.further(&register(&site, "eigen", "list", "/register.csv")).start(&db, &site).await;
+        let yesterday = (chrono::Utc::now() - chrono::Duration::days(1)).format("%Y-%m-%d").to_string();
+        site.answer("/register.csv", list(&yesterday));
+        gateway.cli(&["register", "read", "eigen"]).await.well();
+        let labels = "{actor=\"nieuws\",agency=\"voorbeeldstad\"}";
+        eventually("the metrics tell it, and the alerts with them", || async {
+            let holds = gateway.metric(&format!("heraut_proof_holds{labels}")).await;
+            let ends = gateway.metric(&format!("heraut_proof_ends_timestamp_seconds{labels}")).await;
+            (holds == Some(0.0) && ends.is_some_and(|ends| ends > 1e9)).then_some(())
+        })
+        .await;
+        let log = gateway.log();
+        assert!(log.contains("a register says that the agency's domain or organisation ends"), "{log}");
+        assert!(log.contains("the proof does not hold") && log.contains("Gemeente Voorbeeldstad"), "{log}");
+        assert_eq!(db.number("SELECT COUNT(*) FROM audit WHERE act = 'proof.fails' AND detail LIKE '%ended on%'"), 1);
+        let shown = eventually("citizens see it", || async {
+            let shown = get(&gateway.url("/@nieuws/proof.json")).await.json();
+            (shown["verified"] == json!(false)).then_some(shown)
+        })
+        .await;
+        assert!(shown["endsAt"].is_string(), "{shown}");
+        eventually("it is not on the list of official actors", || async {
+            let list = get(&gateway.url("/.well-known/heraut-actors.json")).await.json();
+            (list["actors"] == json!([])).then_some(())
+        })
+        .await;
+    }
+
+    async fn levels_and_the_signed_list_survive_a_rotation_of_keys(db: Database) {
+        let site = Site::start();
+        site.answer("/register.csv", listed(&site.authority(), ""));
+        let setup = Setup::new().further(&register(&site, "eigen", "list", "/register.csv"));
+        let gateway = setup.start(&db, &site).await;
+        let before = verify(&gateway).await;
+        assert_eq!((&before["level"], &before["verified"]), (&json!(2), &json!(true)), "{before}");
+        let list = |keys: Value| {
+            let gateway = &gateway;
+            async move {
+                let list = eventually("the list names these keys", || async {
+                    let list = get(&gateway.url("/.well-known/heraut-actors.json")).await.json();
+                    (list["actors"][0]["keyFingerprints"] == keys).then_some(list)
+                })
+                .await;
+                assert!(signature_holds(gateway, &list).await, "{list}");
+                assert_eq!((&list["actors"][0]["level"], &list["actors"][0]["keyFingerprint"]), (&json!(2), &keys[0]));
+                let proof = get(&gateway.url("/@nieuws/proof.json")).await.json();
+                assert_eq!((&proof["keyFingerprints"], &proof["verified"]), (&keys, &json!(true)), "{proof}");
+            }
+        };
+        let first = before["key_fingerprint"].clone();
+        list(json!([first])).await;
+        gateway.cli(&["actor", "rotate-key", "nieuws"]).await.well();
+        let during = verify(&gateway).await;
+        let next = during["key_fingerprints"][1].clone();
+        assert_eq!((standing(&during, "file"), &during["level"]), ("holds", &json!(2)), "by the key before: {during}");
+        list(json!([first, next])).await;
+        db.execute("UPDATE key_rotations SET switch_at = 1");
+        list(json!([next, first])).await;
+        let after = verify(&gateway).await;
+        assert_eq!((standing(&after, "file"), &after["level"]), ("holds", &json!(2)), "still by the key before: {after}");
+        let fresh = gateway.cli(&["actor", "proof", "nieuws"]).await.well().stdout;
+        let mut only_next: Value = serde_json::from_str(&fresh).unwrap();
+        only_next["actors"].as_array_mut().unwrap().retain(|entry| entry["keyFingerprint"] == next);
+        site.prove(Some(&only_next.to_string()));
+        let renewed = verify(&gateway).await;
+        assert_eq!((standing(&renewed, "file"), &renewed["level"]), ("holds", &json!(2)), "{renewed}");
+        assert!(renewed["steps"][1]["seen"]["said"].as_str().unwrap().contains(next.as_str().unwrap()), "{renewed}");
+    }
+
+    async fn an_agency_of_the_command_line_has_its_organisation_and_shows_a_look_alike_as_what_it_is(db: Database) {
+        let site = Site::start();
+        let gateway = Setup::new().start(&db, &site).await;
+        let found = |name: &'static str| {
+            let gateway = &gateway;
+            async move {
+                let all = gateway.cli(&["agency", "list", "--json"]).await.well().json();
+                all.as_array().unwrap().iter().find(|agency| agency["name"] == name).unwrap().clone()
+            }
+        };
+        gateway.cli(&["agency", "add", "dorp", "Dorp.example", "--organisation", CITY]).await.well();
+        let dorp = found("dorp").await;
+        assert_eq!((&dorp["domain"], &dorp["organisation"]), (&json!("dorp.example"), &json!(CITY)));
+        gateway.cli(&["agency", "add", "dorp", "dorp.example"]).await.well();
+        assert_eq!(found("dorp").await["organisation"], CITY, "what is not given stays");
+        gateway.cli(&["agency", "add", "dorp", "dorp.example", "--no-organisation"]).await.well();
+        assert_eq!(found("dorp").await["organisation"], Value::Null);
+        assert_eq!(db.number("SELECT COUNT(*) FROM audit WHERE act = 'agency.organisation'"), 2);
+        let refused = gateway.cli(&["agency", "add", "dorp", "dorp.example", "--organisation", "gm 1"]).await;
+        assert!(refused.code == 2 && refused.stderr.contains("is not a URI"), "{refused:?}");
+        let refused = gateway.cli(&["agency", "add", "dorp", "https://dorp.example/pad"]).await;
+        assert!(refused.code == 2 && refused.stderr.contains("is not a domain"), "{refused:?}");
+        let provisioned = gateway.cli(&["agency", "add", "voorbeeldstad", "dorp.example", "--organisation", CITY]).await;
+        assert_eq!(provisioned.code, 1, "what the configuration names is changed there");
+        assert_eq!(found("voorbeeldstad").await["organisation"], Value::Null);
+
+        let parody = gateway.cli(&["agency", "add", "parodie", "оverheid.example"]).await.well();
+        assert!(parody.stdout.contains("xn--") && !parody.stdout.contains("оverheid"), "{}", parody.stdout);
+        assert!(found("parodie").await["domain"].as_str().unwrap().starts_with("xn--"));
     }
 }
 

@@ -2,8 +2,13 @@
 
 use serde_json::json;
 
-use crate::harness::{BOGUS, Dns, Gateway, INSECURE, SECURE, Setup, Site, both, eventually};
-use crate::ladder::{standing, verify};
+use std::net::{IpAddr, Ipv6Addr};
+
+use crate::harness::{
+    BOGUS, Certificate, Dns, Front, Gateway, INSECURE, Mode, NAME, SECURE, Setup, Site, both, eventually,
+    write_authority,
+};
+use crate::ladder::{listed, register, standing, verify, why};
 
 /// A gateway of an agency on that domain, which asks that server.
 async fn gateway(
@@ -13,16 +18,14 @@ async fn gateway(
     domain: &str,
     anchors: &std::path::Path,
 ) -> Gateway {
+    setup(dns, domain, anchors).verification("recheck_every = \"1s\"\ngrace = \"3s\"").start(db, site).await
+}
+
+fn setup(dns: &Dns, domain: &str, anchors: &std::path::Path) -> Setup {
     dns.write_anchor(&anchors.join("root.key"));
     let net =
         format!("dns = [\"{}\"]\ndns_trust_anchor_file = \"{}\"", dns.address, anchors.join("root.key").display());
-    Setup::new()
-        .unproven()
-        .domain(domain)
-        .net(&net)
-        .verification("recheck_every = \"1s\"\ngrace = \"3s\"")
-        .start(db, site)
-        .await
+    Setup::new().unproven().domain(domain).net(&net)
 }
 
 /// The record that the program asks for.
@@ -79,5 +82,76 @@ both! {
         dns.set(&name, &[&other, &text]);
         assert_eq!(verify(&gateway).await["verified"], true, "and recovers");
         assert!(dns.asked().iter().any(|asked| asked.starts_with("_heraut.stad.veilig. TXT")));
+    }
+
+    async fn a_name_that_moves_to_an_address_that_may_not_be_reached_is_not_followed_there(db: Database) {
+        let (site, dns, folder) = (Site::start(), Dns::start(), tempfile::tempdir().unwrap());
+        let front = Front::before(site.address, Mode::Tls(Certificate::Good));
+        write_authority(&folder.path().join("ca.pem"));
+        let ca = format!("extra_ca_file = \"{}\"", folder.path().join("ca.pem").display());
+        let domain = format!("{NAME}:{}", front.address.port());
+        let gateway = setup(&dns, &domain, folder.path()).net(&ca).start(&db, &site).await;
+        site.prove(Some(gateway.proof()));
+        let inside = IpAddr::V6(Ipv6Addr::LOCALHOST);
+        dns.point(NAME, &[front.address.ip()]);
+        assert_eq!(standing(&verify(&gateway).await, "file"), "holds");
+        dns.point(NAME, &[inside]);
+        let moved = verify(&gateway).await;
+        assert_eq!(standing(&moved, "file"), "fails", "{moved}");
+        assert!(why(&moved, "file").contains("::1"), "{moved}");
+        assert_eq!(moved["verified"], true, "and it counts on for its grace: that may be a mistake");
+        dns.point(NAME, &[inside, front.address.ip()]);
+        let both = verify(&gateway).await;
+        assert_eq!(standing(&both, "file"), "holds", "of several only those that may be reached are: {both}");
+    }
+
+    async fn an_alias_of_the_record_counts_for_nothing(db: Database) {
+        let (site, dns, anchors) = (Site::start(), Dns::start(), tempfile::tempdir().unwrap());
+        let gateway = gateway(&db, &site, &dns, "stad.veilig", anchors.path()).await;
+        let (name, text) = wanted(&gateway).await;
+        dns.set("proof.elders.veilig", &[&text]);
+        dns.alias(&name, "proof.elders.veilig");
+        let alias = verify(&gateway).await;
+        assert_eq!((standing(&alias, "dns"), &alias["verified"]), ("fails", &json!(false)), "{alias}");
+        assert!(why(&alias, "dns").contains("alias (CNAME)"), "{alias}");
+    }
+
+    async fn a_sub_domain_of_what_is_listed_is_proven_by_its_record(db: Database) {
+        let (site, dns, anchors) = (Site::start(), Dns::start(), tempfile::tempdir().unwrap());
+        site.answer("/register.csv", listed("stad.veilig", ""));
+        let setup = setup(&dns, "pers.stad.veilig", anchors.path());
+        let gateway = setup.further(&register(&site, "eigen", "list", "/register.csv")).start(&db, &site).await;
+        let (name, text) = wanted(&gateway).await;
+        dns.set(&name, &[&text]);
+        eventually("the register is read, and the record holds", || async {
+            let verified = verify(&gateway).await;
+            (standing(&verified, "register") == "holds" && verified["verified"] == json!(true)).then_some(())
+        })
+        .await;
+    }
+
+    async fn a_record_of_either_key_holds_while_keys_are_rotated(db: Database) {
+        let (site, dns, anchors) = (Site::start(), Dns::start(), tempfile::tempdir().unwrap());
+        let gateway = setup(&dns, "stad.veilig", anchors.path()).start(&db, &site).await;
+        let (name, before) = wanted(&gateway).await;
+        dns.set(&name, &[&before]);
+        assert_eq!(verify(&gateway).await["verified"], true);
+        gateway.cli(&["actor", "rotate-key", "nieuws"]).await.well();
+        let during = verify(&gateway).await;
+        assert_eq!(standing(&during, "dns"), "holds", "{during}");
+        let texts = during["put"]["dns"]["texts"].as_array().unwrap().clone();
+        assert_eq!((texts.len(), &texts[0]), (2, &json!(before)), "both are asked for");
+        dns.set(&name, &[texts[1].as_str().unwrap()]);
+        assert_eq!(standing(&verify(&gateway).await, "dns"), "holds", "the next one alone");
+        db.execute("UPDATE key_rotations SET switch_at = 1");
+        eventually("the next key signs", || async {
+            let shown = verify(&gateway).await;
+            (shown["key_fingerprint"] == during["key_fingerprints"][1]).then_some(())
+        })
+        .await;
+        assert_eq!(standing(&verify(&gateway).await, "dns"), "holds");
+        gateway.cli(&["actor", "rotate-key", "nieuws", "--now"]).await.well();
+        let replaced = verify(&gateway).await;
+        assert_eq!(standing(&replaced, "dns"), "fails", "a key that was forgotten proves nothing: {replaced}");
     }
 }

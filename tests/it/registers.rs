@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use heraut::register::{BYTES_MAX, ENTRIES_MAX};
+
 use crate::harness::{Gateway, Reply, Setup, Site, both, eventually};
 use crate::ladder::{CITY, register, verify};
 
@@ -84,4 +86,60 @@ both! {
         assert!(gone.code == 1 && gone.stderr.contains("cannot be read"), "{gone:?}");
         assert_eq!(verify(&gateway).await["verified"], true);
     }
+
+    async fn a_large_register_is_stored_in_portions_and_one_beyond_the_limits_is_refused_and_freezes_nobody(db: Database) {
+        const LARGE: usize = 100_000;
+        let (site, folder) = (Site::start(), tempfile::tempdir().unwrap());
+        let (file, other) = (folder.path().join("register.csv"), folder.path().join("other.csv"));
+        let put = |text: String| {
+            std::fs::write(&other, text).unwrap();
+            std::fs::rename(&other, &file).unwrap();
+        };
+        put(list(&site, 0));
+        let further =
+            format!("[[register]]\nname = \"eigen\"\nkind = \"list\"\nfile = \"{}\"\nevery = \"1s\"\n", file.display());
+        let gateway = Setup::new().further(&further).start(&db, &site).await;
+        let small = peak(&gateway);
+        put(list(&site, LARGE));
+        let good = eventually("the large one is read", || async {
+            let row = row(&gateway).await;
+            let entries = row["entries"].as_u64().unwrap();
+            assert!([2, LARGE as u64 + 2].contains(&entries), "what counts is all of one or all of the other: {row}");
+            (entries > 2).then_some(row)
+        })
+        .await;
+        let grown = peak(&gateway).saturating_sub(small);
+        eprintln!("{LARGE} entries took at most {} KiB more", grown / 1_024);
+        assert!(grown < 96 * 1_024 * 1_024, "{grown} bytes for a file of some megabytes");
+        assert_eq!(verify(&gateway).await["verified"], true);
+
+        let too_large = std::fs::File::create(&other).unwrap();
+        too_large.set_len(BYTES_MAX as u64 + 1).unwrap();
+        std::fs::rename(&other, &file).unwrap();
+        let refused = |part: &'static str| {
+            let (gateway, good) = (&gateway, &good);
+            async move {
+                let now = eventually("that it is refused is told", || async {
+                    let row = row(gateway).await;
+                    row["failure"].as_str().is_some_and(|failure| failure.contains(part)).then_some(row)
+                })
+                .await;
+                assert_eq!((&now["entries"], &now["sha256"]), (&good["entries"], &good["sha256"]), "{now}");
+                assert_eq!(verify(gateway).await["verified"], true, "no wrong freeze");
+                assert_eq!(gateway.metric("heraut_registers_failing").await, Some(1.0));
+            }
+        };
+        refused("bytes; at most 134217728 are read").await;
+        let rows: String = (0..=ENTRIES_MAX).map(|n| format!(";u:{n}\n")).collect();
+        put(format!("domain;organisation\n{};{CITY}\n{rows}", site.authority()));
+        refused("it has more than 1000000 entries").await;
+        assert_eq!(db.number("SELECT COUNT(*) FROM register_entries"), LARGE as i64 + 2, "nothing of it was stored");
+    }
+}
+
+/// The most memory that the process ever had, in bytes.
+fn peak(gateway: &Gateway) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.process().pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
 }

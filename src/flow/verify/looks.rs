@@ -10,7 +10,7 @@ use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, now};
 use crate::net::Get;
 use crate::register;
-use crate::register::judge::Said;
+use crate::register::judge::{Registered, Said};
 use crate::store::{Db, StoreError, registers};
 use crate::time::Timestamp;
 
@@ -31,7 +31,9 @@ pub(super) async fn all(gateway: &Gateway, actor: &Actor, before: &Proof) -> Res
     let (file, dns, link) = tokio::join!(file(gateway, actor), dns(gateway, actor), link(gateway, actor));
     let at = now();
     let (register, registered) = registered(&said, actor, organisation.as_deref(), at);
-    let account = account(&said, gateway, actor, organisation.or(registered).as_deref(), at);
+    let file = of_main_domain(file, registered.as_ref().map(|found| found.domain.as_str()), actor);
+    let known_as = registered.and_then(|found| found.organisation).map(|(uri, _)| uri);
+    let account = account(&said, gateway, actor, organisation.or(known_as).as_deref(), at);
     let ends_at = match &register {
         Look::Holds(seen) => seen.ends_at,
         Look::Fails(_, ended_at) => ended_at.or(before.ends_at),
@@ -68,31 +70,45 @@ fn addresses(gateway: &Gateway, actor: &Actor) -> Vec<String> {
     [page.as_str(), actor.url.as_str()].into_iter().filter_map(register::account::normal).collect()
 }
 
-/// Whether the domain stands in a register, and under which organisation.
-fn registered(said: &Said, actor: &Actor, organisation: Option<&str>, at: Timestamp) -> (Look, Option<String>) {
+/// Whether the domain stands in a register, and what stands there.
+fn registered(said: &Said, actor: &Actor, organisation: Option<&str>, at: Timestamp) -> (Look, Option<Registered>) {
     if said.domain_registers.is_empty() {
         return (Look::NotAsked("no register of domains is configured ([[register]])".to_owned()), None);
     }
     match register::judge::domain(said, &actor.agency.domain, organisation, at) {
         Err(refused) => (Look::Fails(refused.why, refused.ended_at), None),
         Ok(found) => {
-            let uri = found.organisation.as_ref().map(|(uri, _)| uri.clone());
             let whose = match &found.organisation {
                 Some((uri, name)) if uri == name => uri.clone(),
                 Some((uri, name)) => format!("{name} ({uri})"),
                 None => "an official domain".to_owned(),
             };
             let seen = Seen {
-                place: found.source.name,
-                sha256: found.source.sha256,
+                place: found.source.name.clone(),
+                sha256: found.source.sha256.clone(),
                 at: found.source.read_at.unwrap_or(at),
                 said: cut(&format!("{}: {whose}", found.domain)),
                 dnssec: None,
-                organisation: uri.clone(),
+                organisation: found.organisation.as_ref().map(|(uri, _)| uri.clone()),
                 ends_at: found.ends_at,
             };
-            (Look::Holds(seen), uri)
+            (Look::Holds(seen), Some(found))
         }
+    }
+}
+
+/// A file on a sub-domain of what is listed counts for nothing: whoever takes a forgotten one over could put it there. Its record in
+/// DNS is another matter, because the zone is still the agency's.
+fn of_main_domain(file: Look, listed: Option<&str>, actor: &Actor) -> Look {
+    let domain = &actor.agency.domain;
+    match (file, listed) {
+        (Look::Holds(_), Some(listed)) if !register::domain::is_main(listed, domain) => failed(format!(
+            "the file on {domain} names the actor, but in the register stands {listed} above it, and a forgotten sub-domain may \
+             be somebody else's; put at {} the TXT record {}, or have {domain} entered in the register",
+            record::name(&actor.agency).unwrap_or_default(),
+            record::text_for(actor)
+        )),
+        (file, _) => file,
     }
 }
 
@@ -212,4 +228,35 @@ async fn link(gateway: &Gateway, actor: &Actor) -> Look {
 async fn redirects(gateway: &Gateway, first: &str, profile: &str) -> bool {
     let Ok(url) = Url::parse(first) else { return false };
     gateway.net.location(&url).await.is_ok_and(|location| location.as_deref() == Some(profile))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::verification::tests::actor;
+
+    #[test]
+    fn a_file_on_a_sub_domain_that_is_not_listed_itself_counts_for_nothing_and_says_what_does() {
+        let mut actor = actor();
+        let at = actor.created_at;
+        let held = || Look::Holds(seen("https://x/".to_owned(), b"", at, ""));
+        for (listed, domain, counts) in [
+            (None, "actie2019.stad.nl", true),
+            (Some("stad.nl"), "stad.nl", true),
+            (Some("stad.nl"), "www.stad.nl", true),
+            (Some("actie2019.stad.nl"), "actie2019.stad.nl", true),
+            (Some("stad.nl"), "actie2019.stad.nl", false),
+        ] {
+            domain.clone_into(&mut actor.agency.domain);
+            match of_main_domain(held(), listed, &actor) {
+                Look::Holds(_) => assert!(counts, "{listed:?} {domain}"),
+                Look::Fails(why, _) => {
+                    assert!(!counts && why.contains("_heraut.actie2019.stad.nl the TXT record"), "{why}");
+                }
+                Look::NotAsked(why) => panic!("{why}"),
+            }
+        }
+        let missing = of_main_domain(failed("answered 404"), Some("stad.nl"), &actor);
+        assert_eq!(missing, failed("answered 404"), "what is wrong with the file is said first");
+    }
 }

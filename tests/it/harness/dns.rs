@@ -2,7 +2,7 @@
 //! signed (`….onveilig.`) and signed with another key than the root says (`….vals.`). Nobody else is ever asked.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use hickory_server::proto::dnssec::rdata::{DNSKEY, DNSSECRData, DS};
 use hickory_server::proto::dnssec::{
     Algorithm, DigestType, DnssecSigner, PublicKey as _, PublicKeyBuf, SigningKey as _,
 };
-use hickory_server::proto::rr::rdata::{NS, SOA, TXT};
+use hickory_server::proto::rr::rdata::{CNAME, NS, SOA, TXT};
 use hickory_server::proto::rr::{Name, RData, Record, RecordType};
 use hickory_server::server::{Request, RequestHandler, ResponseHandler, ResponseInfo};
 use hickory_server::store::in_memory::InMemoryZoneHandler;
@@ -36,12 +36,15 @@ pub const INSECURE: &str = "onveilig";
 /// The zone whose signatures are somebody else's.
 pub const BOGUS: &str = "vals";
 
+/// All records that were set, by name and type.
+type Known = BTreeMap<(String, RecordType), Vec<RData>>;
+
 /// The server; cheap to clone. It ends with the runtime.
 #[derive(Clone)]
 pub struct Dns {
     pub address: SocketAddr,
     keys: Arc<Keys>,
-    texts: Arc<Mutex<BTreeMap<String, Vec<String>>>>,
+    records: Arc<Mutex<Known>>,
     zones: Arc<RwLock<Arc<Zones>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
@@ -108,7 +111,7 @@ impl Dns {
         let keys = Arc::new(Keys { root: Key::new(), secure: Key::new(), bogus: Key::new(), other: Key::new() });
         let zones = Arc::new(RwLock::new(Arc::new(zones(&keys, &BTreeMap::new()))));
         let dns =
-            Self { address: udp.local_addr().unwrap(), keys, texts: Arc::default(), zones, asked: Arc::default() };
+            Self { address: udp.local_addr().unwrap(), keys, records: Arc::default(), zones, asked: Arc::default() };
         let mut server = Server::new(Handler { zones: dns.zones.clone(), asked: dns.asked.clone() });
         udp.set_nonblocking(true).unwrap();
         tcp.set_nonblocking(true).unwrap();
@@ -120,8 +123,30 @@ impl Dns {
 
     /// From now on these are the TXT records of that name, and no others.
     pub fn set(&self, name: &str, texts: &[&str]) {
-        let mut known = self.texts.lock().unwrap();
-        known.insert(name.to_owned(), texts.iter().map(|text| (*text).to_owned()).collect());
+        self.put(name, &[RecordType::TXT], texts.iter().map(|text| txt(text)).collect());
+    }
+
+    /// From now on these are the addresses of that name, and no others.
+    pub fn point(&self, name: &str, addresses: &[IpAddr]) {
+        let data = |address: &IpAddr| match address {
+            IpAddr::V4(v4) => RData::A((*v4).into()),
+            IpAddr::V6(v6) => RData::AAAA((*v6).into()),
+        };
+        self.put(name, &[RecordType::A, RecordType::AAAA], addresses.iter().map(data).collect());
+    }
+
+    /// From now on that name is another one for something elsewhere.
+    pub fn alias(&self, at: &str, target: &str) {
+        self.put(at, &[RecordType::TXT, RecordType::CNAME], vec![RData::CNAME(CNAME(name(target)))]);
+    }
+
+    /// Takes the records of those types away, and adds these.
+    fn put(&self, at: &str, types: &[RecordType], records: Vec<RData>) {
+        let mut known = self.records.lock().unwrap();
+        types.iter().for_each(|kind| drop(known.remove(&(at.to_owned(), *kind))));
+        for data in records {
+            known.entry((at.to_owned(), data.record_type())).or_default().push(data);
+        }
         *self.zones.write().unwrap() = Arc::new(zones(&self.keys, &known));
     }
 
@@ -147,7 +172,7 @@ fn name(text: &str) -> Name {
     Name::from_ascii(format!("{text}.")).unwrap()
 }
 
-fn zones(keys: &Keys, texts: &BTreeMap<String, Vec<String>>) -> Zones {
+fn zones(keys: &Keys, known: &Known) -> Zones {
     let mut root = vec![];
     for zone in [SECURE, INSECURE, BOGUS] {
         root.push((name(zone), RData::NS(NS(name(&format!("ns.{zone}"))))));
@@ -155,8 +180,8 @@ fn zones(keys: &Keys, texts: &BTreeMap<String, Vec<String>>) -> Zones {
     root.push((name(SECURE), keys.secure.ds(&name(SECURE))));
     root.push((name(BOGUS), keys.other.ds(&name(BOGUS))));
     let of = |zone: &str| -> Vec<(Name, RData)> {
-        let below = texts.iter().filter(|(name, _)| name.ends_with(&format!(".{zone}")));
-        below.flat_map(|(at, texts)| texts.iter().map(|text| (name(at), txt(text)))).collect()
+        let below = known.iter().filter(|((name, _), _)| name.ends_with(&format!(".{zone}")));
+        below.flat_map(|((at, _), records)| records.iter().map(|data| (name(at), data.clone()))).collect()
     };
     let handlers: [(Name, Arc<dyn ZoneHandler>); 4] = [
         (Name::root(), zone(Name::root(), root, Some(&keys.root))),

@@ -24,6 +24,9 @@ use tokio_rustls::TlsAcceptor;
 
 use super::address;
 
+/// A name that good certificates are for too.
+pub const NAME: &str = "stad.onveilig";
+
 /// What a front does with a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -40,7 +43,7 @@ pub enum Mode {
 /// A certificate of the tests' own authority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certificate {
-    /// For this address, and valid.
+    /// For this address and [`NAME`], and valid.
     Good,
     /// For this address, and expired.
     Expired,
@@ -163,7 +166,7 @@ impl Authority {
         let mut names = SubjectAlternativeName::new();
         match certificate {
             Certificate::OtherName => names.dns("elders.example"),
-            Certificate::Good | Certificate::Expired => names.ip(&address.ip().to_string()),
+            Certificate::Good | Certificate::Expired => names.ip(&address.ip().to_string()).dns(NAME),
         };
         let names = names.build(&builder.x509v3_context(Some(&self.certificate), None)).unwrap();
         builder.append_extension(names).unwrap();

@@ -34,7 +34,7 @@ pub use cluster::Cluster;
 pub use cms::{Cms, SECRET, now_s};
 pub use database::Database;
 pub use dns::{BOGUS, Dns, INSECURE, SECURE};
-pub use front::{Certificate, Front, Mode, write_authority};
+pub use front::{Certificate, Front, Mode, NAME, write_authority};
 pub use gateway::{Finished, Gateway};
 pub use http::{get, get_as, request, try_request};
 pub use hub::{Asked, Hub};
