@@ -149,11 +149,18 @@ enum Domain {
     Withdrawn { domain: String, withdrawn: Option<String> },
 }
 
-impl Domain {
-    fn name(&self) -> &str {
-        match self {
-            Self::Name(name) | Self::Withdrawn { domain: name, .. } => name,
+impl Organisation {
+    /// That it has a URI, and no text is longer than in the other forms.
+    fn check(&self) -> Result<(), ReadError> {
+        let domains = self.domains.iter().map(|domain| match domain {
+            Domain::Name(name) | Domain::Withdrawn { domain: name, .. } => name,
+        });
+        let mut texts = domains.chain(&self.accounts).chain(&self.name).chain([&self.uri]);
+        if !self.uri.trim().is_empty() && texts.all(|text| text.len() <= TEXT_BYTES_MAX) {
+            return Ok(());
         }
+        let uri: String = self.uri.chars().take(80).collect();
+        Err(form(format!("`{uri}` is no uri, or a text of it is longer than {TEXT_BYTES_MAX} bytes")))
     }
 }
 
@@ -166,13 +173,8 @@ fn json(bytes: &[u8], handing: &mut Handing<'_, '_>) -> Result<(), ReadError> {
     }
     let whole: Whole = serde_json::from_slice(bytes).map_err(|error| form(error.to_string()))?;
     for organisation in whole.organisations {
+        organisation.check()?;
         let Organisation { uri, name, ends, domains, accounts } = organisation;
-        let domain_names = domains.iter().map(Domain::name);
-        let texts = domain_names.chain(accounts.iter().chain(&name).chain([&uri]).map(String::as_str));
-        if texts.clone().any(|text| text.len() > TEXT_BYTES_MAX) || uri.trim().is_empty() {
-            let uri: String = uri.chars().take(80).collect();
-            return Err(form(format!("`{uri}` is no uri, or a text of it is longer than {TEXT_BYTES_MAX} bytes")));
-        }
         organisation_of(&uri, name.as_deref(), ends.as_deref(), handing)?;
         for domain in domains {
             let (domain, withdrawn) = match domain {
