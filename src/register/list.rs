@@ -67,6 +67,10 @@ fn rows(bytes: &[u8], handing: &mut Handing<'_, '_>) -> Result<(), ReadError> {
     if !names.iter().any(|name| name == "domain" || name == "account") {
         return Err(form("its first line names neither the column domain nor account"));
     }
+    // A file that is cut short, or still being written, most likely ends within a row, and its last value may look whole.
+    if !bytes.ends_with(b"\n") {
+        return Err(form("its last line does not end; it may be cut short, else put a line feed there"));
+    }
     let mut known = BTreeSet::new();
     let mut record = StringRecord::new();
     while reader.read_record(&mut record).map_err(broken)? {
