@@ -2,6 +2,7 @@
 
 mod looks;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -15,7 +16,7 @@ use crate::post::{HoldReason, PostState};
 use crate::store::activities::{self, ActivityRow};
 use crate::store::deliveries::FanOut;
 use crate::store::posts::{self, Post};
-use crate::store::{Db, Queried, StoreError, actors, audit, deliveries, proofs, registers};
+use crate::store::{Db, Queried, StoreError, actors, audit, deliveries, proofs};
 use crate::time::Timestamp;
 
 /// How long one process may take to check a proof.
@@ -64,13 +65,14 @@ pub async fn check(gateway: &Gateway, id: ActorId, who: &str) -> Result<Checked,
     let (actor, before) = gateway.store.read("read an actor and its proof", load).await?;
     let actor = actor.ok_or(VerifyError::NoActor(id))?;
     let url = document_url(&actor.agency);
+    let began = now();
     let looked = looks::all(gateway, &actor, &before).await?;
     let at = now();
-    let generations = looked.generations.clone();
+    let asked = looked.asked.clone();
     let proof = summed_up(&before, looked, gateway.settings.proof_times.level, at);
     let due_at = due_after(gateway, &proof, at);
     tell(&actor, &before, &proof);
-    let released = commit(gateway, &actor, &before, &proof, (due_at, generations), who).await?;
+    let released = commit(gateway, &actor, &before, &proof, (began, asked, due_at), who).await?;
     Ok(Checked { url, failure: proof.failure.clone(), proof, released })
 }
 
@@ -139,7 +141,7 @@ async fn commit(
     actor: &Actor,
     before: &Proof,
     proof: &Proof,
-    (due_at, asked): (Timestamp, Vec<(String, i64)>),
+    (began, asked, due_at): (Timestamp, looks::Asked, Timestamp),
     who: &str,
 ) -> Result<usize, VerifyError> {
     let id = actor.id;
@@ -157,14 +159,19 @@ async fn commit(
     };
     let entry = gateway.audit(who, act, format!("actor:{}", actor.handle), detail);
     let update = if holds && changed { update_of(gateway, actor, proof).await } else { None };
-    let proof = proof.clone();
+    let (proof, actor) = (proof.clone(), actor.clone());
     let released = gateway
         .store
         .write("store a proof", move |db| {
             proofs::ensure(db, id, due_at)?;
-            proofs::lock_checked_at(db, id)?;
-            // A register that was read meanwhile may say something else.
-            let due_at = if registers::generations(db)? == asked { due_at } else { now() };
+            let last = proofs::lock_checked_at(db, id)?;
+            if !actors::by_id(db, id)?.is_some_and(|known| same_to_prove(&known, &actor)) {
+                // Its keys or its domain were replaced meanwhile: what was seen says nothing of those.
+                return proofs::again(db, id, now()).map(|()| 0);
+            }
+            // A register that was read meanwhile, or another who looked at the same time, may have seen something else.
+            let settled = looks::Asked::now(db, actor.agency.id)? == asked && last.is_none_or(|last| last <= began);
+            let due_at = if settled { due_at } else { now() };
             proofs::record(db, id, &proof, due_at)?;
             if changed {
                 audit::add(db, &entry)?;
@@ -181,6 +188,12 @@ async fn commit(
         gateway.wake.deliver.notify_one();
     }
     Ok(released)
+}
+
+/// Whether what was seen of one is evidence for the other: the domain and the keys, in whatever order they sign.
+fn same_to_prove(known: &Actor, seen: &Actor) -> bool {
+    let keys = |actor: &Actor| actor.keys.fingerprints().into_iter().collect::<BTreeSet<_>>();
+    known.agency == seen.agency && keys(known) == keys(seen)
 }
 
 /// What the actor says of itself, told anew to its followers: while it was not verified, a change of its profile could not be
@@ -201,4 +214,31 @@ fn release(db: &mut Db<'_>, actor: ActorId) -> Queried<usize> {
     released += posts::release_changes(db, actor)?;
     released += deliveries::release_held(db, actor, now())?;
     Ok(released)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actor::key::{KeySerial, KeysBeside};
+    use crate::actor::verification::tests::actor;
+
+    #[test]
+    fn what_was_seen_counts_for_the_same_domain_and_keys_and_for_no_others() {
+        let beside =
+            |pem: &str| KeysBeside { serial: KeySerial(2), rsa_pem: pem.to_owned(), ed25519_multibase: "z".to_owned() };
+        let mut seen = actor();
+        seen.keys.beside.push(beside("next"));
+        let mut switched = seen.clone();
+        std::mem::swap(&mut switched.keys.rsa_pem, &mut switched.keys.beside[0].rsa_pem);
+        assert!(same_to_prove(&switched, &seen), "a switch within a rotation changes nothing");
+        let mut replaced = seen.clone();
+        replaced.keys.rsa_pem = "stolen no more".to_owned();
+        let mut moved = seen.clone();
+        moved.agency.domain = "elders.nl".to_owned();
+        let mut announced = seen.clone();
+        announced.keys.beside.push(beside("after that"));
+        for other in [replaced, moved, announced] {
+            assert!(!same_to_prove(&other, &seen), "{other:?}");
+        }
+    }
 }

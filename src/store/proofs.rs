@@ -105,6 +105,14 @@ pub fn record(db: &mut Db<'_>, actor: ActorId, proof: &Proof, due_at: Timestamp)
     .map(|_| ())
 }
 
+/// Ends the lease of a check that found nothing that counts: it is due again.
+pub fn again(db: &mut Db<'_>, actor: ActorId, now: Timestamp) -> Queried<()> {
+    on!(db, c => diesel::update(proofs::table.find(actor))
+        .set((proofs::due_at.eq(now), proofs::lease_until.eq(0)))
+        .execute(c))
+    .map(|_| ())
+}
+
 /// Leases a proof that is due, if there is one.
 pub fn lease_due(db: &mut Db<'_>, now: Timestamp, until: Timestamp) -> Queried<Option<ActorId>> {
     let due: Option<ActorId> = on!(db, c => proofs::table

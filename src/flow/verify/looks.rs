@@ -8,10 +8,11 @@ use crate::actor::verification::{FetchedProof, PROOF_BYTES_MAX, Proof, document_
 use crate::actor::{Actor, record, rel_me};
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, now};
+use crate::ids::AgencyId;
 use crate::net::Get;
 use crate::register;
 use crate::register::judge::{Registered, Said};
-use crate::store::{Db, StoreError, registers};
+use crate::store::{Db, Queried, StoreError, registers};
 use crate::time::Timestamp;
 
 /// What looking at all rungs found.
@@ -21,13 +22,30 @@ pub(super) struct Looked {
     /// When a register says that it ends. What one said once counts until one says otherwise: that an ended organisation was taken
     /// out of its register gives it no grace.
     pub(super) ends_at: Option<Timestamp>,
-    /// Which readings of the registers were asked.
-    pub(super) generations: Vec<(String, i64)>,
+    /// Who was asked, and about whom.
+    pub(super) asked: Asked,
+}
+
+/// What a look rested on: if that is another by the time it is stored, it is looked again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// Which readings of the registers.
+    generations: Vec<(String, i64)>,
+    /// Which organisation the agency says that it is.
+    organisation: Option<String>,
+}
+
+impl Asked {
+    /// Who would be asked now, about an actor of that agency.
+    pub(super) fn now(db: &mut Db<'_>, agency: AgencyId) -> Queried<Self> {
+        Ok(Self { generations: registers::generations(db)?, organisation: registers::organisation(db, agency)? })
+    }
 }
 
 /// Looks at all rungs at the same time. What is known from before stays known of those that fail.
 pub(super) async fn all(gateway: &Gateway, actor: &Actor, before: &Proof) -> Result<Looked, StoreError> {
-    let (said, organisation, generations) = ask_registers(gateway, actor).await?;
+    let (said, asked) = ask_registers(gateway, actor).await?;
+    let organisation = asked.organisation.clone();
     let (file, dns, link) = tokio::join!(file(gateway, actor), dns(gateway, actor), link(gateway, actor));
     let at = now();
     let (register, registered) = registered(&said, actor, organisation.as_deref(), at);
@@ -48,18 +66,16 @@ pub(super) async fn all(gateway: &Gateway, actor: &Actor, before: &Proof) -> Res
     ];
     let known = |rung: Rung| before.steps.iter().find(|step| step.rung == rung);
     let steps = looks.into_iter().map(|(rung, look)| Step::after(rung, look, known(rung), at)).collect();
-    Ok(Looked { steps, ends_at, generations })
+    Ok(Looked { steps, ends_at, asked })
 }
 
-type Asked = (Said, Option<String>, Vec<(String, i64)>);
-
-/// What the registers say, which organisation the agency says that it is, and which readings those are.
-async fn ask_registers(gateway: &Gateway, actor: &Actor) -> Result<Asked, StoreError> {
+/// What the registers say, and what they were asked.
+async fn ask_registers(gateway: &Gateway, actor: &Actor) -> Result<(Said, Asked), StoreError> {
     let (agency, domain) = (actor.agency.id, actor.agency.domain.clone());
     let accounts = addresses(gateway, actor);
     let ask = move |db: &mut Db<'_>| {
-        let (organisation, generations) = (registers::organisation(db, agency)?, registers::generations(db)?);
-        Ok((registers::said(db, &domain, organisation.as_deref(), &accounts)?, organisation, generations))
+        let asked = Asked::now(db, agency)?;
+        Ok((registers::said(db, &domain, asked.organisation.as_deref(), &accounts)?, asked))
     };
     gateway.store.read("ask the registers", ask).await
 }
