@@ -173,6 +173,7 @@ pub fn gateway_with(config: &Config, master: MasterKey) -> Result<Shared, AppErr
         lease: config.delivery.lease,
         proof_times: ProofTimes { recheck_every: config.verification.recheck_every, grace: config.verification.grace },
         allow_addresses: config.net.allow_addresses.clone(),
+        authorized_fetch: config.server.authorized_fetch,
         bench_ed25519: environment::bench_ed25519(),
     };
     Ok(Arc::new(Gateway {

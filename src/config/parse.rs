@@ -144,8 +144,9 @@ fn server(mut s: Section<'_>, net: &Net) -> Option<Server> {
     if workers.is_some_and(|n| !(1..=WORKERS_MAX).contains(&n)) {
         s.problem("workers", format!("is to be from 1 to {WORKERS_MAX}"));
     }
+    let authorized_fetch = s.take("authorized_fetch").unwrap_or(false);
     s.finish();
-    Some(Server { public_url: public_url?, listen, metrics_listen, trusted_proxies, workers })
+    Some(Server { public_url: public_url?, listen, metrics_listen, trusted_proxies, workers, authorized_fetch })
 }
 
 fn public_url(text: &str, net: &Net) -> Result<Base, String> {

@@ -69,6 +69,8 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// Threads that serve HTTP; `None` is one per core.
     pub workers: Option<usize>,
+    /// Documents for servers are given only to servers that sign their requests.
+    pub authorized_fetch: bool,
 }
 
 /// Where `/metrics` is served, never on the public listener.

@@ -22,6 +22,7 @@ pub mod provision;
 pub mod publish;
 pub mod quotes;
 pub mod rates;
+pub mod reading;
 pub mod receive;
 pub mod remote;
 pub mod review;
@@ -86,6 +87,8 @@ pub struct FlowSettings {
     pub proof_times: ProofTimes,
     /// Ranges that may be reached although they are not public.
     pub allow_addresses: Vec<IpNet>,
+    /// Documents for servers are given only to servers that sign their requests.
+    pub authorized_fetch: bool,
     /// Deliveries are signed by RFC 9421 with Ed25519: a benchmark measures that, nobody else sets it.
     pub bench_ed25519: bool,
 }

@@ -22,7 +22,7 @@ use crate::store::{Db, Queried, StoreError, actors, followers, messages, posts};
 use crate::urls::ActorUrl;
 
 /// When a peer whose key could not be fetched should come back, in seconds.
-const KEY_RETRY_S: u32 = 300;
+pub(super) const KEY_RETRY_S: u32 = 300;
 
 /// A POST to an inbox, as it came in.
 #[derive(Debug, Clone)]
@@ -47,12 +47,12 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn new(status: u16, detail: impl Into<String>) -> Self {
+    pub(super) fn new(status: u16, detail: impl Into<String>) -> Self {
         Self { status, detail: detail.into(), retry_after_s: None }
     }
 
     /// It is our fault; the sender is to try again.
-    fn later() -> Self {
+    pub(super) fn later() -> Self {
         Self { status: 503, detail: "not now; please try again".to_owned(), retry_after_s: Some(60) }
     }
 }
@@ -119,14 +119,14 @@ fn by_another(error: ForwardError) -> Refusal {
 }
 
 /// Why the sender of a request is not known.
-enum NoSender {
+pub(super) enum NoSender {
     Fetch(RemoteFetchError),
     Signature(SignatureError),
 }
 
 /// The actor whose key made one of the signatures, and what its server thereby shows that it knows. When none holds, the first one
 /// and what is wrong with it.
-async fn sender(
+pub(super) async fn sender(
     gateway: &Gateway,
     signatures: &[ParsedSignature],
 ) -> Result<(Arc<Signer>, Scheme), Option<(ParsedSignature, NoSender)>> {

@@ -13,9 +13,10 @@
 //! | `/health/live`, `/health/ready` | [`health`] |
 //! | `/metrics`, on a listener of its own | [`operations`] |
 //!
-//! Every request passes [`entry`] (request id, what is [`kept`], security headers, log), [`hosts`] (is it for us?) and
+//! Every request passes [`entry`] (request id, [`access`], what is [`kept`], security headers, log), [`hosts`] (is it for us?) and
 //! compression.
 
+pub mod access;
 pub mod activitypub;
 pub mod assets;
 pub mod body;
@@ -55,6 +56,7 @@ use ipnet::IpNet;
 
 use crate::flow::arrivals::Arrivals;
 use crate::flow::hooks::Hooks;
+use crate::flow::reading::Readers;
 use crate::flow::subscribe::Lookups;
 use crate::flow::{Gateway, Shared};
 use crate::web::hooks::Proxies;
@@ -83,6 +85,7 @@ pub struct Shelf {
     proxies: Data<Proxies>,
     clients: Data<Clients>,
     lookups: Data<Lookups>,
+    readers: Data<Readers>,
 }
 
 /// How much is taken in, and whom is believed who sent it.
@@ -105,6 +108,7 @@ impl Shelf {
             proxies: Data::new(Proxies(limits.trusted_proxies)),
             clients: Data::new(Clients::new(limits.per_source_s)),
             lookups: Data::new(Lookups::default()),
+            readers: Data::new(Readers::new(limits.per_host_s)),
             directory: Data::new(Directory::new(gateway.clone())),
             kept: Data::new(Kept::new(gateway.clone())),
             gateway: Data::from(gateway),
@@ -116,7 +120,7 @@ impl Shelf {
         config.app_data(self.gateway.clone()).app_data(self.directory.clone());
         config.app_data(self.kept.clone()).app_data(self.arrivals.clone());
         config.app_data(self.hooks.clone()).app_data(self.proxies.clone()).app_data(self.clients.clone());
-        config.app_data(self.lookups.clone());
+        config.app_data(self.lookups.clone()).app_data(self.readers.clone());
         config.service(readable("/health/live", health::live)).service(readable("/health/ready", health::ready));
         for_servers(config);
         for_people(config);

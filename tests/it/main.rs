@@ -13,6 +13,7 @@
 
 mod alerts;
 mod answers;
+mod authorized_fetch;
 mod backup;
 mod bad_input;
 mod chaos;

@@ -82,6 +82,7 @@ impl World {
                     grace: Duration::from_secs(86_400),
                 },
                 allow_addresses: Vec::new(),
+                authorized_fetch: false,
                 bench_ed25519: false,
             },
             wake: Default::default(),

@@ -90,6 +90,8 @@ pub enum Reads {
 
 struct State {
     reads: Reads,
+    /// It gives its documents only to who signs, as a server in secure mode does.
+    is_secure: bool,
     /// It keeps one key per actor, and believes another only when an Update signed with that key brings it.
     keeps_keys: bool,
     documents: HashMap<String, Value>,
@@ -114,6 +116,7 @@ impl Peer {
     pub fn start() -> Self {
         let state = State {
             reads: Reads::Cavage,
+            is_secure: false,
             keeps_keys: false,
             documents: HashMap::new(),
             pages: HashMap::new(),
@@ -194,6 +197,11 @@ impl Peer {
         self.lock().reads = reads;
     }
 
+    /// From now on gives its documents only to who signs the GET.
+    pub fn is_secure(&self) {
+        self.lock().is_secure = true;
+    }
+
     /// From now on never looks for a key that it has.
     pub fn keeps_keys(&self) {
         self.lock().keeps_keys = true;
@@ -268,9 +276,14 @@ async fn answer(state: &Mutex<State>, request: Request) -> Answer {
     if request.method == "POST" {
         return receive(state, request).await;
     }
+    let secure = state.lock().unwrap().is_secure;
+    let refused = if secure { signed_get(&request).await.err() } else { None };
     let mut state = state.lock().unwrap();
     let path = request.target.split('?').next().unwrap_or_default().to_owned();
     state.fetches.push(request);
+    if let Some(why) = refused {
+        return Answer::Reply(Reply { body: why.into_bytes(), ..Reply::status(401) });
+    }
     if let Some(page) = state.pages.get(&path) {
         return Answer::Reply(page.clone());
     }
@@ -361,6 +374,15 @@ async fn verified(state: &Mutex<State>, request: &Request) -> Result<(), String>
         state.lock().unwrap().keys.insert(kept_as, (owner.clone(), new));
     }
     if activity["actor"] == json!(owner) { Ok(()) } else { Err(format!("{owner} signed {activity}")) }
+}
+
+/// Whether a GET is signed with a key that can be read without a signature: that of an instance actor.
+async fn signed_get(request: &Request) -> Result<(), String> {
+    let signature = request.header("signature").ok_or("not signed")?;
+    let key_id = verify::parameters(signature).get("keyId").map(ToString::to_string).ok_or("no keyId")?;
+    let (_, pem) = fetch_key(&key_id).await?;
+    let authority = request.header("host").unwrap_or_default().to_owned();
+    verify::check(request, &authority, &pem, Timestamp(chrono::Utc::now().timestamp_millis()))
 }
 
 async fn fetch_key(key_id: &str) -> Result<(String, String), String> {

@@ -7,6 +7,7 @@ use super::site::FEED;
 
 /// The configuration of a gateway that is to be started.
 pub struct Setup {
+    server: String,
     actor: String,
     every: String,
     merging: String,
@@ -23,6 +24,7 @@ impl Setup {
     /// sent at once.
     pub fn new() -> Self {
         Self {
+            server: String::new(),
             actor: String::new(),
             every: "1s".to_owned(),
             merging: "0s".to_owned(),
@@ -33,6 +35,12 @@ impl Setup {
             further: String::new(),
             proven: true,
         }
+    }
+
+    /// Further keys of `[server]`.
+    pub fn server(mut self, keys: &str) -> Self {
+        self.server += &format!("{keys}\n");
+        self
     }
 
     /// Further keys of `[[actor]]`.
@@ -96,7 +104,7 @@ impl Setup {
 
     /// The text of the file, with metrics there.
     pub fn config_with(&self, database: &str, listen: &str, metrics: &str, site: &Site) -> String {
-        let Self { actor, every, merging, policy, net, delivery, verification, further, .. } = self;
+        let Self { server, actor, every, merging, policy, net, delivery, verification, further, .. } = self;
         let (domain, feed) = (site.authority(), site.url(FEED));
         format!(
             r#"[server]
@@ -104,7 +112,7 @@ public_url = "http://{listen}"
 listen = ["{listen}"]
 metrics_listen = "{metrics}"
 workers = 1
-[database]
+{server}[database]
 url = "{database}"
 [net]
 allow_addresses = ["127.0.0.0/8"]
