@@ -174,6 +174,7 @@ pub fn gateway_with(config: &Config, master: MasterKey) -> Result<Shared, AppErr
         proof_times: ProofTimes { recheck_every: config.verification.recheck_every, grace: config.verification.grace },
         allow_addresses: config.net.allow_addresses.clone(),
         authorized_fetch: config.server.authorized_fetch,
+        synchronize_followers: config.delivery.synchronize_followers,
         bench_ed25519: environment::bench_ed25519(),
     };
     Ok(Arc::new(Gateway {

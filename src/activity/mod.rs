@@ -12,6 +12,7 @@ mod featured;
 mod quoting;
 mod reply;
 pub mod subscribe;
+pub mod synchronization;
 
 use serde_json::{Map, Value, json};
 

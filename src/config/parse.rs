@@ -231,8 +231,9 @@ fn delivery(mut s: Section<'_>) -> Delivery {
     if lease < timeout * 2 {
         s.problem("lease", "is to be at least twice `timeout`, or a delivery could outlive the lease of its inbox");
     }
+    let synchronize_followers = s.take("synchronize_followers").unwrap_or(default.synchronize_followers);
     s.finish();
-    Delivery { concurrency, timeout, lease }
+    Delivery { concurrency, timeout, lease, synchronize_followers }
 }
 
 fn verification(mut s: Section<'_>) -> Verification {

@@ -180,6 +180,8 @@ pub struct Delivery {
     /// How long a process holds an inbox; what a killed process held is free again after this. At least twice `timeout`.
     #[serde(serialize_with = "period")]
     pub lease: Duration,
+    /// The servers of followers are told which of their accounts follow.
+    pub synchronize_followers: bool,
 }
 
 /// `[verification]`: how long a proof holds.
@@ -333,7 +335,7 @@ impl Default for Hooks {
 
 impl Default for Delivery {
     fn default() -> Self {
-        Self { concurrency: 64, timeout: Duration::from_secs(20), lease: Duration::from_secs(90) }
+        Self { concurrency: 64, timeout: Duration::from_secs(20), lease: Duration::from_secs(90), synchronize_followers: true }
     }
 }
 

@@ -89,6 +89,8 @@ pub struct FlowSettings {
     pub allow_addresses: Vec<IpNet>,
     /// Documents for servers are given only to servers that sign their requests.
     pub authorized_fetch: bool,
+    /// The servers of followers are told which of their accounts follow (FEP-8fcf).
+    pub synchronize_followers: bool,
     /// Deliveries are signed by RFC 9421 with Ed25519: a benchmark measures that, nobody else sets it.
     pub bench_ed25519: bool,
 }

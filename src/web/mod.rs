@@ -3,7 +3,7 @@
 //! | path | answers |
 //! |---|---|
 //! | `/.well-known/{webfinger,host-meta,host-meta.json,nodeinfo}`, `/nodeinfo/{2.0,2.1}` | [`discovery`] |
-//! | `/ap/a/{n}`, its collections, `/ap/o/{n}`, `/ap/x/{n}`, `/ap/q/{n}`, `/ap/instance` | [`activitypub`], [`outbox`] |
+//! | `/ap/a/{n}`, its collections, `/ap/o/{n}`, `/ap/x/{n}`, `/ap/q/{n}`, `/ap/instance` | [`activitypub`], [`outbox`], [`synchronization`] |
 //! | `/ap/inbox`, `/ap/a/{n}/inbox`, `/ap/instance/inbox` | [`inbox`] |
 //! | `/hooks/{source}` | [`hooks`](self::hooks) |
 //! | `/micropub`, `/micropub/media`, `/micropub/media/{name}` | [`micropub`] |
@@ -40,6 +40,7 @@ pub mod pages;
 pub mod problem;
 pub mod range;
 pub mod routes;
+pub mod synchronization;
 pub mod texts;
 pub mod view;
 pub mod websub;
@@ -148,6 +149,7 @@ fn for_servers(config: &mut ServiceConfig) {
         .service(readable("/ap/instance/{collection}", activitypub::instance_collection))
         .service(readable("/ap/a/{n}", activitypub::actor))
         .service(readable("/ap/a/{n}/outbox", outbox::outbox))
+        .service(readable("/ap/a/{n}/followers_synchronization", synchronization::partial))
         .service(readable("/ap/a/{n}/{collection}", activitypub::collection))
         .service(readable("/ap/o/{n}", activitypub::object))
         .service(readable("/ap/x/{n}", activitypub::stored_activity))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use heraut::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::harness::{ACTIVITY, Account, Key, Setup, World, both, get, get_as, request};
+use crate::harness::{ACTIVITY, Account, Key, Setup, World, both, get_as, request};
 
 fn secure() -> Setup {
     Setup::new().server("authorized_fetch = true")
@@ -108,7 +108,7 @@ both! {
         let object = create["object"]["id"].as_str().unwrap();
         let page = create["object"]["url"].as_str().unwrap();
         for open in [page.to_owned(), world.gateway.url("/@nieuws"), world.gateway.url("/@nieuws/feed.rss"), world.gateway.url("/.well-known/nodeinfo")] {
-            assert_eq!(get(&open).await.status, 200, "{open}");
+            assert_eq!(get_as(&open, "text/html").await.status, 200, "{open}");
         }
         for id in [object, &world.gateway.actor()] {
             let sent = get_as(id, "text/html").await;

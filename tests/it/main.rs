@@ -27,6 +27,7 @@ mod fairness;
 mod faults;
 mod federation;
 mod fedify;
+mod followers_synchronization;
 mod following;
 mod harness;
 mod health;

@@ -83,6 +83,7 @@ impl World {
                 },
                 allow_addresses: Vec::new(),
                 authorized_fetch: false,
+                synchronize_followers: true,
                 bench_ed25519: false,
             },
             wake: Default::default(),

@@ -50,6 +50,8 @@ pub struct Arrival {
     pub by_rfc9421: bool,
     /// Its `Date`.
     pub date: String,
+    /// What it says of followers, and whether the signature covers that.
+    pub synchronization: Option<(String, bool)>,
     /// The bytes of the body.
     pub body: Vec<u8>,
     /// The body as JSON.
@@ -305,6 +307,7 @@ async fn receive(state: &Mutex<State>, request: Request) -> Answer {
             by_rfc9421,
             port: request.port,
             date: request.header("date").unwrap_or_default().to_owned(),
+            synchronization: synchronization(&request),
             activity: serde_json::from_slice(&request.body).unwrap_or_default(),
             body: request.body,
             verified: verified.clone(),
@@ -335,6 +338,13 @@ async fn receive(state: &Mutex<State>, request: Request) -> Answer {
         state.lock().unwrap().arrivals[index].answered = Some((Instant::now(), reply.status));
     }
     answer
+}
+
+fn synchronization(request: &Request) -> Option<(String, bool)> {
+    let value = request.header("collection-synchronization")?.to_owned();
+    let signed = ["signature", "signature-input"].into_iter().filter_map(|name| request.header(name));
+    let covered = signed.into_iter().any(|text| text.contains("collection-synchronization"));
+    Some((value, covered))
 }
 
 /// Whether the signature holds with the key that the signer's own document gives, and the signer is the activity's actor.

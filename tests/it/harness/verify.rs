@@ -81,7 +81,8 @@ pub fn key_id(input: &str) -> Result<String, String> {
 /// Checks all of a POST signed by RFC 9421 but who the key belongs to: the profile of `reference/federation.md` 4.3.
 pub fn check_rfc9421(request: &Request, authority: &str, input: &str, pem: &str, now: Timestamp) -> Result<(), String> {
     let parameters = input.strip_prefix("sig1=").ok_or("no label sig1")?;
-    if !parameters.starts_with("(\"@method\" \"@target-uri\" \"content-digest\");created=") {
+    let (list, rest) = parameters.strip_prefix('(').and_then(|p| p.split_once(')')).ok_or("no list")?;
+    if !list.starts_with("\"@method\" \"@target-uri\" \"content-digest\"") || !rest.starts_with(";created=") {
         return Err(format!("covers something else: {parameters}"));
     }
     let created = parameters.split("created=").nth(1).and_then(|rest| rest.split(';').next()?.parse::<i64>().ok());
@@ -93,10 +94,16 @@ pub fn check_rfc9421(request: &Request, authority: &str, input: &str, pem: &str,
     if request.header("content-digest") != Some(&wanted) {
         return Err("Content-Digest is not that of the body".to_owned());
     }
-    let text = format!(
-        "\"@method\": {}\n\"@target-uri\": http://{authority}{}\n\"content-digest\": {wanted}\n\"@signature-params\": {parameters}",
-        request.method, request.target
-    );
+    let mut text = String::new();
+    for name in list.split(' ').map(|name| name.trim_matches('"')) {
+        let value = match name {
+            "@method" => request.method.clone(),
+            "@target-uri" => format!("http://{authority}{}", request.target),
+            name => request.header(name).ok_or(format!("{name} is covered and not there"))?.to_owned(),
+        };
+        text += &format!("\"{name}\": {value}\n");
+    }
+    text += &format!("\"@signature-params\": {parameters}");
     let signature = request.header("signature").unwrap_or_default();
     let signature = signature.trim_start_matches("sig1=:").trim_end_matches(':');
     let signature = STANDARD.decode(signature).map_err(|e| e.to_string())?;
