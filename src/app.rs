@@ -17,6 +17,7 @@ use crate::config::{ActorConfig, Config, MetricsListen, SourceConfig, environmen
 use crate::flow::clock;
 use crate::flow::keyring::{Keyring, KeyringError};
 use crate::flow::provision::{self, ActorPlan, By, ProvisionError, SourcePlan};
+use crate::flow::relays::{self, RelayError, RelayPlan};
 use crate::flow::schedule::{self, Roles, Stop, Stopper};
 use crate::flow::{FlowSettings, Gateway, Shared};
 use crate::metrics::pulse;
@@ -58,6 +59,15 @@ pub enum AppError {
         /// Why not.
         #[source]
         source: ProvisionError,
+    },
+    /// A relay that the configuration names.
+    #[error("relay {url} cannot be set up")]
+    Relay {
+        /// Its address.
+        url: String,
+        /// Why not.
+        #[source]
+        source: RelayError,
     },
     /// A secret of a source cannot be read.
     #[error("source `{source_name}` has no usable secret")]
@@ -197,7 +207,7 @@ fn prepare_media(folder: &std::path::Path) -> std::io::Result<()> {
     std::fs::remove_file(&probe)
 }
 
-/// Puts the agencies, actors and sources of the configuration into the database, and makes the instance actor.
+/// Puts the agencies, actors, sources and relays of the configuration into the database, and makes the instance actor.
 pub async fn provision(gateway: &Gateway, config: &Config) -> Result<(), AppError> {
     // Signing once shows whether the master key is the one that the keys were sealed under.
     gateway.sign_as_instance().await?;
@@ -219,7 +229,21 @@ pub async fn provision(gateway: &Gateway, config: &Config) -> Result<(), AppErro
             .await
             .map_err(|error| AppError::Provision { what: format!("source `{}`", source.name), source: error })?;
     }
-    Ok(())
+    provision_relays(gateway, config).await
+}
+
+/// Relays and their agencies. What the file does not name any more can be removed by hand.
+async fn provision_relays(gateway: &Gateway, config: &Config) -> Result<(), AppError> {
+    let mut named = Vec::new();
+    for relay in &config.relays {
+        for agency in &relay.agencies {
+            let plan = RelayPlan { url: relay.url.clone(), style: relay.style, agency: agency.clone() };
+            let joined = relays::join(gateway, plan, true, "config").await;
+            named.push(joined.map_err(|source| AppError::Relay { url: relay.url.clone(), source })?);
+        }
+    }
+    let forget = move |db: &mut crate::store::Db<'_>| crate::store::relays::forget_provisioned(db, &named);
+    Ok(gateway.store.write("compare relays with the configuration", forget).await?)
 }
 
 /// Other servers remember the ids of actors for ever: an actor that was made under another public URL would be lost to them.
@@ -306,6 +330,7 @@ pub async fn be_alone(gateway: &Gateway, config: &Config) -> Result<Option<std::
         crate::store::sources::free_all(db)?;
         crate::store::hooks::free_all(db)?;
         crate::store::websub::free_all(db)?;
+        crate::store::relays::free_all(db)?;
         crate::store::proofs::free_all(db)
     };
     gateway.store.write("free what an earlier process held", free).await?;

@@ -10,6 +10,7 @@ pub mod collection;
 pub mod discovery;
 mod featured;
 mod quoting;
+pub mod relaying;
 mod reply;
 pub mod subscribe;
 pub mod synchronization;

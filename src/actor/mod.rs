@@ -3,6 +3,7 @@
 pub mod key;
 pub mod public_key;
 pub mod reach;
+pub mod relay;
 pub mod verification;
 
 use serde::{Deserialize, Serialize};

@@ -12,6 +12,7 @@ mod message;
 pub mod output;
 mod post;
 mod quote;
+mod relay;
 mod restore;
 mod serve;
 mod source;
@@ -69,6 +70,9 @@ enum Command {
     /// Quotes: who quotes posts with our leave, and who asks for it.
     #[command(subcommand)]
     Quote(quote::Command),
+    /// Relays: who passes an agency's posts on to servers that follow nobody of it.
+    #[command(subcommand)]
+    Relay(relay::Command),
     /// Messages: what citizens replied.
     #[command(subcommand)]
     Message(message::Command),
@@ -129,6 +133,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Token(command) => token::run(config, command).await?,
         Command::Post(command) => post::run(config, command).await?,
         Command::Quote(command) => quote::run(config, command).await?,
+        Command::Relay(command) => relay::run(config, command).await?,
         Command::Message(command) => message::run(config, command).await?,
         Command::Deliveries(command) => deliveries::run(config, &command).await?,
         Command::Audit(command) => audit::run(config, &command).await?,

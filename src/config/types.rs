@@ -13,6 +13,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::actor::reach::QuotePolicy;
+use crate::actor::relay::RelayStyle;
 use crate::actor::{ActorKind, Handle, Language};
 use crate::config::hook::SourceHook;
 use crate::config::secret::Secret;
@@ -53,6 +54,9 @@ pub struct Config {
     /// `[[source]]`; names are unique, and each names an actor above.
     #[serde(rename = "source")]
     pub sources: Vec<SourceConfig>,
+    /// `[[relay]]`; addresses are unique.
+    #[serde(rename = "relay")]
+    pub relays: Vec<RelayConfig>,
 }
 
 /// `[server]`: where we are and what we listen on.
@@ -238,6 +242,17 @@ pub struct ActorConfig {
     pub attribution_domains: Vec<String>,
     /// Who may quote its posts.
     pub quotes: QuotePolicy,
+}
+
+/// One `[[relay]]`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RelayConfig {
+    /// Its address: the inbox of one of Mastodon's style, the actor of one of LitePub's.
+    pub url: String,
+    /// How it is talked to.
+    pub style: RelayStyle,
+    /// Names of the agencies whose posts it is to pass on; at least one.
+    pub agencies: Vec<String>,
 }
 
 /// One `[[source]]`. Shown and serialised without the values of its settings, because a connector's may be secrets.

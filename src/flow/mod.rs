@@ -24,6 +24,7 @@ pub mod quotes;
 pub mod rates;
 pub mod reading;
 pub mod receive;
+pub mod relays;
 pub mod remote;
 pub mod review;
 pub mod rotation;

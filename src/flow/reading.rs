@@ -1,4 +1,4 @@
-//! Who reads: the signature of a GET, where one is demanded (authorized fetch, `docs/adr/0020-authorized-fetch.md`; FEP-8fcf). It is
+//! Who reads: the signature of a GET, where one is demanded (authorized fetch, `docs/adr/0019-readers.md`; FEP-8fcf). It is
 //! judged as that of a POST to an inbox is: the same schemes and windows, keys fetched by the instance actor within the same limits.
 
 use std::sync::Arc;

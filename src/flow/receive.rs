@@ -12,10 +12,10 @@ use crate::flow::quotes;
 use crate::flow::forwarded::{self, ForwardError};
 use crate::flow::remote::{self, RemoteFetchError, Signer};
 use crate::flow::verify::with_causes;
-use crate::flow::{Gateway, now};
-use crate::inbox::decide::{Effect, Known, KnownMessage, KnownPost, Named, decide, names};
+use crate::flow::{Gateway, now, relays};
+use crate::inbox::decide::{Effect, Known, KnownMessage, KnownPost, KnownRelay, Named, decide, names};
 use crate::inbox::read::{deletes_its_actor, read};
-use crate::inbox::{INBOX_BODY_BYTES_MAX, Incoming, IncomingKind, Said, Updated};
+use crate::inbox::{INBOX_BODY_BYTES_MAX, InboxError, Incoming, IncomingKind, Said, Updated};
 use crate::post::PostState;
 use crate::signature::{self, ParsedSignature, ReceivedRequest, Scheme, SignatureError, Site};
 use crate::store::{Db, Queried, StoreError, actors, followers, messages, posts};
@@ -98,7 +98,12 @@ pub async fn receive(gateway: &Gateway, arrivals: &Arrivals, request: Request) -
     let by = forwarded::author_of(gateway, &request.body, &sender.actor.url).await.map_err(by_another)?;
     let is_forwarded = by.is_some();
     let by = by.unwrap_or_else(|| sender.clone());
-    let incoming = read(&request.body, &by.actor.url).map_err(|e| Refusal::new(e.status(), with_causes(&e)))?;
+    let incoming = match read(&request.body, &by.actor.url) {
+        Ok(incoming) => incoming,
+        // It is what a relay is for; nothing of it is believed or kept.
+        Err(InboxError::NotTheSigner { .. }) if relays::is_relay(gateway, &sender.actor.url).await? => return Ok(()),
+        Err(error) => return Err(Refusal::new(error.status(), with_causes(&error))),
+    };
     if is_forwarded {
         if !forwarded::may_be_forwarded(&incoming) {
             return Err(Refusal::new(403, format!("{} must send this itself", incoming.actor)));
@@ -344,6 +349,16 @@ pub fn known(db: &mut Db<'_>, named: &Named, incoming: &Incoming) -> Queried<Kno
                 post: row.post_id,
             });
         }
+    }
+    let relay = match named.relay_follow {
+        Some(number) => crate::store::relays::by_follow(db, number)?,
+        None if named.follows_instance => crate::store::relays::by_actor(db, incoming.actor.as_str())?,
+        None => None,
+    };
+    if let Some(row) = relay {
+        let actor = row.actor_url.as_deref().map(ActorUrl::parse).transpose();
+        let host = url::Url::parse(&row.url).map(|url| crate::urls::authority(&url)).unwrap_or_default();
+        known.relay = Some(KnownRelay { id: row.id, host, actor: crate::store::odd_row(actor)? });
     }
     // Only what an actor says of itself depends on whether anything is kept of it.
     if changes_sender(incoming) {

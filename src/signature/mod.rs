@@ -159,6 +159,11 @@ impl SigningIdentity {
         Self { ed25519: Some((id, key)), ..self }
     }
 
+    /// With the Ed25519 key of the instance actor beside it.
+    pub fn with_ed25519_of_instance(self, actor: &InstanceActor, key: Arc<Ed25519PrivateKey>) -> Self {
+        Self { ed25519: Some((actor.keys.serial.ed25519_key_id(&actor.url), key)), ..self }
+    }
+
     fn ed25519(&self) -> Option<(&str, &Ed25519PrivateKey)> {
         self.ed25519.as_ref().map(|(id, key)| (id.as_str(), key.as_ref()))
     }

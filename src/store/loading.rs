@@ -232,6 +232,7 @@ impl Loading {
         super::hooks::free_all(&mut db)?;
         super::websub::doubt_all(&mut db, entry.at)?;
         proofs::free_all(&mut db)?;
+        super::relays::free_all(&mut db)?;
         audit::add(&mut db, entry)?;
         match &mut self.connection {
             Own::Lite(c) => AnsiTransactionManager::commit_transaction(c),

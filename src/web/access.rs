@@ -1,5 +1,5 @@
 //! Who may read documents for servers when only servers that sign their requests may (`server.authorized_fetch`,
-//! docs/adr/0020-authorized-fetch.md).
+//! docs/adr/0019-readers.md).
 //!
 //! It is asked before an answer is looked for in [`crate::web::kept`]: what is kept is then given to whoever may read it, and to nobody
 //! else. Everything below `/ap/` is closed unless it is named here as open: what servers must read to check a signature, and what
