@@ -61,14 +61,8 @@ pub enum AppError {
         source: ProvisionError,
     },
     /// A relay that the configuration names.
-    #[error("relay {url} cannot be set up")]
-    Relay {
-        /// Its address.
-        url: String,
-        /// Why not.
-        #[source]
-        source: RelayError,
-    },
+    #[error(transparent)]
+    Relay(#[from] RelayError),
     /// A secret of a source cannot be read.
     #[error("source `{source_name}` has no usable secret")]
     Secret {
@@ -229,21 +223,9 @@ pub async fn provision(gateway: &Gateway, config: &Config) -> Result<(), AppErro
             .await
             .map_err(|error| AppError::Provision { what: format!("source `{}`", source.name), source: error })?;
     }
-    provision_relays(gateway, config).await
-}
-
-/// Relays and their agencies. What the file does not name any more can be removed by hand.
-async fn provision_relays(gateway: &Gateway, config: &Config) -> Result<(), AppError> {
-    let mut named = Vec::new();
-    for relay in &config.relays {
-        for agency in &relay.agencies {
-            let plan = RelayPlan { url: relay.url.clone(), style: relay.style, agency: agency.clone() };
-            let joined = relays::join(gateway, plan, true, "config").await;
-            named.push(joined.map_err(|source| AppError::Relay { url: relay.url.clone(), source })?);
-        }
-    }
-    let forget = move |db: &mut crate::store::Db<'_>| crate::store::relays::forget_provisioned(db, &named);
-    Ok(gateway.store.write("compare relays with the configuration", forget).await?)
+    let plan = |url: &str, style, agency: &str| RelayPlan { url: url.to_owned(), style, agency: agency.to_owned() };
+    let plans = config.relays.iter().flat_map(|relay| relay.agencies.iter().map(|a| plan(&relay.url, relay.style, a)));
+    Ok(relays::provision(gateway, plans.collect()).await?)
 }
 
 /// Other servers remember the ids of actors for ever: an actor that was made under another public URL would be lost to them.

@@ -10,6 +10,7 @@ mod connectors;
 mod posts;
 pub mod seeds;
 mod servers;
+mod signatures;
 
 use std::alloc::System;
 
@@ -41,6 +42,7 @@ pub static TARGETS: &[Target] = &[
     Target { name: "templates", run: connectors::templates, bytes_max: 8_192 },
     Target { name: "posts", run: posts::run, bytes_max: 65_536 },
     Target { name: "servers", run: servers::run, bytes_max: 16_384 },
+    Target { name: "signatures", run: signatures::run, bytes_max: 16_384 },
     Target { name: "backups", run: backups::run, bytes_max: 16_384 },
 ];
 

@@ -148,6 +148,16 @@ pub async fn join(
     Ok((gateway.store.write("use a relay", store).await?, agency))
 }
 
+/// Uses the relays that the configuration names. What it does not name any more can be removed by hand.
+pub async fn provision(gateway: &Gateway, plans: Vec<RelayPlan>) -> Result<(), RelayError> {
+    let mut named = Vec::with_capacity(plans.len());
+    for plan in plans {
+        named.push(join(gateway, plan, true, "config").await?);
+    }
+    let forget = move |db: &mut Db<'_>| relays::forget_provisioned(db, &named);
+    Ok(gateway.store.write("compare relays with the configuration", forget).await?)
+}
+
 /// Uses a relay for an agency no more. When no other agency uses it, it is left.
 pub async fn part(gateway: &Gateway, url: &str, agency_name: &str, who: &str) -> Result<(), RelayError> {
     let agency = agency(gateway, agency_name).await?;

@@ -251,10 +251,14 @@ pub fn fail(
     .map(|_| ())
 }
 
-/// A relay took what it was sent: when something is to be done next.
+/// A relay took what it was sent: when something is to be done next. What came up since it was leased is due as it is.
 pub fn took(db: &mut Db<'_>, row: &RelayRow, due_at: Option<Timestamp>) -> Queried<()> {
-    on!(db, c => diesel::update(r::table.filter(r::id.eq(row.id).and(r::state.eq(row.state.as_str()))))
-        .set((r::failures.eq(0), r::reason.eq(None::<&str>), r::due_at.eq(due_at)))
+    let same = || r::id.eq(row.id).and(r::state.eq(row.state.as_str()));
+    on!(db, c => diesel::update(r::table.filter(same()))
+        .set((r::failures.eq(0), r::reason.eq(None::<&str>)))
+        .execute(c))?;
+    on!(db, c => diesel::update(r::table.filter(same().and(r::due_at.eq(row.due_at))))
+        .set(r::due_at.eq(due_at))
         .execute(c))
     .map(|_| ())
 }
@@ -287,12 +291,18 @@ pub fn answered(
     .map(|n| n == 1)
 }
 
-/// A relay follows us: that is to be answered.
+/// A relay follows us: that is to be answered, once it has accepted.
 pub fn follows(db: &mut Db<'_>, id: RelayId, follow: &str, now: Timestamp) -> Queried<()> {
-    on!(db, c => diesel::update(r::table.find(id))
-        .set((r::follow_back.eq(Some(follow)), r::due_at.eq(Some(now))))
-        .execute(c))
-    .map(|_| ())
+    on!(db, c => diesel::update(r::table.find(id)).set(r::follow_back.eq(Some(follow))).execute(c))?;
+    stir(db, id, now)
+}
+
+/// There is something to tell a relay that accepted. `due_at` becomes another one than it was, so that who works on it now notices; one
+/// that fails is left alone until it is tried again.
+fn stir(db: &mut Db<'_>, id: RelayId, now: Timestamp) -> Queried<()> {
+    const STIR: &str = "UPDATE relays SET due_at = CASE WHEN due_at >= $1 THEN due_at + 1 ELSE $1 END \
+        WHERE id = $2 AND state = 'accepted' AND failures = 0";
+    on!(db, c => statement(STIR).bind::<BigInt, _>(now).bind::<BigInt, _>(id).execute(c)).map(|_| ())
 }
 
 /// That was answered.
@@ -317,18 +327,21 @@ pub fn announce(db: &mut Db<'_>, actor: ActorId, post: PostId, activity: Activit
         SELECT r.id, $2, $3 FROM actors a JOIN relay_agencies l ON l.agency_id = a.agency_id \
         JOIN relays r ON r.id = l.relay_id WHERE a.id = $1 AND r.state = 'accepted' AND r.style = 'litepub' \
         AND EXISTS (SELECT 1 FROM activities k WHERE k.id = $4 AND k.kind = 'Create') ON CONFLICT DO NOTHING";
-    const STIR: &str = "UPDATE relays SET due_at = $1 WHERE state = 'accepted' AND (due_at IS NULL OR due_at > $1) \
-        AND failures = 0 AND id IN (SELECT n.relay_id FROM relay_announcements n WHERE n.post_id = $2)";
     let owed = on!(db, c => statement(OWE)
         .bind::<BigInt, _>(actor)
         .bind::<BigInt, _>(post)
         .bind::<BigInt, _>(now)
         .bind::<BigInt, _>(activity)
         .execute(c))?;
-    if owed > 0 {
-        on!(db, c => statement(STIR).bind::<BigInt, _>(now).bind::<BigInt, _>(post).execute(c))?;
+    if owed == 0 {
+        return Ok(());
     }
-    Ok(())
+    let told: Vec<RelayId> = on!(db, c => announcements::table
+        .filter(announcements::post_id.eq(post))
+        .order(announcements::relay_id)
+        .select(announcements::relay_id)
+        .load(c))?;
+    told.into_iter().try_for_each(|relay| stir(db, relay, now))
 }
 
 /// The posts that a relay is still to be told of, oldest first, and whether each is public now.

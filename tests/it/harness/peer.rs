@@ -37,6 +37,10 @@ pub enum Behaviour {
     EndlessHeader,
 }
 
+/// What a server that [`Reads::Asks`] wants signed.
+const ASKED: &str =
+    r#"sig1=("@method" "@target-uri" "content-digest" "@authority");created;keyid;nonce="b3k2pp5k7z";tag="fediverse""#;
+
 /// Something that came into an inbox.
 #[derive(Debug, Clone)]
 pub struct Arrival {
@@ -48,6 +52,8 @@ pub struct Arrival {
     pub port: u16,
     /// It was signed by RFC 9421, not by draft-cavage.
     pub by_rfc9421: bool,
+    /// Its `Signature-Input`, where it was signed by RFC 9421.
+    pub input: Option<String>,
     /// Its `Date`.
     pub date: String,
     /// What it says of followers, and whether the signature covers that.
@@ -86,6 +92,8 @@ pub enum Reads {
     Cavage,
     /// RFC 9421 alone; others get a 401.
     Rfc9421,
+    /// RFC 9421 alone; others get a 401 with what is wanted (RFC 9421 §5.1).
+    Asks,
     /// draft-cavage; it says 202 to others and drops them, as Pixelfed does.
     Swallows,
 }
@@ -300,12 +308,14 @@ async fn receive(state: &Mutex<State>, request: Request) -> Answer {
     let by_rfc9421 = request.header("signature-input").is_some();
     let (index, behaviour) = {
         let mut state = state.lock().unwrap();
+        let asks = !by_rfc9421 && state.reads == Reads::Asks;
         let swallowed = by_rfc9421 && state.reads == Reads::Swallows;
         state.arrivals.push(Arrival {
             at: Instant::now(),
             inbox: request.target.clone(),
             by_rfc9421,
             port: request.port,
+            input: request.header("signature-input").map(str::to_owned),
             date: request.header("date").unwrap_or_default().to_owned(),
             synchronization: synchronization(&request),
             activity: serde_json::from_slice(&request.body).unwrap_or_default(),
@@ -316,6 +326,7 @@ async fn receive(state: &Mutex<State>, request: Request) -> Answer {
         let behaviour = match verified {
             Ok(()) => state.script.pop_front().unwrap_or_else(|| state.behaviour.clone()),
             Err(_) if swallowed => Behaviour::Answer(202),
+            Err(_) if asks => Behaviour::With(Reply::status(401).with("accept-signature", ASKED)),
             Err(_) => Behaviour::Answer(401),
         };
         (state.arrivals.len() - 1, behaviour)
@@ -355,7 +366,7 @@ async fn verified(state: &Mutex<State>, request: &Request) -> Result<(), String>
         let state = state.lock().unwrap();
         (state.reads, state.keeps_keys)
     };
-    if input.is_some() != (reads == Reads::Rfc9421) {
+    if input.is_some() != matches!(reads, Reads::Rfc9421 | Reads::Asks) {
         return Err("not signed in a way that is read here".to_owned());
     }
     let key_id = match input {

@@ -99,6 +99,7 @@ pub fn check_rfc9421(request: &Request, authority: &str, input: &str, pem: &str,
         let value = match name {
             "@method" => request.method.clone(),
             "@target-uri" => format!("http://{authority}{}", request.target),
+            "@authority" => authority.to_owned(),
             name => request.header(name).ok_or(format!("{name} is covered and not there"))?.to_owned(),
         };
         text += &format!("\"{name}\": {value}\n");
