@@ -47,7 +47,10 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<()> {
         Command::Add { url, agency, style } => {
             let style = style.unwrap_or_else(|| RelayStyle::of_address(&url));
             flow::join(&gateway, RelayPlan { url: url.clone(), style, agency }, false, &who()).await?;
-            output::line(format!("{url} is asked as a relay of style {}; `heraut relay list` says what it answers", style.name()));
+            output::line(format!(
+                "{url} is asked as a relay of style {}; `heraut relay list` says what it answers",
+                style.name()
+            ));
         }
         Command::List { json: as_json } => {
             let rows = gateway.store.read("list relays", relays::list).await?;

@@ -308,13 +308,18 @@ fn actor(mut s: Section<'_>) -> Option<ActorConfig> {
 fn relay(mut s: Section<'_>) -> Option<RelayConfig> {
     let address = |text: &str| match InboxUrl::parse(text) {
         Ok(_) => Ok(text.to_owned()),
-        Err(error) => Err(format!("{error}; give the inbox of a relay of Mastodon's style, or the actor of one of LitePub's")),
+        Err(error) => {
+            Err(format!("{error}; give the inbox of a relay of Mastodon's style, or the actor of one of LitePub's"))
+        }
     };
     let url = s.require_read("url", "\"https://relay.example/inbox\"", address);
     let style = s.read("style", RelayStyle::parse);
     let agencies = s.list("agencies", Vec::new(), parse_name);
     if agencies.is_empty() {
-        s.problem("agencies", "names nobody; a relay is used for the agencies that stand there, agencies = [\"voorbeeldstad\"]");
+        s.problem(
+            "agencies",
+            "names nobody; a relay is used for the agencies that stand there, agencies = [\"voorbeeldstad\"]",
+        );
     }
     s.finish();
     let url = url?;

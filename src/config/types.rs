@@ -350,7 +350,12 @@ impl Default for Hooks {
 
 impl Default for Delivery {
     fn default() -> Self {
-        Self { concurrency: 64, timeout: Duration::from_secs(20), lease: Duration::from_secs(90), synchronize_followers: true }
+        Self {
+            concurrency: 64,
+            timeout: Duration::from_secs(20),
+            lease: Duration::from_secs(90),
+            synchronize_followers: true,
+        }
     }
 }
 

@@ -42,10 +42,11 @@ impl Readers {
             headers: &question.headers,
             body: &[],
         };
-        let signatures = signature::parse(&received, &[Site::of(&gateway.base)], now()).map_err(|error| match error {
-            SignatureError::Unsigned => unsigned(gateway),
-            error => error.into(),
-        })?;
+        let signatures =
+            signature::parse(&received, &[Site::of(&gateway.base)], now()).map_err(|error| match error {
+                SignatureError::Unsigned => unsigned(gateway),
+                error => error.into(),
+            })?;
         let (reader, _) = match sender(gateway, &signatures).await {
             Ok(found) => found,
             Err(None) => return Err(unsigned(gateway)),

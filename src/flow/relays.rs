@@ -16,8 +16,8 @@ use crate::delivery::{Outcome, classify};
 use crate::flow::keyring::KeyringError;
 use crate::flow::provision::ProvisionError;
 use crate::flow::remote::{self, RemoteFetchError};
-use crate::flow::verify::with_causes;
 use crate::flow::schedule::Stop;
+use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, Shared, now};
 use crate::ids::{AgencyId, InboxId, RelayId};
 use crate::signature::digest::Digested;
@@ -52,7 +52,9 @@ pub enum RelayError {
     #[error(transparent)]
     Provision(#[from] ProvisionError),
     /// Its address is none.
-    #[error("`{url}` cannot be the address of a relay: {problem}; give the inbox of one of Mastodon's style, or the actor of one of LitePub's")]
+    #[error(
+        "`{url}` cannot be the address of a relay: {problem}; give the inbox of one of Mastodon's style, or the actor of one of LitePub's"
+    )]
     Address {
         /// What was given.
         url: String,
@@ -368,10 +370,11 @@ async fn post(gateway: &Gateway, inbox: &str, bytes: Vec<u8>) -> Result<Result<(
             Ok(headers) => headers,
             Err(error) => return Ok(Err(Problem::Stays(error.to_string()))),
         };
-        let posted = match gateway.net.post(&url, headers, body.bytes().clone(), gateway.settings.delivery_timeout).await {
-            Ok(posted) => posted,
-            Err(error) => return Ok(Err(Problem::Passes(with_causes(&error)))),
-        };
+        let posted =
+            match gateway.net.post(&url, headers, body.bytes().clone(), gateway.settings.delivery_timeout).await {
+                Ok(posted) => posted,
+                Err(error) => return Ok(Err(Problem::Passes(with_causes(&error)))),
+            };
         let text: String = posted.body_start.chars().filter(|c| !c.is_control()).take(120).collect();
         let answer = format!("the relay answered {}: {text}", posted.status);
         let answer = answer.trim_end_matches([':', ' ']).to_owned();

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use crate::flow::embargo::Finishing;
 use crate::flow::hooks::work;
 use crate::flow::websub::{self, ask};
-use crate::flow::{Shared, deliver, micropub, now, poll, relays, publish, rotation, verify};
+use crate::flow::{Shared, deliver, micropub, now, poll, publish, relays, rotation, verify};
 use crate::metrics::pulse::{self, Loop};
 use crate::store::{host_signatures, remote};
 use crate::websub::ENDED_KEPT;

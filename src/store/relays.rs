@@ -273,9 +273,10 @@ pub fn answered(
 ) -> Queried<bool> {
     let (from, to) = match yes {
         true => (vec![RelayState::Asked.name(), RelayState::Asking.name()], RelayState::Accepted),
-        false => {
-            (vec![RelayState::Asked.name(), RelayState::Asking.name(), RelayState::Accepted.name()], RelayState::Refused)
-        }
+        false => (
+            vec![RelayState::Asked.name(), RelayState::Asking.name(), RelayState::Accepted.name()],
+            RelayState::Refused,
+        ),
     };
     on!(db, c => diesel::update(r::table.filter(r::id.eq(id).and(r::state.eq_any(&from))))
         .set((
@@ -348,8 +349,7 @@ pub fn announce(db: &mut Db<'_>, actor: ActorId, post: PostId, activity: Activit
 pub fn announcements(db: &mut Db<'_>, id: RelayId, limit: i64) -> Queried<Vec<(PostId, bool)>> {
     const OWED: &str = "SELECT n.post_id AS post_id, (p.state = 'published') AS is_public FROM relay_announcements n \
         JOIN posts p ON p.id = n.post_id WHERE n.relay_id = $1 ORDER BY n.post_id LIMIT $2";
-    let rows: Vec<OwedRow> =
-        on!(db, c => statement(OWED).bind::<BigInt, _>(id).bind::<BigInt, _>(limit).load(c))?;
+    let rows: Vec<OwedRow> = on!(db, c => statement(OWED).bind::<BigInt, _>(id).bind::<BigInt, _>(limit).load(c))?;
     Ok(rows.into_iter().map(|row| (row.post_id, row.is_public)).collect())
 }
 

@@ -46,7 +46,8 @@ impl Access {
         if stored {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(PRIVATE));
         }
-        let before = headers.get(header::VARY).and_then(|value| value.to_str().ok()).map(|value| format!("{value}, {WHO}"));
+        let before =
+            headers.get(header::VARY).and_then(|value| value.to_str().ok()).map(|value| format!("{value}, {WHO}"));
         if let Ok(value) = HeaderValue::from_str(before.as_deref().unwrap_or(WHO)) {
             headers.insert(header::VARY, value);
         }

@@ -3,13 +3,13 @@
 
 use std::time::Instant;
 
-use actix_web::{Error, HttpMessage, ResponseError};
 use actix_web::body::{BoxBody, MessageBody, to_bytes};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::ErrorInternalServerError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web;
+use actix_web::{Error, HttpMessage, ResponseError};
 use tracing::Instrument;
 
 use crate::flow::Gateway;

@@ -29,7 +29,8 @@ impl Relay {
     }
 
     async fn answers(&self, world: &World, kind: &str, follow: &Value) {
-        let embedded = json!({ "id": follow["id"], "type": "Follow", "actor": follow["actor"], "object": follow["object"] });
+        let embedded =
+            json!({ "id": follow["id"], "type": "Follow", "actor": follow["actor"], "object": follow["object"] });
         self.actor.says(&world.gateway, &self.actor.activity(kind, embedded)).await;
     }
 }

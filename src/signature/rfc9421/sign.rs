@@ -47,11 +47,9 @@ pub fn sign_also(
     covered.extend(body.map(|_| "content-digest"));
     covered.extend(also.map(|(name, _)| name));
     let asked = challenge.map(|challenge| challenge.components.as_slice()).unwrap_or_default();
-    covered.extend(
-        asked.iter().map(String::as_str).filter(|name| {
-            !matches!(*name, "@method" | "@target-uri" | "content-digest") && also.is_none_or(|(also, _)| also != *name)
-        }),
-    );
+    covered.extend(asked.iter().map(String::as_str).filter(|name| {
+        !matches!(*name, "@method" | "@target-uri" | "content-digest") && also.is_none_or(|(also, _)| also != *name)
+    }));
     let (mut base, mut list) = (String::with_capacity(512), String::with_capacity(64));
     for name in covered {
         let value = value(name, method, url, &headers).ok_or_else(|| SignatureError::Absent(name.to_owned()))?;

@@ -58,8 +58,12 @@ impl Reading {
             self.covered.join(" "),
             self.key.sign(&text)
         );
-        let headers =
-            [("host", host.as_str()), ("date", &self.date), ("accept", self.accept.as_str()), ("signature", value.as_str())];
+        let headers = [
+            ("host", host.as_str()),
+            ("date", &self.date),
+            ("accept", self.accept.as_str()),
+            ("signature", value.as_str()),
+        ];
         http::request(self.method, &self.url, &headers, b"").await
     }
 
@@ -68,10 +72,8 @@ impl Reading {
         let (host, _) = self.parts();
         let created = Timestamp::parse_http_date(&self.date).unwrap().0 / 1_000;
         let parameters = format!(r#"("@method" "@target-uri");created={created};keyid="{}""#, self.key_id);
-        let base = format!(
-            "\"@method\": {}\n\"@target-uri\": {}\n\"@signature-params\": {parameters}",
-            self.method, self.url
-        );
+        let base =
+            format!("\"@method\": {}\n\"@target-uri\": {}\n\"@signature-params\": {parameters}", self.method, self.url);
         let (input, signature) = (format!("sig1={parameters}"), format!("sig1=:{}:", self.key.sign(&base)));
         let headers = [
             ("host", host.as_str()),
