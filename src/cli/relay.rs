@@ -62,7 +62,7 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<()> {
                         "state": row.state,
                         "reason": row.reason,
                         "actor": row.actor_url,
-                        "agencies": agencies.iter().map(|(name, _)| name).collect::<Vec<_>>(),
+                        "agencies": agencies,
                         "asked_at": row.asked_at.map(|at| at.to_rfc3339()),
                         "answered_at": row.answered_at.map(|at| at.to_rfc3339()),
                     })
@@ -72,8 +72,7 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<()> {
             let rows: Vec<_> = rows
                 .into_iter()
                 .map(|(row, agencies)| {
-                    let names: Vec<String> = agencies.into_iter().map(|(name, _)| name).collect();
-                    [row.url, row.style, names.join(", "), row.state, row.reason.unwrap_or_default()]
+                    [row.url, row.style, agencies.join(", "), row.state, row.reason.unwrap_or_default()]
                 })
                 .collect();
             output::table(["RELAY", "STYLE", "AGENCIES", "STATE", "REASON"], &rows);

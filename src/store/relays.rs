@@ -61,15 +61,15 @@ impl RelayRow {
     }
 }
 
-/// All relays, in the order in which they were named, each with its agencies and whether the configuration names it for them.
-pub fn list(db: &mut Db<'_>) -> Queried<Vec<(RelayRow, Vec<(String, bool)>)>> {
+/// All relays, in the order in which they were named, each with the names of its agencies.
+pub fn list(db: &mut Db<'_>) -> Queried<Vec<(RelayRow, Vec<String>)>> {
     let rows: Vec<RelayRow> = on!(db, c => r::table.order(r::id).select(RelayRow::as_select()).load(c))?;
-    let of: Vec<(RelayId, String, bool)> = on!(db, c => links::table
+    let of: Vec<(RelayId, String)> = on!(db, c => links::table
         .inner_join(agencies::table.on(agencies::id.eq(links::agency_id)))
         .order(agencies::name)
-        .select((links::relay_id, agencies::name, links::provisioned))
+        .select((links::relay_id, agencies::name))
         .load(c))?;
-    let mine = |id| of.iter().filter(move |(relay, ..)| *relay == id).map(|(_, name, by)| (name.clone(), *by));
+    let mine = |id| of.iter().filter(move |(relay, _)| *relay == id).map(|(_, name)| name.clone());
     Ok(rows.into_iter().map(|row| (row.clone(), mine(row.id).collect())).collect())
 }
 
