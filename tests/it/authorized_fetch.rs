@@ -76,7 +76,7 @@ both! {
             assert_eq!(reading.send().await.status, 401, "{what}");
         }
         let actor = stranger.reading(&world.gateway.actor());
-        assert_eq!(Value::from(actor.send().await.json()["name"].clone()), json!("Gemeente Voorbeeldstad"));
+        assert_eq!(actor.send().await.json()["name"], json!("Gemeente Voorbeeldstad"));
         let forged = crate::harness::Reading { key: Key::OTHER, ..actor };
         assert_eq!(forged.send().await.status, 401, "who signs wrongly is told, and gets no key either");
     }
