@@ -36,7 +36,7 @@ const LEASE: Duration = Duration::from_secs(120);
 /// After how long a relay that says nothing is asked again: some have a person who decides.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(86_400);
 /// Waits after the first, second, … failure in a row, in seconds; the last one repeats.
-const WAITS_S: [u64; 6] = [60, 300, 900, 3_600, 3 * 3_600, 12 * 3_600];
+const WAITS_S: [u64; 6] = [15, 60, 900, 3_600, 3 * 3_600, 12 * 3_600];
 /// How often a relay is told that we leave before it is forgotten all the same.
 const LEAVE_TRIES_MAX: i32 = 5;
 /// Posts that a relay is told of in one turn.
