@@ -16,6 +16,7 @@ use crate::config::hook::{Held, HeldError};
 use crate::config::{ActorConfig, Config, MetricsListen, RegisterConfig, SourceConfig, environment};
 use crate::flow::keyring::{Keyring, KeyringError};
 use crate::flow::provision::{self, ActorPlan, By, ProvisionError, SourcePlan};
+use crate::flow::relays::{self, RelayError, RelayPlan};
 use crate::flow::schedule::{self, Roles, Stop, Stopper};
 use crate::flow::{FlowSettings, Gateway, Shared, clock, registers};
 use crate::metrics::pulse;
@@ -59,6 +60,9 @@ pub enum AppError {
         #[source]
         source: ProvisionError,
     },
+    /// A relay that the configuration names.
+    #[error(transparent)]
+    Relay(#[from] RelayError),
     /// A secret of a source cannot be read.
     #[error("source `{source_name}` has no usable secret")]
     Secret {
@@ -179,6 +183,8 @@ pub fn gateway_with(config: &Config, master: MasterKey) -> Result<Shared, AppErr
             level: config.verification.level,
         },
         allow_addresses: config.net.allow_addresses.clone(),
+        authorized_fetch: config.server.authorized_fetch,
+        synchronize_followers: config.delivery.synchronize_followers,
         bench_ed25519: environment::bench_ed25519(),
     };
     Ok(Arc::new(Gateway {
@@ -201,7 +207,7 @@ fn prepare_media(folder: &std::path::Path) -> std::io::Result<()> {
     std::fs::remove_file(&probe)
 }
 
-/// Puts the agencies, actors and sources of the configuration into the database, and makes the instance actor.
+/// Puts the agencies, actors, sources and relays of the configuration into the database, and makes the instance actor.
 pub async fn provision(gateway: &Gateway, config: &Config) -> Result<(), AppError> {
     // Signing once shows whether the master key is the one that the keys were sealed under.
     gateway.sign_as_instance().await?;
@@ -225,7 +231,9 @@ pub async fn provision(gateway: &Gateway, config: &Config) -> Result<(), AppErro
             .await
             .map_err(|error| AppError::Provision { what: format!("source `{}`", source.name), source: error })?;
     }
-    Ok(())
+    let plan = |url: &str, style, agency: &str| RelayPlan { url: url.to_owned(), style, agency: agency.to_owned() };
+    let plans = config.relays.iter().flat_map(|relay| relay.agencies.iter().map(|a| plan(&relay.url, relay.style, a)));
+    Ok(relays::provision(gateway, plans.collect()).await?)
 }
 
 /// Other servers remember the ids of actors for ever: an actor that was made under another public URL would be lost to them.
@@ -322,6 +330,7 @@ pub async fn be_alone(gateway: &Gateway, config: &Config) -> Result<Option<std::
         crate::store::hooks::free_all(db)?;
         crate::store::websub::free_all(db)?;
         crate::store::registers::free_all(db)?;
+        crate::store::relays::free_all(db)?;
         crate::store::proofs::free_all(db)
     };
     gateway.store.write("free what an earlier process held", free).await?;

@@ -119,4 +119,6 @@ ids! {
     TokenId,
     /// A subscription at a hub.
     SubscriptionId,
+    /// A relay.
+    RelayId,
 }

@@ -119,6 +119,30 @@ impl KeyUrl {
     }
 }
 
+/// What the instance actor says to relays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RelayActivity {
+    /// It follows one.
+    Follow,
+    /// It takes that back.
+    Undo,
+    /// It answers a relay's own Follow.
+    Accept,
+    /// It tells of a post.
+    Announce,
+}
+
+impl RelayActivity {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Follow => "/ap/instance/follows/",
+            Self::Undo => "/ap/instance/undone/",
+            Self::Accept => "/ap/instance/accepts/",
+            Self::Announce => "/ap/instance/announces/",
+        }
+    }
+}
+
 /// The root of every URL that we mint: scheme and host of `server.public_url`, without a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Base(Url);
@@ -163,6 +187,14 @@ impl Base {
     /// `/ap/instance`: the id of the instance actor, which signs our fetches.
     pub fn instance_actor(&self) -> ActorUrl {
         ActorUrl(self.mint("/ap/instance"))
+    }
+    /// `/ap/instance/follows/<n>` and the like: ids of what the instance actor says to relays; nothing is read there.
+    pub fn relay_activity(&self, kind: RelayActivity, number: i64) -> String {
+        self.mint(&format!("{}{number}", kind.path()))
+    }
+    /// The number of our Follow of a relay, if `url` is its id.
+    pub fn read_relay_follow(&self, url: &str) -> Option<i64> {
+        self.number(url, RelayActivity::Follow.path())
     }
     /// `/ap/inbox`: the shared inbox of all our actors.
     pub fn shared_inbox(&self) -> InboxUrl {

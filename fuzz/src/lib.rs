@@ -12,6 +12,7 @@ mod proofs;
 mod registers;
 pub mod seeds;
 mod servers;
+mod signatures;
 
 use std::alloc::System;
 
@@ -45,6 +46,7 @@ pub static TARGETS: &[Target] = &[
     Target { name: "servers", run: servers::run, bytes_max: 16_384 },
     Target { name: "registers", run: registers::run, bytes_max: 65_536 },
     Target { name: "proofs", run: proofs::run, bytes_max: 16_384 },
+    Target { name: "signatures", run: signatures::run, bytes_max: 16_384 },
     Target { name: "backups", run: backups::run, bytes_max: 16_384 },
 ];
 

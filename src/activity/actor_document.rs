@@ -21,6 +21,38 @@ pub fn actor_document(actor: &Actor, base: &Base) -> Value {
     with_context(actor_context(), actor_object(actor, base))
 }
 
+/// What of an actor's document everybody may read when the rest is for servers that sign: what checks its signatures, and what peers
+/// demand of any actor (`reference/federation.md` 1.1); GoToSocial answers with a stub too (4.5).
+const ALWAYS: [&str; 19] = [
+    "@context",
+    "id",
+    "type",
+    "preferredUsername",
+    "webfinger",
+    "url",
+    "inbox",
+    "outbox",
+    "followers",
+    "following",
+    "endpoints",
+    "manuallyApprovesFollowers",
+    "published",
+    "updated",
+    "alsoKnownAs",
+    "movedTo",
+    "generator",
+    "publicKey",
+    "assertionMethod",
+];
+
+/// An actor's document without what only servers that sign may read.
+pub fn key_document(mut document: Value) -> Value {
+    if let Some(properties) = document.as_object_mut() {
+        properties.retain(|name, _| ALWAYS.contains(&name.as_str()));
+    }
+    document
+}
+
 /// The document of the instance actor: an Application that follows nobody and publishes nothing.
 pub fn instance_document(instance: &InstanceActor, base: &Base) -> Value {
     let name = instance_name(base);

@@ -11,8 +11,10 @@ pub mod discovery;
 mod featured;
 pub mod official;
 mod quoting;
+pub mod relaying;
 mod reply;
 pub mod subscribe;
+pub mod synchronization;
 
 use serde_json::{Map, Value, json};
 

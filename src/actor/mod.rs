@@ -6,6 +6,7 @@ pub mod public_key;
 pub mod reach;
 pub mod record;
 pub mod rel_me;
+pub mod relay;
 pub mod verification;
 
 use serde::{Deserialize, Serialize};

@@ -14,6 +14,7 @@ pub mod output;
 mod post;
 mod quote;
 mod register;
+mod relay;
 mod restore;
 mod serve;
 mod source;
@@ -74,6 +75,9 @@ enum Command {
     /// Quotes: who quotes posts with our leave, and who asks for it.
     #[command(subcommand)]
     Quote(quote::Command),
+    /// Relays: who passes an agency's posts on to servers that follow nobody of it.
+    #[command(subcommand)]
+    Relay(relay::Command),
     /// Messages: what citizens replied.
     #[command(subcommand)]
     Message(message::Command),
@@ -135,6 +139,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Token(command) => token::run(config, command).await?,
         Command::Post(command) => post::run(config, command).await?,
         Command::Quote(command) => quote::run(config, command).await?,
+        Command::Relay(command) => relay::run(config, command).await?,
         Command::Message(command) => message::run(config, command).await?,
         Command::Deliveries(command) => deliveries::run(config, &command).await?,
         Command::Audit(command) => audit::run(config, &command).await?,

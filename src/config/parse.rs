@@ -20,6 +20,7 @@ use crate::actor::ladder::Level;
 use crate::actor::reach::{
     ATTRIBUTION_DOMAINS_MAX, FEATURED_TAGS_MAX, QuotePolicy, parse_attribution_domain, parse_featured_tag,
 };
+use crate::actor::relay::RelayStyle;
 use crate::actor::{ActorKind, Handle, Language};
 use crate::config::error::Problem;
 use crate::config::hook::{self, PUSHED_EVERY, READ_EVERY};
@@ -27,8 +28,8 @@ use crate::config::register::{self, RegisterConfig};
 use crate::config::secret::Secret;
 use crate::config::section::Section;
 use crate::config::types::{
-    ActorConfig, AgencyConfig, Config, Database, Delivery, Hooks, Inbox, Keys, Media, Net, Server, SourceConfig,
-    Verification,
+    ActorConfig, AgencyConfig, Config, Database, Delivery, Hooks, Inbox, Keys, Media, Net, RelayConfig, Server,
+    SourceConfig, Verification,
 };
 use crate::config::value::{
     PERIOD_MAX, parse_domain, parse_name, parse_picture_url, parse_range, parse_uri, place, to_json,
@@ -37,7 +38,7 @@ use crate::post::compose::ComposeSettings;
 use crate::post::policy::SourcePolicy;
 use crate::source::schedule::Schedule;
 use crate::source::span::Span;
-use crate::urls::Base;
+use crate::urls::{Base, InboxUrl};
 
 /// Most requests in flight at once: each takes a connection and a file descriptor, and 1,024 is the usual limit of those.
 pub const CONCURRENCY_MAX: usize = 1_024;
@@ -66,6 +67,7 @@ const SECTIONS: &[&str] = &[
     "agency",
     "actor",
     "source",
+    "relay",
 ];
 
 /// Reads the whole file, or says everything that is wrong with it.
@@ -94,6 +96,7 @@ pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, Vec<Problem>> {
     let agencies = tables("agency", table("agency"), p);
     let actors = tables("actor", table("actor"), p);
     let sources = tables("source", table("source"), p);
+    let relays = tables("relay", table("relay"), p);
     references(("actor", &actors, "agency"), ("agency", &agencies, "name"), p);
     references(("source", &sources, "actor"), ("actor", &actors, "handle"), p);
     unique(("register", &registers, "name"), p);
@@ -102,9 +105,11 @@ pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, Vec<Problem>> {
     unique(("source", &sources, "name"), p);
     let registers = each("register", registers, p, |s| register::read(s, dir, &net));
     enough(&verification, &registers, p);
+    unique(("relay", &relays, "url"), p);
     let agencies = each("agency", agencies, p, agency);
     let actors = each("actor", actors, p, actor);
     let sources = each("source", sources, p, |s| source(s, dir));
+    let relays = each("relay", relays, p, relay);
     match server {
         Some(server) if problems.is_empty() => Ok(Config {
             server,
@@ -120,6 +125,7 @@ pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, Vec<Problem>> {
             agencies,
             actors,
             sources,
+            relays,
         }),
         _ => Err(problems),
     }
@@ -159,8 +165,9 @@ fn server(mut s: Section<'_>, net: &Net) -> Option<Server> {
     if workers.is_some_and(|n| !(1..=WORKERS_MAX).contains(&n)) {
         s.problem("workers", format!("is to be from 1 to {WORKERS_MAX}"));
     }
+    let authorized_fetch = s.take("authorized_fetch").unwrap_or(false);
     s.finish();
-    Some(Server { public_url: public_url?, listen, metrics_listen, trusted_proxies, workers })
+    Some(Server { public_url: public_url?, listen, metrics_listen, trusted_proxies, workers, authorized_fetch })
 }
 
 fn public_url(text: &str, net: &Net) -> Result<Base, String> {
@@ -245,8 +252,9 @@ fn delivery(mut s: Section<'_>) -> Delivery {
     if lease < timeout * 2 {
         s.problem("lease", "is to be at least twice `timeout`, or a delivery could outlive the lease of its inbox");
     }
+    let synchronize_followers = s.take("synchronize_followers").unwrap_or(default.synchronize_followers);
     s.finish();
-    Delivery { concurrency, timeout, lease }
+    Delivery { concurrency, timeout, lease, synchronize_followers }
 }
 
 fn verification(mut s: Section<'_>) -> Verification {
@@ -324,6 +332,27 @@ fn actor(mut s: Section<'_>) -> Option<ActorConfig> {
         quotes,
         handle,
     })
+}
+
+fn relay(mut s: Section<'_>) -> Option<RelayConfig> {
+    let address = |text: &str| match InboxUrl::parse(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => {
+            Err(format!("{error}; give the inbox of a relay of Mastodon's style, or the actor of one of LitePub's"))
+        }
+    };
+    let url = s.require_read("url", "\"https://relay.example/inbox\"", address);
+    let style = s.read("style", RelayStyle::parse);
+    let agencies = s.list("agencies", Vec::new(), parse_name);
+    if agencies.is_empty() {
+        s.problem(
+            "agencies",
+            "names nobody; a relay is used for the agencies that stand there, agencies = [\"voorbeeldstad\"]",
+        );
+    }
+    s.finish();
+    let url = url?;
+    Some(RelayConfig { style: style.unwrap_or_else(|| RelayStyle::of_address(&url)), url, agencies })
 }
 
 /// The texts of the list `key`, none where it is absent, each as `read` makes it out.

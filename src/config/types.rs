@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::actor::ladder::Level;
 use crate::actor::reach::QuotePolicy;
+use crate::actor::relay::RelayStyle;
 use crate::actor::{ActorKind, Handle, Language};
 use crate::config::hook::SourceHook;
 use crate::config::register::RegisterConfig;
@@ -58,6 +59,9 @@ pub struct Config {
     /// `[[source]]`; names are unique, and each names an actor above.
     #[serde(rename = "source")]
     pub sources: Vec<SourceConfig>,
+    /// `[[relay]]`; addresses are unique.
+    #[serde(rename = "relay")]
+    pub relays: Vec<RelayConfig>,
 }
 
 /// `[server]`: where we are and what we listen on.
@@ -74,6 +78,8 @@ pub struct Server {
     pub trusted_proxies: Vec<IpNet>,
     /// Threads that serve HTTP; `None` is one per core.
     pub workers: Option<usize>,
+    /// Documents for servers are given only to servers that sign their requests.
+    pub authorized_fetch: bool,
 }
 
 /// Where `/metrics` is served, never on the public listener.
@@ -187,6 +193,8 @@ pub struct Delivery {
     /// How long a process holds an inbox; what a killed process held is free again after this. At least twice `timeout`.
     #[serde(serialize_with = "period")]
     pub lease: Duration,
+    /// The servers of followers are told which of their accounts follow.
+    pub synchronize_followers: bool,
 }
 
 /// `[verification]`: how long a proof holds, and how much it must show.
@@ -247,6 +255,17 @@ pub struct ActorConfig {
     pub attribution_domains: Vec<String>,
     /// Who may quote its posts.
     pub quotes: QuotePolicy,
+}
+
+/// One `[[relay]]`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RelayConfig {
+    /// Its address: the inbox of one of Mastodon's style, the actor of one of LitePub's.
+    pub url: String,
+    /// How it is talked to.
+    pub style: RelayStyle,
+    /// Names of the agencies whose posts it is to pass on; at least one.
+    pub agencies: Vec<String>,
 }
 
 /// One `[[source]]`. Shown and serialised without the values of its settings, because a connector's may be secrets.
@@ -344,7 +363,12 @@ impl Default for Hooks {
 
 impl Default for Delivery {
     fn default() -> Self {
-        Self { concurrency: 64, timeout: Duration::from_secs(20), lease: Duration::from_secs(90) }
+        Self {
+            concurrency: 64,
+            timeout: Duration::from_secs(20),
+            lease: Duration::from_secs(90),
+            synchronize_followers: true,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! At least once: a crash after a 2xx and before its record sends again. At most once after a recorded 2xx.
 
+mod audiences;
 mod courier;
 mod hosts;
 mod knock;

@@ -2,6 +2,7 @@
 //! decided is what is there when it is done.
 
 pub mod quotes;
+mod relays;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
@@ -219,6 +220,7 @@ impl Desk<'_, '_> {
                 self.apply_to_reactions(effect)
             }
             Effect::AnswerQuote { .. } => self.answer_quote(effect),
+            Effect::RelayAnswered { .. } | Effect::RelayFollows { .. } => self.hear_relay(effect),
             Effect::RecordReport { by, actors, posts, text } => {
                 let detail = format!("actors {actors:?}, posts {posts:?}: {}", text.clone().unwrap_or_default());
                 self.note(by.as_str(), "report.received", "desk".to_owned(), detail)

@@ -242,11 +242,12 @@ impl Gateway {
         Some(InstanceActor::new(&self.base, PublicKeys::first(rsa, ed25519), created_at))
     }
 
-    /// The identity that signs our own fetches.
+    /// The identity that signs our own fetches, and what is said to relays.
     pub async fn sign_as_instance(&self) -> Result<SigningIdentity, KeyringError> {
         let actor = self.instance_actor().await?;
         let rows = self.store.read("read a key", |db| actors::keys(db, None)).await?;
-        Ok(SigningIdentity::instance(&actor, self.keyring.rsa(&rows, None)?))
+        let (rsa, ed25519) = (self.keyring.rsa(&rows, None)?, self.keyring.ed25519(&rows, None)?);
+        Ok(SigningIdentity::instance(&actor, rsa).with_ed25519_of_instance(&actor, ed25519))
     }
 
     /// The instance actor and the key with which it seals what it says of this installation.

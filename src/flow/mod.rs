@@ -22,8 +22,10 @@ pub mod provision;
 pub mod publish;
 pub mod quotes;
 pub mod rates;
+pub mod reading;
 pub mod receive;
 pub mod registers;
+pub mod relays;
 pub mod remote;
 pub mod review;
 pub mod rotation;
@@ -87,6 +89,10 @@ pub struct FlowSettings {
     pub proof_times: ProofTimes,
     /// Ranges that may be reached although they are not public.
     pub allow_addresses: Vec<IpNet>,
+    /// Documents for servers are given only to servers that sign their requests.
+    pub authorized_fetch: bool,
+    /// The servers of followers are told which of their accounts follow (FEP-8fcf).
+    pub synchronize_followers: bool,
     /// Deliveries are signed by RFC 9421 with Ed25519: a benchmark measures that, nobody else sets it.
     pub bench_ed25519: bool,
 }

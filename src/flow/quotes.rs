@@ -21,6 +21,7 @@ use crate::store::reactions::{self, QuoteRow};
 use crate::store::{
     Db, Queried, StoreError, actors, audit, followers, from_json, inboxes, posts, proofs, remote as remote_store,
 };
+use crate::time::Timestamp;
 use crate::urls::{ActorUrl, UrlError};
 
 /// Why a decision about a quote was not carried out.
@@ -103,7 +104,8 @@ pub async fn approve(gateway: &Gateway, id: QuoteId, who: &str) -> Result<(), Qu
     };
     let activity = ActivityId(gateway.mint.next());
     let bytes = activity::accept_quote(&actor, &gateway.base, &request, id, activity);
-    let row = answer(activity, actor.id, "Accept", bytes);
+    let actor_id = actor.id;
+    let row = answer(activity, actor_id, "Accept", attested(gateway, actor, bytes, at).await?);
     let reaction = reaction(ReactionId(gateway.mint.next()), &quote);
     let entry = gateway.audit(who, "quote.approve", format!("quote:{id}"), asked.quote_url.clone());
     let commit = move |db: &mut Db<'_>| {
@@ -124,7 +126,8 @@ pub async fn refuse(gateway: &Gateway, id: QuoteId, who: &str) -> Result<(), Quo
     let request: Value = from_request(&asked)?;
     let activity = ActivityId(gateway.mint.next());
     let bytes = activity::reject_quote(&actor, &gateway.base, &request, activity);
-    let row = answer(activity, actor.id, "Reject", bytes);
+    let actor_id = actor.id;
+    let row = answer(activity, actor_id, "Reject", attested(gateway, actor, bytes, now()).await?);
     let entry = gateway.audit(who, "quote.refuse", format!("quote:{id}"), asked.quote_url.clone());
     let commit = move |db: &mut Db<'_>| {
         if !quotes::take(db, id)? {
@@ -134,6 +137,16 @@ pub async fn refuse(gateway: &Gateway, id: QuoteId, who: &str) -> Result<(), Quo
         owe(db, &row, asked.inbox_id)
     };
     finish(gateway, id, gateway.store.write("refuse a quote", commit).await?)
+}
+
+/// With the integrity proof of its actor, if that is verified now: else the answer waits, and is signed when it is again.
+async fn attested(gateway: &Gateway, actor: Actor, bytes: Vec<u8>, at: Timestamp) -> Result<Vec<u8>, StoreError> {
+    let id = actor.id;
+    let proof = gateway.store.read("read a proof", move |db| proofs::of_actor(db, id)).await?;
+    Ok(match VerifiedActor::prove(actor, &proof, &gateway.settings.proof_times, at) {
+        Ok(verified) => gateway.attested(&verified, bytes, at).await,
+        Err(_) => bytes,
+    })
 }
 
 fn from_request(asked: &QuoteRequestRow) -> Result<Value, StoreError> {

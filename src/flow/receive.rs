@@ -12,17 +12,17 @@ use crate::flow::forwarded::{self, ForwardError};
 use crate::flow::quotes;
 use crate::flow::remote::{self, RemoteFetchError, Signer};
 use crate::flow::verify::with_causes;
-use crate::flow::{Gateway, now};
-use crate::inbox::decide::{Effect, Known, KnownMessage, KnownPost, Named, decide, names};
+use crate::flow::{Gateway, now, relays};
+use crate::inbox::decide::{Effect, Known, KnownMessage, KnownPost, KnownRelay, Named, decide, names};
 use crate::inbox::read::{deletes_its_actor, read};
-use crate::inbox::{INBOX_BODY_BYTES_MAX, Incoming, IncomingKind, Said, Updated};
+use crate::inbox::{INBOX_BODY_BYTES_MAX, InboxError, Incoming, IncomingKind, Said, Updated};
 use crate::post::PostState;
 use crate::signature::{self, ParsedSignature, ReceivedRequest, Scheme, SignatureError, Site};
 use crate::store::{Db, Queried, StoreError, actors, followers, messages, posts};
 use crate::urls::ActorUrl;
 
 /// When a peer whose key could not be fetched should come back, in seconds.
-const KEY_RETRY_S: u32 = 300;
+pub(super) const KEY_RETRY_S: u32 = 300;
 
 /// A POST to an inbox, as it came in.
 #[derive(Debug, Clone)]
@@ -47,12 +47,12 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    fn new(status: u16, detail: impl Into<String>) -> Self {
+    pub(super) fn new(status: u16, detail: impl Into<String>) -> Self {
         Self { status, detail: detail.into(), retry_after_s: None }
     }
 
     /// It is our fault; the sender is to try again.
-    fn later() -> Self {
+    pub(super) fn later() -> Self {
         Self { status: 503, detail: "not now; please try again".to_owned(), retry_after_s: Some(60) }
     }
 }
@@ -98,7 +98,12 @@ pub async fn receive(gateway: &Gateway, arrivals: &Arrivals, request: Request) -
     let by = forwarded::author_of(gateway, &request.body, &sender.actor.url).await.map_err(by_another)?;
     let is_forwarded = by.is_some();
     let by = by.unwrap_or_else(|| sender.clone());
-    let incoming = read(&request.body, &by.actor.url).map_err(|e| Refusal::new(e.status(), with_causes(&e)))?;
+    let incoming = match read(&request.body, &by.actor.url) {
+        Ok(incoming) => incoming,
+        // It is what a relay is for; nothing of it is believed or kept.
+        Err(InboxError::NotTheSigner { .. }) if relays::is_relay(gateway, &sender.actor.url).await? => return Ok(()),
+        Err(error) => return Err(Refusal::new(error.status(), with_causes(&error))),
+    };
     if is_forwarded {
         if !forwarded::may_be_forwarded(&incoming) {
             return Err(Refusal::new(403, format!("{} must send this itself", incoming.actor)));
@@ -119,14 +124,14 @@ fn by_another(error: ForwardError) -> Refusal {
 }
 
 /// Why the sender of a request is not known.
-enum NoSender {
+pub(super) enum NoSender {
     Fetch(RemoteFetchError),
     Signature(SignatureError),
 }
 
 /// The actor whose key made one of the signatures, and what its server thereby shows that it knows. When none holds, the first one
 /// and what is wrong with it.
-async fn sender(
+pub(super) async fn sender(
     gateway: &Gateway,
     signatures: &[ParsedSignature],
 ) -> Result<(Arc<Signer>, Scheme), Option<(ParsedSignature, NoSender)>> {
@@ -344,6 +349,16 @@ pub fn known(db: &mut Db<'_>, named: &Named, incoming: &Incoming) -> Queried<Kno
                 post: row.post_id,
             });
         }
+    }
+    let relay = match named.relay_follow {
+        Some(number) => crate::store::relays::by_follow(db, number)?,
+        None if named.follows_instance => crate::store::relays::by_actor(db, incoming.actor.as_str())?,
+        None => None,
+    };
+    if let Some(row) = relay {
+        let actor = row.actor_url.as_deref().map(ActorUrl::parse).transpose();
+        let host = url::Url::parse(&row.url).map(|url| crate::urls::authority(&url)).unwrap_or_default();
+        known.relay = Some(KnownRelay { id: row.id, host, actor: crate::store::odd_row(actor)? });
     }
     // Only what an actor says of itself depends on whether anything is kept of it.
     if changes_sender(incoming) {

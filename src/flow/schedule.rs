@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use crate::flow::embargo::Finishing;
 use crate::flow::hooks::work;
 use crate::flow::websub::{self, ask};
-use crate::flow::{Shared, deliver, micropub, now, poll, publish, registers, rotation, verify};
+use crate::flow::{Shared, deliver, micropub, now, poll, publish, registers, relays, rotation, verify};
 use crate::metrics::pulse::{self, Loop};
 use crate::store::{host_signatures, remote};
 use crate::websub::ENDED_KEPT;
@@ -96,6 +96,7 @@ pub fn start(gateway: &Shared, roles: Roles, stop: &Stop) -> JoinSet<()> {
     }
     if roles.deliver {
         tasks.spawn(deliver::run(gateway.clone(), stop.clone()));
+        tasks.spawn(relays::work(gateway.clone(), stop.clone()));
     }
     tasks
 }

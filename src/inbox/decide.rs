@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::actor::reach::QuotePolicy;
-use crate::ids::{ActorId, MessageId, PostId};
+use crate::ids::{ActorId, MessageId, PostId, RelayId};
 pub use crate::inbox::effect::{Effect, IgnoreReason, QuoteAnswer, ReactionKind};
 use crate::inbox::{Incoming, IncomingKind, NoteIn, QuoteSeen, Said, Undone, UndoneKind, Updated, json};
 use crate::urls::{ActorUrl, Base, ObjectUrl};
@@ -18,6 +18,10 @@ pub struct Named {
     pub posts: Vec<PostId>,
     /// Objects of others that may be messages that we keep: what is answered, edited or deleted.
     pub objects: Vec<ObjectUrl>,
+    /// The number of our Follow of a relay.
+    pub relay_follow: Option<i64>,
+    /// It is a Follow of the instance actor, which only relays send.
+    pub follows_instance: bool,
 }
 
 /// One of our posts.
@@ -46,6 +50,17 @@ pub struct KnownMessage {
     pub post: Option<PostId>,
 }
 
+/// A relay that an activity answers, or comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownRelay {
+    /// Its id here.
+    pub id: RelayId,
+    /// The host of the address that it is known by.
+    pub host: String,
+    /// Its actor, once it is known.
+    pub actor: Option<ActorUrl>,
+}
+
 /// What the store has of what an activity [`Named`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Known {
@@ -63,13 +78,19 @@ pub struct Known {
     pub quotes: QuotePolicy,
     /// The sender of a QuoteRequest follows the actor of that post.
     pub sender_follows: bool,
+    /// The relay that it answers, or comes from.
+    pub relay: Option<KnownRelay>,
 }
 
 /// What of ours an activity names.
 pub fn names(incoming: &Incoming, base: &Base) -> Named {
     let mut named = Named::default();
     match &incoming.kind {
+        IncomingKind::Follow { object } if *object == base.instance_actor() => named.follows_instance = true,
         IncomingKind::Follow { object } | IncomingKind::Block { object } => named.actor(object.as_str(), base),
+        IncomingKind::Accept { object: Some(object) } | IncomingKind::Reject { object: Some(object) } => {
+            named.relay_follow = base.read_relay_follow(object);
+        }
         IncomingKind::Undo(Undone { kind, .. }) => match kind {
             UndoneKind::Follow { object: Some(object) } | UndoneKind::Block { object: Some(object) } => {
                 named.actor(object.as_str(), base);
@@ -194,11 +215,11 @@ pub fn decide(incoming: &Incoming, base: &Base, known: &Known) -> Vec<Effect> {
             }]
         }
         IncomingKind::Flag { content, .. } => report(by, content.as_deref(), known),
-        IncomingKind::Create(Said::Other(_))
-        | IncomingKind::Update(Updated::Other(_))
-        | IncomingKind::Accept { .. }
-        | IncomingKind::Reject { .. }
-        | IncomingKind::Unknown(_) => ignore(IgnoreReason::Type),
+        IncomingKind::Accept { .. } => relay_answered(incoming, true, known),
+        IncomingKind::Reject { .. } => relay_answered(incoming, false, known),
+        IncomingKind::Create(Said::Other(_)) | IncomingKind::Update(Updated::Other(_)) | IncomingKind::Unknown(_) => {
+            ignore(IgnoreReason::Type)
+        }
     }
 }
 
@@ -215,7 +236,22 @@ fn our_post<'a>(url: &ObjectUrl, base: &Base, known: &'a Known) -> Option<&'a Kn
     known.posts.iter().find(|post| post.id == id)
 }
 
+/// The answer to our Follow of a relay: believed of the relay alone, that is of the actor that is known or else of its host.
+fn relay_answered(incoming: &Incoming, accepted: bool, known: &Known) -> Vec<Effect> {
+    let Some(relay) = &known.relay else { return ignore(IgnoreReason::Type) };
+    let by = &incoming.actor;
+    if relay.actor.as_ref().map_or(relay.host != by.authority(), |actor| actor != by) {
+        return ignore(IgnoreReason::NotTheirs);
+    }
+    let said = || json::name(&incoming.raw, "summary").or_else(|| json::name(&incoming.raw, "content"));
+    let reason = (!accepted).then(|| said().unwrap_or_else(|| format!("{by} rejected our Follow")));
+    vec![Effect::RelayAnswered { relay: relay.id, by: by.clone(), accepted, reason }]
+}
+
 fn follow(incoming: &Incoming, object: &ActorUrl, base: &Base, known: &Known) -> Vec<Effect> {
+    if let Some(relay) = known.relay.as_ref().filter(|_| *object == base.instance_actor()) {
+        return vec![Effect::RelayFollows { relay: relay.id, follow: incoming.raw.clone() }];
+    }
     let Some(actor) = our_actor(object, base, known) else { return ignore(IgnoreReason::NotAboutUs) };
     let (follower, follow) = (incoming.actor.clone(), incoming.raw.clone());
     vec![if known.sender_blocked {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::ids::{ActorId, MessageId, PostId};
+use crate::ids::{ActorId, MessageId, PostId, RelayId};
 use crate::inbox::NoteIn;
 use crate::urls::{ActivityUrl, ActorUrl, ObjectUrl};
 
@@ -182,6 +182,24 @@ pub enum Effect {
         posts: Vec<PostId>,
         /// What the reporter wrote.
         text: Option<String>,
+    },
+    /// A relay answered our Follow.
+    RelayAnswered {
+        /// Which.
+        relay: RelayId,
+        /// Its actor.
+        by: ActorUrl,
+        /// Whether it said yes.
+        accepted: bool,
+        /// Why not.
+        reason: Option<String>,
+    },
+    /// A relay that we asked follows us: that is to be answered.
+    RelayFollows {
+        /// Which.
+        relay: RelayId,
+        /// Its Follow.
+        follow: Value,
     },
     /// Nothing to do.
     Ignore(IgnoreReason),

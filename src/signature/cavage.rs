@@ -39,15 +39,28 @@ pub fn sign(
     content_type: &str,
     now: Timestamp,
 ) -> Result<Vec<(&'static str, String)>, SignatureError> {
+    sign_also(identity, method, url, body.map(|body| (body, content_type)), None, now)
+}
+
+/// As [`sign`], with one header more, which is signed too.
+pub fn sign_also(
+    identity: &SigningIdentity,
+    method: &str,
+    url: &Url,
+    body: Option<(&Digested, &str)>,
+    also: Option<(&'static str, &str)>,
+    now: Timestamp,
+) -> Result<Vec<(&'static str, String)>, SignatureError> {
     let host = authority(url);
     if host.is_empty() {
         return Err(SignatureError::NoHost(url.to_string()));
     }
     let mut headers = vec![("host", host), ("date", now.to_http_date())];
-    if let Some(body) = body {
+    if let Some((body, content_type)) = body {
         headers.push(("digest", body.digest()));
         headers.push(("content-type", content_type.to_owned()));
     }
+    headers.extend(also.map(|(name, value)| (name, value.to_owned())));
     // Path and query, as the peers that build it properly do; our own ids and inboxes have no query, so all readings agree.
     let target = match url.query() {
         Some(query) => format!("{}?{query}", url.path()),

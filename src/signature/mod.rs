@@ -85,18 +85,19 @@ impl Site {
     }
 }
 
-/// Signs a POST in one of the schemes: gives the headers to send. Call it anew for every attempt, so that the date is fresh.
+/// Signs a POST, with one header more where given, in one of the schemes: gives the headers to send. Call it anew for every attempt, so that the date is fresh.
 pub fn sign_post(
     identity: &SigningIdentity,
     scheme: Scheme,
     url: &Url,
-    (body, content_type): (&Digested, &str),
+    body: (&Digested, &str),
+    also: Option<(&'static str, &str)>,
     now: Timestamp,
 ) -> Result<Vec<(&'static str, String)>, SignatureError> {
     match scheme {
-        Scheme::Cavage => cavage::sign(identity, "POST", url, Some(body), content_type, now),
-        Scheme::Rfc9421 => rfc9421::sign(identity, ("POST", url), Some((body, content_type)), false, None, now),
-        Scheme::Ed25519 => rfc9421::sign(identity, ("POST", url), Some((body, content_type)), true, None, now),
+        Scheme::Cavage => cavage::sign_also(identity, "POST", url, Some(body), also, now),
+        Scheme::Rfc9421 => rfc9421::sign_also(identity, ("POST", url), Some(body), also, (false, None), now),
+        Scheme::Ed25519 => rfc9421::sign_also(identity, ("POST", url), Some(body), also, (true, None), now),
     }
 }
 
@@ -105,10 +106,11 @@ pub fn sign_as_asked(
     identity: &SigningIdentity,
     challenge: &Challenge,
     url: &Url,
-    (body, content_type): (&Digested, &str),
+    body: (&Digested, &str),
+    also: Option<(&'static str, &str)>,
     now: Timestamp,
 ) -> Result<Vec<(&'static str, String)>, SignatureError> {
-    rfc9421::sign(identity, ("POST", url), Some((body, content_type)), challenge.ed25519, Some(challenge), now)
+    rfc9421::sign_also(identity, ("POST", url), Some(body), also, (challenge.ed25519, Some(challenge)), now)
 }
 
 /// Reads the signatures of a request, by whichever scheme it is signed, and checks everything about them that needs no key. Gives
@@ -155,6 +157,11 @@ impl SigningIdentity {
     pub fn with_ed25519(self, actor: &VerifiedActor, key: Arc<Ed25519PrivateKey>) -> Self {
         let id = actor.actor().keys.serial.ed25519_key_id(&actor.actor().url);
         Self { ed25519: Some((id, key)), ..self }
+    }
+
+    /// With the Ed25519 key of the instance actor beside it.
+    pub fn with_ed25519_of_instance(self, actor: &InstanceActor, key: Arc<Ed25519PrivateKey>) -> Self {
+        Self { ed25519: Some((actor.keys.serial.ed25519_key_id(&actor.url), key)), ..self }
     }
 
     fn ed25519(&self) -> Option<(&str, &Ed25519PrivateKey)> {

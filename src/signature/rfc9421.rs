@@ -15,7 +15,7 @@ mod sign;
 pub use crate::signature::rfc9421::challenge::Challenge;
 pub(super) use crate::signature::rfc9421::read::is_cavage;
 pub use crate::signature::rfc9421::read::parse;
-pub use crate::signature::rfc9421::sign::sign;
+pub use crate::signature::rfc9421::sign::{sign, sign_also};
 
 #[cfg(test)]
 mod tests;

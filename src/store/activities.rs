@@ -41,7 +41,11 @@ pub fn of_post(db: &mut Db<'_>, post: PostId) -> Queried<Vec<ActivityRow>> {
     on!(db, c => activities::table.filter(activities::post_id.eq(Some(post))).order(activities::id).load(c))
 }
 
-/// Who says an activity, and the bytes to send.
-pub fn bytes(db: &mut Db<'_>, id: ActivityId) -> Queried<Option<(ActorId, Vec<u8>)>> {
-    on!(db, c => activities::table.find(id).select((activities::actor_id, activities::bytes)).first(c).optional())
+/// Who says an activity, its type, and the bytes to send.
+pub fn bytes(db: &mut Db<'_>, id: ActivityId) -> Queried<Option<(ActorId, String, Vec<u8>)>> {
+    on!(db, c => activities::table
+        .find(id)
+        .select((activities::actor_id, activities::kind, activities::bytes))
+        .first(c)
+        .optional())
 }

@@ -12,7 +12,7 @@ use crate::post::lane::{Dispatch, Lane};
 use crate::store::listen::{self, Topic};
 use crate::store::schema::{activities, deliveries, inboxes as inboxes_table};
 use crate::store::statement::statement;
-use crate::store::{Db, Queried, inboxes, to_json, turns};
+use crate::store::{Db, Queried, inboxes, relays, to_json, turns};
 use crate::time::Timestamp;
 
 /// Where a delivery is in its life; stored as a small number.
@@ -115,7 +115,8 @@ impl FanOut {
 }
 
 /// Owes an activity to every inbox that has a follower of its actor, and, when it is about a post, to every inbox that was owed
-/// anything about that post before, so that edits and withdrawals also reach those who unfollowed since. One statement each,
+/// anything about that post before, so that edits and withdrawals also reach those who unfollowed since; and then to the relays of its
+/// agency, where a Create goes to those of LitePub's style as an Announce ([`relays::announce`]). One statement each,
 /// whatever the number of followers; repeating it changes nothing. Returns to how many inboxes it is owed.
 ///
 /// Each host's first inbox comes before any host's second one: a host that hangs is known by then.
@@ -131,7 +132,10 @@ pub fn fan_out_also(db: &mut Db<'_>, what: &FanOut, also: Option<InboxId>) -> Qu
             SELECT f.inbox_id FROM followers f WHERE f.actor_id = $4 \
             UNION SELECT d.inbox_id FROM activities a JOIN deliveries d ON d.activity_id = a.id \
             WHERE a.post_id = $5 AND a.id <> $1 \
-            UNION SELECT o.id FROM inboxes o WHERE o.id = $6)) s \
+            UNION SELECT o.id FROM inboxes o WHERE o.id = $6 \
+            UNION SELECT r.inbox_id FROM actors ac JOIN relay_agencies l ON l.agency_id = ac.agency_id \
+            JOIN relays r ON r.id = l.relay_id WHERE ac.id = $4 AND $5 IS NOT NULL AND r.state = 'accepted' \
+            AND (r.style = 'mastodon' OR EXISTS (SELECT 1 FROM activities k WHERE k.id = $1 AND k.kind <> 'Create')))) s \
         WHERE 1 = 1 ORDER BY s.id ON CONFLICT DO NOTHING";
     let joined = turns::join(db, what.actor, what.dispatch.lane)?;
     let owed = on!(db, c => statement(OWE)
@@ -144,6 +148,9 @@ pub fn fan_out_also(db: &mut Db<'_>, what: &FanOut, also: Option<InboxId>) -> Qu
         .execute(c))?;
     let places = i64::try_from(owed).unwrap_or(i64::MAX);
     turns::take(db, joined, places)?;
+    if let Some(post) = what.post {
+        relays::announce(db, what.actor, post, what.activity, what.at)?;
+    }
     inboxes::line_up(db, what.activity, what.dispatch.spread, (joined.turn(0), places), what.at)?;
     listen::tell(db, Topic::Deliver)?;
     Ok(owed)

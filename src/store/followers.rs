@@ -1,10 +1,12 @@
 //! Followers of our actors, and whom an actor was blocked by.
 
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Text};
 
 use crate::ids::{ActorId, FollowerId, InboxId};
 use crate::on;
 use crate::store::schema::{blocks, followers};
+use crate::store::statement::statement;
 use crate::store::{Db, Queried};
 use crate::time::Timestamp;
 
@@ -62,6 +64,39 @@ pub fn remove_everywhere(db: &mut Db<'_>, url: &str) -> Queried<usize> {
 /// Which of our actors a remote actor follows.
 pub fn followed_by(db: &mut Db<'_>, url: &str) -> Queried<Vec<ActorId>> {
     on!(db, c => followers::table.filter(followers::url.eq(url)).select(followers::actor_id).load(c))
+}
+
+/// The followers of an actor on one host, summed up: two equal ones are of the same followers. Their ids only grow, so who comes
+/// changes `last`, and who goes changes the others.
+#[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
+pub struct Part {
+    /// The host of their ids.
+    #[diesel(sql_type = Text)]
+    pub host: String,
+    /// How many.
+    #[diesel(sql_type = BigInt)]
+    pub count: i64,
+    #[diesel(sql_type = BigInt)]
+    last: i64,
+    #[diesel(sql_type = BigInt)]
+    sum: i64,
+}
+
+/// On which hosts the followers of an actor are.
+pub fn parts(db: &mut Db<'_>, actor: ActorId) -> Queried<Vec<Part>> {
+    const PARTS: &str = "SELECT host, COUNT(*) AS count, MAX(id) AS last, CAST(SUM(id % 1000003) AS BIGINT) AS sum \
+        FROM followers WHERE actor_id = $1 GROUP BY host";
+    on!(db, c => statement(PARTS).bind::<BigInt, _>(actor).load(c))
+}
+
+/// The ids of the followers of an actor on one host, at most `limit`, in the order in which they came.
+pub fn of_host(db: &mut Db<'_>, actor: ActorId, host: &str, limit: i64) -> Queried<Vec<String>> {
+    on!(db, c => followers::table
+        .filter(followers::actor_id.eq(actor).and(followers::host.eq(host)))
+        .select(followers::url)
+        .order(followers::id)
+        .limit(limit)
+        .load(c))
 }
 
 /// How many followers an actor has.

@@ -233,6 +233,7 @@ impl Loading {
         super::websub::doubt_all(&mut db, entry.at)?;
         crate::store::registers::free_all(&mut db)?;
         proofs::free_all(&mut db)?;
+        super::relays::free_all(&mut db)?;
         audit::add(&mut db, entry)?;
         match &mut self.connection {
             Own::Lite(c) => AnsiTransactionManager::commit_transaction(c),

@@ -27,6 +27,7 @@ pub mod quotes;
 pub mod reach;
 pub mod reactions;
 pub mod registers;
+pub mod relays;
 pub mod remote;
 pub mod reports;
 pub mod rotations;

@@ -521,6 +521,43 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    relays (id) {
+        id -> BigInt,
+        url -> Text,
+        style -> Text,
+        state -> Text,
+        reason -> Nullable<Text>,
+        actor_url -> Nullable<Text>,
+        inbox_id -> Nullable<BigInt>,
+        follow_number -> Nullable<BigInt>,
+        follow_back -> Nullable<Text>,
+        asked_at -> Nullable<BigInt>,
+        answered_at -> Nullable<BigInt>,
+        failures -> Integer,
+        created_at -> BigInt,
+        due_at -> Nullable<BigInt>,
+        lease_until -> BigInt,
+    }
+}
+
+diesel::table! {
+    relay_agencies (relay_id, agency_id) {
+        relay_id -> BigInt,
+        agency_id -> BigInt,
+        provisioned -> Bool,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    relay_announcements (relay_id, post_id) {
+        relay_id -> BigInt,
+        post_id -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     agencies,
     actors,
@@ -559,5 +596,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     quote_requests,
     agency_organisations,
     registers,
-    register_entries
+    register_entries,
+    relays,
+    relay_agencies,
+    relay_announcements
 );

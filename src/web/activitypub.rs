@@ -10,7 +10,7 @@ use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 
-use crate::activity::actor_document::{actor_document, instance_document};
+use crate::activity::actor_document::{actor_document, instance_document, key_document};
 use crate::activity::{self, PUBLIC, PublishedPost};
 use crate::actor::Actor;
 use crate::flow::Gateway;
@@ -22,6 +22,7 @@ use crate::store::reactions::QuoteRow;
 use crate::store::{Db, Queried, activities, actors, pins, posts, reactions};
 use crate::time::Timestamp;
 use crate::urls::ObjectUrl;
+use crate::web::access;
 use crate::web::caching::{self, Representation};
 use crate::web::negotiate::{Form, wanted};
 use crate::web::problem::Problem;
@@ -92,7 +93,8 @@ pub async fn actor(
     if is_browser(&request) {
         return Ok(see_other(&gateway.base.actor_page(actor.handle.as_str())));
     }
-    Ok(document(&request, &actor_document(&actor, &gateway.base)))
+    let whole = actor_document(&actor, &gateway.base);
+    Ok(document(&request, &if access::is_key_only(&request) { key_document(whole) } else { whole }))
 }
 
 /// `/ap/a/{n}/followers` and `following`: counts; `featured`: pinned posts; `tags`: featured hashtags.

@@ -3,17 +3,19 @@
 
 use std::time::Instant;
 
-use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody, to_bytes};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::ErrorInternalServerError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web;
+use actix_web::{Error, HttpMessage, ResponseError};
 use tracing::Instrument;
 
 use crate::flow::Gateway;
+use crate::flow::reading::Readers;
 use crate::metrics;
+use crate::web::access;
 use crate::web::caching::Keep;
 use crate::web::hosts;
 use crate::web::kept::{Answer, Kept, Key, Look};
@@ -34,15 +36,29 @@ const TRANSPORT: &str = "max-age=31536000";
 pub async fn enter<B: MessageBody + 'static>(
     gateway: web::Data<Gateway>,
     kept: web::Data<Kept>,
+    readers: web::Data<Readers>,
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let begun = Instant::now();
     let id = format!("{:016x}", rand::random::<u64>());
     let method = request.method().clone();
-    let mut response = match Key::of(&request, kept.ours()) {
-        Some(key) => remember(&gateway, &kept, key, &id, request, next).await?,
-        None => pass(&gateway, &id, request, next).await?.map_into_boxed_body(),
+    let mut response = match access::judge(&gateway, &readers, &request).await {
+        Ok(access) => {
+            request.extensions_mut().insert(access.clone());
+            let mut response = match Key::of(&request, kept.ours()) {
+                Some(key) => remember(&gateway, &kept, key, &id, request, next).await?,
+                None => pass(&gateway, &id, request, next).await?.map_into_boxed_body(),
+            };
+            access.label(response.headers_mut());
+            response
+        }
+        Err(problem) => {
+            let (https, home) = is_https(&gateway, &request);
+            let mut response = request.into_response(problem.error_response());
+            label(response.headers_mut(), https, home);
+            response
+        }
     };
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, value);
@@ -99,12 +115,17 @@ async fn pass<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    let https = gateway.base.root().starts_with("https:");
-    let home = https && hosts::is_home(&gateway.base, &request);
+    let (https, home) = is_https(gateway, &request);
     let span = tracing::info_span!("request", request.id = %id);
     let mut response = next.call(request).instrument(span).await?;
     label(response.headers_mut(), https, home);
     Ok(response)
+}
+
+/// Whether we are reached by https, and whether the request is for our own host there.
+fn is_https(gateway: &Gateway, request: &ServiceRequest) -> (bool, bool) {
+    let https = gateway.base.root().starts_with("https:");
+    (https, https && hosts::is_home(&gateway.base, request))
 }
 
 fn label(headers: &mut HeaderMap, https: bool, home: bool) {

@@ -3,7 +3,7 @@
 //! | path | answers |
 //! |---|---|
 //! | `/.well-known/{webfinger,host-meta,host-meta.json,nodeinfo}`, `/nodeinfo/{2.0,2.1}` | [`discovery`] |
-//! | `/ap/a/{n}`, its collections, `/ap/o/{n}`, `/ap/x/{n}`, `/ap/q/{n}`, `/ap/instance` | [`activitypub`], [`outbox`] |
+//! | `/ap/a/{n}`, its collections, `/ap/o/{n}`, `/ap/x/{n}`, `/ap/q/{n}`, `/ap/instance` | [`activitypub`], [`outbox`], [`synchronization`] |
 //! | `/ap/inbox`, `/ap/a/{n}/inbox`, `/ap/instance/inbox` | [`inbox`] |
 //! | `/hooks/{source}` | [`hooks`](self::hooks) |
 //! | `/micropub`, `/micropub/media`, `/micropub/media/{name}` | [`micropub`] |
@@ -14,9 +14,10 @@
 //! | `/health/live`, `/health/ready` | [`health`] |
 //! | `/metrics`, on a listener of its own | [`operations`] |
 //!
-//! Every request passes [`entry`] (request id, what is [`kept`], security headers, log), [`hosts`] (is it for us?) and
+//! Every request passes [`entry`] (request id, [`access`], what is [`kept`], security headers, log), [`hosts`] (is it for us?) and
 //! compression.
 
+pub mod access;
 pub mod activitypub;
 pub mod assets;
 pub mod body;
@@ -41,6 +42,7 @@ pub mod problem;
 pub mod proof;
 pub mod range;
 pub mod routes;
+pub mod synchronization;
 pub mod texts;
 pub mod view;
 pub mod websub;
@@ -58,6 +60,7 @@ use ipnet::IpNet;
 use crate::activity::official::LIST_PATH;
 use crate::flow::arrivals::Arrivals;
 use crate::flow::hooks::Hooks;
+use crate::flow::reading::Readers;
 use crate::flow::subscribe::Lookups;
 use crate::flow::{Gateway, Shared};
 use crate::web::hooks::Proxies;
@@ -86,6 +89,7 @@ pub struct Shelf {
     proxies: Data<Proxies>,
     clients: Data<Clients>,
     lookups: Data<Lookups>,
+    readers: Data<Readers>,
 }
 
 /// How much is taken in, and whom is believed who sent it.
@@ -108,6 +112,7 @@ impl Shelf {
             proxies: Data::new(Proxies(limits.trusted_proxies)),
             clients: Data::new(Clients::new(limits.per_source_s)),
             lookups: Data::new(Lookups::default()),
+            readers: Data::new(Readers::new(limits.per_host_s)),
             directory: Data::new(Directory::new(gateway.clone())),
             kept: Data::new(Kept::new(gateway.clone())),
             gateway: Data::from(gateway),
@@ -119,7 +124,7 @@ impl Shelf {
         config.app_data(self.gateway.clone()).app_data(self.directory.clone());
         config.app_data(self.kept.clone()).app_data(self.arrivals.clone());
         config.app_data(self.hooks.clone()).app_data(self.proxies.clone()).app_data(self.clients.clone());
-        config.app_data(self.lookups.clone());
+        config.app_data(self.lookups.clone()).app_data(self.readers.clone());
         config.service(readable("/health/live", health::live)).service(readable("/health/ready", health::ready));
         for_servers(config);
         for_people(config);
@@ -148,6 +153,7 @@ fn for_servers(config: &mut ServiceConfig) {
         .service(readable("/ap/instance/{collection}", activitypub::instance_collection))
         .service(readable("/ap/a/{n}", activitypub::actor))
         .service(readable("/ap/a/{n}/outbox", outbox::outbox))
+        .service(readable("/ap/a/{n}/followers_synchronization", synchronization::partial))
         .service(readable("/ap/a/{n}/{collection}", activitypub::collection))
         .service(readable("/ap/o/{n}", activitypub::object))
         .service(readable("/ap/x/{n}", activitypub::stored_activity))

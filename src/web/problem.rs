@@ -16,6 +16,9 @@ use crate::web::caching;
 
 /// Media type of a problem.
 pub const CONTENT_TYPE: &str = "application/problem+json";
+/// What the signature of a GET is to cover, by draft-cavage (draft 12, 3.1.1) and by RFC 9421 (§5.1).
+const DEMANDED: &str = "Signature realm=\"ActivityPub\",headers=\"(request-target) host date\"";
+const DEMANDED_BY_RFC9421: &str = "sig1=(\"@method\" \"@target-uri\");created;keyid";
 /// Seconds after which a client may ask again when we are down.
 const RETRY_AFTER_S: u32 = 30;
 
@@ -71,6 +74,9 @@ pub enum Problem {
     /// An inbox refuses an activity.
     #[error("{}", .0.detail)]
     Refused(Refusal),
+    /// A document is given only to who signs, and the signature is missing or does not hold.
+    #[error("{}", .0.detail)]
+    Reader(Refusal),
     /// A request that was pushed to us is not taken in.
     #[error("{0}")]
     Hook(hook::Refusal),
@@ -99,6 +105,7 @@ impl Problem {
             Self::Format => ("format", StatusCode::NOT_IMPLEMENTED),
             Self::Misdirected { .. } => ("misdirected", StatusCode::MISDIRECTED_REQUEST),
             Self::Refused(refusal) => ("refused", refusal_status(refusal.status)),
+            Self::Reader(refusal) => ("signature", refusal_status(refusal.status)),
             Self::Hook(refusal) => {
                 let (status, code) = refusal.entry();
                 (code, refusal_status(status))
@@ -144,6 +151,15 @@ impl ResponseError for Problem {
             }
             Self::Refused(Refusal { retry_after_s: Some(seconds), .. }) => {
                 response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+            }
+            Self::Reader(refusal) => {
+                if let Some(seconds) = refusal.retry_after_s {
+                    response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+                }
+                if status == StatusCode::UNAUTHORIZED {
+                    response.insert_header((header::WWW_AUTHENTICATE, DEMANDED));
+                    response.insert_header(("Accept-Signature", DEMANDED_BY_RFC9421));
+                }
             }
             Self::Hook(refusal) => {
                 if let Some(seconds) = refusal.retry_after_s() {

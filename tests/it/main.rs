@@ -13,6 +13,7 @@
 
 mod alerts;
 mod answers;
+mod authorized_fetch;
 mod backup;
 mod bad_input;
 mod chaos;
@@ -26,7 +27,9 @@ mod fairness;
 mod faults;
 mod federation;
 mod fedify;
+mod followers_synchronization;
 mod following;
+mod forwarding;
 mod harness;
 mod health;
 mod hooks;
@@ -53,6 +56,7 @@ mod reading;
 mod receiving;
 mod refusals;
 mod registers;
+mod relays;
 mod script;
 mod shutdown;
 mod signatures;

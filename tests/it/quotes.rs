@@ -91,7 +91,11 @@ both! {
         assert_eq!(accept["type"], "Accept");
         let authorization = get(accept["result"].as_str().unwrap()).await.json();
         assert_eq!(authorization["interactingObject"], yes["instrument"]["id"]);
-        assert_eq!(answer_to(&world, &no).await["type"], "Reject");
+        let reject = answer_to(&world, &no).await;
+        assert_eq!(reject["type"], "Reject");
+        for answer in [&accept, &reject] {
+            assert_eq!(answer["proof"]["cryptosuite"], "eddsa-jcs-2022", "also what a person decided: {answer}");
+        }
         assert!(listed(&world.gateway, &["--waiting"]).await.is_empty());
         let again = world.gateway.cli(&["quote", "approve", &numbers[1]]).await;
         assert_ne!(again.code, 0, "it was answered");

@@ -56,6 +56,22 @@ both! {
         assert_eq!(world.peer.number(|a| a.kind() == "Create"), 3);
     }
 
+    async fn a_host_that_asks_for_a_signature_gets_what_it_asked_for(db: Database) {
+        let world = World::new(db).await;
+        world.peer.reads(Reads::Asks);
+        let create = world.published("dijk", "De dijk").await;
+        let input = create.input.expect("signed by RFC 9421");
+        for wanted in ["\"@authority\"", "nonce=\"b3k2pp5k7z\"", "tag=\"fediverse\""] {
+            assert!(input.contains(wanted), "{wanted}: {input}");
+        }
+        assert_eq!(world.peer.number(|a| a.kind() == "Create"), 2, "one knock more");
+        until("it is remembered", || known(&world, &world.peer) == 1).await;
+        let shown = world.db.lines("SELECT shown_by AS t FROM host_signatures");
+        assert_eq!(shown, ["challenge"]);
+        world.published("brug", "De brug").await;
+        assert_eq!(world.peer.number(|a| a.kind() == "Create"), 3, "at the first knock from now on");
+    }
+
     async fn a_host_that_swallows_what_it_does_not_know_is_never_sent_it(db: Database) {
         let world = World::new(db).await;
         world.peer.reads(Reads::Swallows);

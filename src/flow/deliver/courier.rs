@@ -8,6 +8,7 @@ use crate::delivery::Outcome;
 use crate::delivery::breaker::Admission;
 use crate::delivery::retry::{self, GIVE_UP_AFTER, Next};
 use crate::flow::deliver::Turn;
+use crate::flow::deliver::audiences::Audiences;
 use crate::flow::deliver::hosts::{Failed, Hosts, Rest};
 use crate::flow::deliver::payloads::{Payload, Payloads};
 use crate::flow::deliver::recorder::{Expected, Learnt, Lease, Record, Recorder};
@@ -38,6 +39,8 @@ pub(super) struct Courier {
     recorder: Recorder,
     signers: Signers,
     payloads: Payloads,
+    /// What hosts are told of their followers.
+    pub(super) audiences: Audiences,
 }
 
 /// What to do after one delivery.
@@ -59,7 +62,14 @@ pub(super) struct Step<'t> {
 
 impl Courier {
     pub(super) fn new(gateway: Shared, recorder: Recorder) -> Self {
-        Self { gateway, recorder, hosts: Hosts::default(), signers: Signers::default(), payloads: Payloads::default() }
+        Self {
+            gateway,
+            recorder,
+            hosts: Hosts::default(),
+            signers: Signers::default(),
+            payloads: Payloads::default(),
+            audiences: Audiences::default(),
+        }
     }
 
     /// Takes over which breakers are open.

@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use crate::activity::CONTENT_TYPE;
+use crate::activity::{CONTENT_TYPE, synchronization};
 use crate::delivery::{Outcome, classify, unreachable};
 use crate::flow::deliver::courier::{Courier, Step, said};
 use crate::flow::deliver::payloads::Payload;
@@ -42,14 +42,19 @@ impl Courier {
             false => self.hosts.scheme(host, Scheme::of_code(step.inbox.scheme), now()),
         };
         let began = Instant::now();
-        let sign = |scheme| signature::sign_post(identity, scheme, step.url, body, now());
+        let told = match payload.is_create {
+            true => self.audiences.header(&self.gateway, payload.actor, host).await,
+            false => None,
+        };
+        let also = told.as_deref().map(|value| (synchronization::HEADER, value));
+        let sign = |scheme| signature::sign_post(identity, scheme, step.url, body, also, now());
         let answer = self.try_once(step, sign(first), payload, began, seat).await;
         let Some(second) = answer.as_ref().ok().and_then(|posted| self.second(host, first, posted)) else {
             return (outcome(answer), None);
         };
         let headers = match &second {
             Second::Scheme(scheme) => sign(*scheme),
-            Second::AsAsked(challenge) => signature::sign_as_asked(identity, challenge, step.url, body, now()),
+            Second::AsAsked(challenge) => signature::sign_as_asked(identity, challenge, step.url, body, also, now()),
         };
         let again = self.try_once(step, headers, payload, began, seat).await;
         if !again.as_ref().is_ok_and(|posted| (200..300).contains(&posted.status)) {

@@ -17,6 +17,8 @@ const KEPT_MAX: usize = 256;
 pub(super) struct Payload {
     /// Who says it.
     pub(super) actor: ActorId,
+    /// It is a Create, with which the servers of followers are told who follows.
+    pub(super) is_create: bool,
     /// The stored bytes, and their digest.
     pub(super) body: Digested,
 }
@@ -47,8 +49,8 @@ impl Payloads {
             return Ok(Some(known));
         }
         let found = gateway.store.read("read an activity", move |db| activities::bytes(db, id)).await?;
-        let Some((actor, bytes)) = found else { return Ok(None) };
-        let payload = Arc::new(Payload { actor, body: Digested::new(Bytes::from(bytes)) });
+        let Some((actor, kind, bytes)) = found else { return Ok(None) };
+        let payload = Arc::new(Payload { actor, is_create: kind == "Create", body: Digested::new(Bytes::from(bytes)) });
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.known.insert(id, payload.clone()).is_none() {
             kept.order.push_back(id);

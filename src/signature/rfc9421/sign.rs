@@ -21,6 +21,18 @@ pub fn sign(
     challenge: Option<&Challenge>,
     now: Timestamp,
 ) -> Result<Vec<(&'static str, String)>, SignatureError> {
+    sign_also(identity, (method, url), body, None, (ed25519, challenge), now)
+}
+
+/// As [`sign`], with one header more, which is covered too.
+pub fn sign_also(
+    identity: &SigningIdentity,
+    (method, url): (&str, &Url),
+    body: Option<(&Digested, &str)>,
+    also: Option<(&'static str, &str)>,
+    (ed25519, challenge): (bool, Option<&Challenge>),
+    now: Timestamp,
+) -> Result<Vec<(&'static str, String)>, SignatureError> {
     let host = authority(url);
     if host.is_empty() {
         return Err(SignatureError::NoHost(url.to_string()));
@@ -30,12 +42,14 @@ pub fn sign(
         headers.push(("content-digest", body.content_digest()));
         headers.push(("content-type", content_type.to_owned()));
     }
+    headers.extend(also.map(|(name, value)| (name, value.to_owned())));
     let mut covered = vec!["@method", "@target-uri"];
     covered.extend(body.map(|_| "content-digest"));
+    covered.extend(also.map(|(name, _)| name));
     let asked = challenge.map(|challenge| challenge.components.as_slice()).unwrap_or_default();
-    covered.extend(
-        asked.iter().map(String::as_str).filter(|name| !matches!(*name, "@method" | "@target-uri" | "content-digest")),
-    );
+    covered.extend(asked.iter().map(String::as_str).filter(|name| {
+        !matches!(*name, "@method" | "@target-uri" | "content-digest") && also.is_none_or(|(also, _)| also != *name)
+    }));
     let (mut base, mut list) = (String::with_capacity(512), String::with_capacity(64));
     for name in covered {
         let value = value(name, method, url, &headers).ok_or_else(|| SignatureError::Absent(name.to_owned()))?;

@@ -5,6 +5,7 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, AcceptEncoding, ContentEncoding, Encoding};
 use actix_web::http::{Method, Uri};
 
+use crate::web::access::Access;
 use crate::web::negotiate::{self, Form};
 use crate::web::texts;
 
@@ -22,6 +23,8 @@ pub struct Key {
     html: bool,
     language: Option<&'static str>,
     coding: u8,
+    /// Only the key of an actor, for who did not sign.
+    key_only: bool,
 }
 
 /// What a path leads to.
@@ -56,7 +59,8 @@ impl Key {
         let fallback = if kind == Kind::Document { Form::Activity } else { Form::Html };
         let html = kind != Kind::Discovery && negotiate::wanted_by(headers, fallback) == Form::Html;
         let language = if kind == Kind::Page { texts::preferred(headers).map(|texts| texts.lang) } else { None };
-        Some(Self { host, target, html, language, coding: coding(request)? })
+        let key_only = matches!(request.extensions().get::<Access>(), Some(Access::KeyOnly));
+        Some(Self { host, target, html, language, coding: coding(request)?, key_only })
     }
 
     /// About how much memory it takes.
@@ -66,7 +70,7 @@ impl Key {
 
     #[cfg(test)]
     pub(super) fn test(target: &str) -> Self {
-        Self { host: None, target: target.to_owned(), html: false, language: None, coding: 0 }
+        Self { host: None, target: target.to_owned(), html: false, language: None, coding: 0, key_only: false }
     }
 }
 
@@ -75,7 +79,7 @@ impl Kind {
         if let Some(rest) = path.strip_prefix("/ap/") {
             let kept = rest.starts_with("a/") || rest.starts_with("o/") || rest.starts_with("x/") || rest == "instance";
             // Handlers see a path decoded, and the end of this one decides.
-            return (kept && !rest.ends_with("/followers") && !rest.contains('%')).then_some(Self::Document);
+            return (kept && !rest.contains("/followers") && !rest.contains('%')).then_some(Self::Document);
         }
         if path == "/" || path.starts_with("/@") || path.starts_with("/tags/") {
             return Some(Self::Page);

@@ -84,6 +84,8 @@ impl World {
                     level: Level::Controlled,
                 },
                 allow_addresses: Vec::new(),
+                authorized_fetch: false,
+                synchronize_followers: true,
                 bench_ed25519: false,
             },
             wake: Default::default(),

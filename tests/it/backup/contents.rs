@@ -62,6 +62,7 @@ const ONE_OF_ALL: &str = "
     VALUES (1, 's', 1, 'feed', '{}', TRUE, 1, 1);
     INSERT INTO proofs (actor_id, due_at) VALUES (1, 1);
     INSERT INTO inboxes (id, url, host, due_at, created_at) VALUES (1, 'https://b.example/inbox', 'b.example', 5, 1);
+    INSERT INTO relays (id, url, style, state, inbox_id, created_at) VALUES (1, 'https://b.example/relay', 'litepub', 'accepted', 1, 2);
     INSERT INTO activities (id, actor_id, kind, bytes, created_at) VALUES (9223372036854775807, 1, 'Create', '', 1);
     INSERT INTO deliveries (inbox_id, activity_id, created_at) VALUES (1, 9223372036854775807, 1);";
 
@@ -102,6 +103,8 @@ const REST_OF_ALL: &str = "
     INSERT INTO tokens (id, source_id, hash, name, scopes, created_at, used_at) VALUES (1, 1, 'h', 'n', 'create media', 1, 2);
     INSERT INTO client_requests (source_id, request_key, digest, item_id, received_at) VALUES (1, 'key:1:k', 'd', 0, 1);
     INSERT INTO uploads (name, source_id, media_id, item_id, created_at) VALUES ('u', 1, 1, 0, 2);
+    INSERT INTO relay_agencies (relay_id, agency_id, provisioned, created_at) VALUES (1, 1, FALSE, 2);
+    INSERT INTO relay_announcements (relay_id, post_id, created_at) VALUES (1, 1, 2);
     INSERT INTO turns (agency_id, lane, next) VALUES (1, 2, 6);
     INSERT INTO agency_organisations (agency_id, organisation) VALUES (1, 'https://register.example/1');
     INSERT INTO registers (name, kind, place, every_ms, generation, entries, sha256, read_at, due_at)

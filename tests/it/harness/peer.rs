@@ -37,6 +37,10 @@ pub enum Behaviour {
     EndlessHeader,
 }
 
+/// What a server that [`Reads::Asks`] wants signed.
+const ASKED: &str =
+    r#"sig1=("@method" "@target-uri" "content-digest" "@authority");created;keyid;nonce="b3k2pp5k7z";tag="fediverse""#;
+
 /// Something that came into an inbox.
 #[derive(Debug, Clone)]
 pub struct Arrival {
@@ -48,8 +52,12 @@ pub struct Arrival {
     pub port: u16,
     /// It was signed by RFC 9421, not by draft-cavage.
     pub by_rfc9421: bool,
+    /// Its `Signature-Input`, where it was signed by RFC 9421.
+    pub input: Option<String>,
     /// Its `Date`.
     pub date: String,
+    /// What it says of followers, and whether the signature covers that.
+    pub synchronization: Option<(String, bool)>,
     /// The bytes of the body.
     pub body: Vec<u8>,
     /// The body as JSON.
@@ -84,12 +92,16 @@ pub enum Reads {
     Cavage,
     /// RFC 9421 alone; others get a 401.
     Rfc9421,
+    /// RFC 9421 alone; others get a 401 with what is wanted (RFC 9421 §5.1).
+    Asks,
     /// draft-cavage; it says 202 to others and drops them, as Pixelfed does.
     Swallows,
 }
 
 struct State {
     reads: Reads,
+    /// It gives its documents only to who signs, as a server in secure mode does.
+    is_secure: bool,
     /// It keeps one key per actor, and believes another only when an Update signed with that key brings it.
     keeps_keys: bool,
     documents: HashMap<String, Value>,
@@ -114,6 +126,7 @@ impl Peer {
     pub fn start() -> Self {
         let state = State {
             reads: Reads::Cavage,
+            is_secure: false,
             keeps_keys: false,
             documents: HashMap::new(),
             pages: HashMap::new(),
@@ -194,6 +207,11 @@ impl Peer {
         self.lock().reads = reads;
     }
 
+    /// From now on gives its documents only to who signs the GET.
+    pub fn is_secure(&self) {
+        self.lock().is_secure = true;
+    }
+
     /// From now on never looks for a key that it has.
     pub fn keeps_keys(&self) {
         self.lock().keeps_keys = true;
@@ -268,9 +286,14 @@ async fn answer(state: &Mutex<State>, request: Request) -> Answer {
     if request.method == "POST" {
         return receive(state, request).await;
     }
+    let secure = state.lock().unwrap().is_secure;
+    let refused = if secure { signed_get(&request).await.err() } else { None };
     let mut state = state.lock().unwrap();
     let path = request.target.split('?').next().unwrap_or_default().to_owned();
     state.fetches.push(request);
+    if let Some(why) = refused {
+        return Answer::Reply(Reply { body: why.into_bytes(), ..Reply::status(401) });
+    }
     if let Some(page) = state.pages.get(&path) {
         return Answer::Reply(page.clone());
     }
@@ -285,13 +308,16 @@ async fn receive(state: &Mutex<State>, request: Request) -> Answer {
     let by_rfc9421 = request.header("signature-input").is_some();
     let (index, behaviour) = {
         let mut state = state.lock().unwrap();
+        let asks = !by_rfc9421 && state.reads == Reads::Asks;
         let swallowed = by_rfc9421 && state.reads == Reads::Swallows;
         state.arrivals.push(Arrival {
             at: Instant::now(),
             inbox: request.target.clone(),
             by_rfc9421,
             port: request.port,
+            input: request.header("signature-input").map(str::to_owned),
             date: request.header("date").unwrap_or_default().to_owned(),
+            synchronization: synchronization(&request),
             activity: serde_json::from_slice(&request.body).unwrap_or_default(),
             body: request.body,
             verified: verified.clone(),
@@ -300,6 +326,7 @@ async fn receive(state: &Mutex<State>, request: Request) -> Answer {
         let behaviour = match verified {
             Ok(()) => state.script.pop_front().unwrap_or_else(|| state.behaviour.clone()),
             Err(_) if swallowed => Behaviour::Answer(202),
+            Err(_) if asks => Behaviour::With(Reply::status(401).with("accept-signature", ASKED)),
             Err(_) => Behaviour::Answer(401),
         };
         (state.arrivals.len() - 1, behaviour)
@@ -324,6 +351,13 @@ async fn receive(state: &Mutex<State>, request: Request) -> Answer {
     answer
 }
 
+fn synchronization(request: &Request) -> Option<(String, bool)> {
+    let value = request.header("collection-synchronization")?.to_owned();
+    let signed = ["signature", "signature-input"].into_iter().filter_map(|name| request.header(name));
+    let covered = signed.into_iter().any(|text| text.contains("collection-synchronization"));
+    Some((value, covered))
+}
+
 /// Whether the signature holds with the key that the signer's own document gives, and the signer is the activity's actor.
 async fn verified(state: &Mutex<State>, request: &Request) -> Result<(), String> {
     let signature = request.header("signature").ok_or("not signed")?;
@@ -332,7 +366,7 @@ async fn verified(state: &Mutex<State>, request: &Request) -> Result<(), String>
         let state = state.lock().unwrap();
         (state.reads, state.keeps_keys)
     };
-    if input.is_some() != (reads == Reads::Rfc9421) {
+    if input.is_some() != matches!(reads, Reads::Rfc9421 | Reads::Asks) {
         return Err("not signed in a way that is read here".to_owned());
     }
     let key_id = match input {
@@ -361,6 +395,15 @@ async fn verified(state: &Mutex<State>, request: &Request) -> Result<(), String>
         state.lock().unwrap().keys.insert(kept_as, (owner.clone(), new));
     }
     if activity["actor"] == json!(owner) { Ok(()) } else { Err(format!("{owner} signed {activity}")) }
+}
+
+/// Whether a GET is signed with a key that can be read without a signature: that of an instance actor.
+async fn signed_get(request: &Request) -> Result<(), String> {
+    let signature = request.header("signature").ok_or("not signed")?;
+    let key_id = verify::parameters(signature).get("keyId").map(ToString::to_string).ok_or("no keyId")?;
+    let (_, pem) = fetch_key(&key_id).await?;
+    let authority = request.header("host").unwrap_or_default().to_owned();
+    verify::check(request, &authority, &pem, Timestamp(chrono::Utc::now().timestamp_millis()))
 }
 
 async fn fetch_key(key_id: &str) -> Result<(String, String), String> {

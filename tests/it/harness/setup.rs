@@ -10,6 +10,7 @@ pub struct Setup {
     agency: String,
     domain: Option<String>,
     website: Option<String>,
+    server: String,
     actor: String,
     every: String,
     merging: String,
@@ -29,6 +30,7 @@ impl Setup {
             agency: String::new(),
             domain: None,
             website: None,
+            server: String::new(),
             actor: String::new(),
             every: "1s".to_owned(),
             merging: "0s".to_owned(),
@@ -56,6 +58,12 @@ impl Setup {
     /// The website in the profile, when that is not the root of the agency's domain.
     pub fn website(mut self, url: &str) -> Self {
         self.website = Some(url.to_owned());
+        self
+    }
+
+    /// Further keys of `[server]`.
+    pub fn server(mut self, keys: &str) -> Self {
+        self.server += &format!("{keys}\n");
         self
     }
 
@@ -120,7 +128,7 @@ impl Setup {
 
     /// The text of the file, with metrics there.
     pub fn config_with(&self, database: &str, listen: &str, metrics: &str, site: &Site) -> String {
-        let Self { agency, actor, every, merging, policy, net, delivery, verification, further, .. } = self;
+        let Self { agency, server, actor, every, merging, policy, net, delivery, verification, further, .. } = self;
         let (domain, feed) = (self.domain.clone().unwrap_or_else(|| site.authority()), site.url(FEED));
         format!(
             r#"[server]
@@ -128,7 +136,7 @@ public_url = "http://{listen}"
 listen = ["{listen}"]
 metrics_listen = "{metrics}"
 workers = 1
-[database]
+{server}[database]
 url = "{database}"
 [net]
 allow_addresses = ["127.0.0.0/8"]

@@ -28,18 +28,19 @@ pub fn parameters(value: &str) -> HashMap<&str, &str> {
         .collect()
 }
 
-/// Checks all of a POST but who the key belongs to. `pem` is the key that the signer's document gives.
+/// Checks all of a request but who the key belongs to. `pem` is the key that the signer's document gives.
 pub fn check(request: &Request, authority: &str, pem: &str, now: Timestamp) -> Result<(), String> {
     let parameters = parameters(request.header("signature").ok_or("not signed")?);
     let parameter = |name: &str| parameters.get(name).copied().ok_or(format!("no {name}"));
     let covered: Vec<&str> = parameter("headers")?.split(' ').collect();
-    if let Some(missing) = COVERED.iter().find(|name| !covered.contains(name)) {
+    let wanted = if request.method == "GET" { &COVERED[..3] } else { &COVERED[..] };
+    if let Some(missing) = wanted.iter().find(|name| !covered.contains(name)) {
         return Err(format!("{missing} is not covered"));
     }
     if request.header("host") != Some(authority) {
         return Err(format!("Host is {:?}", request.header("host")));
     }
-    if request.header("digest") != Some(&digest(&request.body)) {
+    if request.method != "GET" && request.header("digest") != Some(&digest(&request.body)) {
         return Err("Digest is not that of the body".to_owned());
     }
     let date = request.header("date").and_then(Timestamp::parse_http_date).ok_or("no Date")?;
@@ -80,7 +81,8 @@ pub fn key_id(input: &str) -> Result<String, String> {
 /// Checks all of a POST signed by RFC 9421 but who the key belongs to: the profile of `reference/federation.md` 4.3.
 pub fn check_rfc9421(request: &Request, authority: &str, input: &str, pem: &str, now: Timestamp) -> Result<(), String> {
     let parameters = input.strip_prefix("sig1=").ok_or("no label sig1")?;
-    if !parameters.starts_with("(\"@method\" \"@target-uri\" \"content-digest\");created=") {
+    let (list, rest) = parameters.strip_prefix('(').and_then(|p| p.split_once(')')).ok_or("no list")?;
+    if !list.starts_with("\"@method\" \"@target-uri\" \"content-digest\"") || !rest.starts_with(";created=") {
         return Err(format!("covers something else: {parameters}"));
     }
     let created = parameters.split("created=").nth(1).and_then(|rest| rest.split(';').next()?.parse::<i64>().ok());
@@ -92,10 +94,17 @@ pub fn check_rfc9421(request: &Request, authority: &str, input: &str, pem: &str,
     if request.header("content-digest") != Some(&wanted) {
         return Err("Content-Digest is not that of the body".to_owned());
     }
-    let text = format!(
-        "\"@method\": {}\n\"@target-uri\": http://{authority}{}\n\"content-digest\": {wanted}\n\"@signature-params\": {parameters}",
-        request.method, request.target
-    );
+    let mut text = String::new();
+    for name in list.split(' ').map(|name| name.trim_matches('"')) {
+        let value = match name {
+            "@method" => request.method.clone(),
+            "@target-uri" => format!("http://{authority}{}", request.target),
+            "@authority" => authority.to_owned(),
+            name => request.header(name).ok_or(format!("{name} is covered and not there"))?.to_owned(),
+        };
+        text += &format!("\"{name}\": {value}\n");
+    }
+    text += &format!("\"@signature-params\": {parameters}");
     let signature = request.header("signature").unwrap_or_default();
     let signature = signature.trim_start_matches("sig1=:").trim_end_matches(':');
     let signature = STANDARD.decode(signature).map_err(|e| e.to_string())?;
