@@ -119,4 +119,6 @@ ids! {
     TokenId,
     /// A subscription at a hub.
     SubscriptionId,
+    /// An account on another server to which posts go too.
+    TargetId,
 }
