@@ -14,6 +14,7 @@
 //! | [`inbox`] | incoming activity → effects | `activity actor` |
 //! | [`hook`] | what is pushed to us: how it is told apart, answered and tried again | nothing of ours |
 //! | [`websub`] | what a feed's hub may do: which one, when it is believed, when it is asked again | `time` |
+//! | [`target`] | accounts elsewhere to which posts go too: what is said there, what answers mean | `post delivery` |
 //! | [`metrics`] | what a process counts and times about itself | `delivery source time` |
 //! | [`store`], [`net`] | the effects: database, guarded HTTP client; they never see each other | the core, `metrics` |
 //! | [`flow`] | load → decide → commit → act | `store net metrics` and the core |
@@ -43,6 +44,7 @@ pub mod post;
 pub mod signature;
 pub mod source;
 pub mod store;
+pub mod target;
 pub mod telemetry;
 pub mod time;
 pub mod urls;

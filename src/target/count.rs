@@ -96,7 +96,7 @@ fn is_surely_link(link: &str) -> bool {
         && letters
         && !NO_TLD.contains(&tld.as_str())
         && path.chars().all(plain)
-        && path.chars().next_back().is_none_or(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '=' | '#' | '_' | '-' | '&' | '+'))
+        && path.chars().next_back().is_none_or(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '=' | '#' | '_' | '-'))
 }
 
 fn is_port(text: &str) -> bool {
