@@ -1,5 +1,6 @@
-//! The guarded client: [`Client::get`], [`Client::post`] and [`Client::submit`].
+//! The guarded client: [`Client::get`], [`Client::post`], [`Client::submit`] and [`Client::call`].
 
+mod call;
 mod form;
 
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use url::Url;
 
+pub use self::call::{CALL_BYTES_MAX, Call, Method};
 use crate::metrics;
 use crate::net::error::{FetchError, NetError, RedirectProblem, classify, shown, shown_all};
 use crate::net::guard::{Guard, GuardedResolver, Scheme};

@@ -36,6 +36,8 @@ pub mod snapshot;
 pub mod sources;
 mod statement;
 pub mod survey;
+pub mod target_posts;
+pub mod targets;
 pub mod tokens;
 pub mod turns;
 pub mod uploads;
