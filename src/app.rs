@@ -304,6 +304,7 @@ pub async fn be_alone(gateway: &Gateway, config: &Config) -> Result<Option<std::
         crate::store::sources::free_all(db)?;
         crate::store::hooks::free_all(db)?;
         crate::store::websub::free_all(db)?;
+        crate::store::targets::free_all(db)?;
         crate::store::proofs::free_all(db)
     };
     gateway.store.write("free what an earlier process held", free).await?;

@@ -3,11 +3,11 @@
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ActivityId, ActorId, PostId, TargetId};
+use crate::ids::{ActivityId, ActorId, MediaId, PostId, TargetId};
 use crate::on;
 use crate::store::posts::Post;
 use crate::store::schema::{
-    actors, agencies, post_revisions, posts, target_deliveries as d, target_posts as p, targets as t,
+    actors, agencies, media, post_revisions, posts, target_deliveries as d, target_posts as p, targets as t,
 };
 use crate::store::targets::{self, WHY_CHARS_MAX};
 use crate::store::{Db, Queried, from_json, listen, proofs, to_json};
@@ -150,6 +150,8 @@ pub struct Work {
     pub actor: ActorId,
     /// What is owed about it, in order.
     pub owed: Vec<Owed>,
+    /// Attempts so far.
+    pub attempts: i32,
     /// As it stands there.
     pub mirror: Mirror,
 }
@@ -163,15 +165,16 @@ pub fn next(db: &mut Db<'_>, target: TargetId) -> Queried<Option<Work>> {
         .first(c)
         .optional())?;
     let Some(post) = first else { return Ok(None) };
-    let rows: Vec<(String, i32)> = on!(db, c => d::table
+    let rows: Vec<(String, i32, i32)> = on!(db, c => d::table
         .filter(d::target_id.eq(target).and(d::post_id.eq(post)).and(d::state.eq(0)))
         .order((d::created_at, d::activity_id))
-        .select((d::kind, d::revision))
+        .select((d::kind, d::revision, d::attempts))
         .load(c))?;
-    let owed = rows.into_iter().filter_map(|(kind, revision)| Some(Owed { act: Act::of_activity(&kind)?, revision }));
+    let attempts = rows.iter().map(|(.., attempts)| *attempts).max().unwrap_or_default();
+    let owed = rows.into_iter().filter_map(|(kind, revision, _)| Some(Owed { act: Act::of_activity(&kind)?, revision }));
     let mirror: Mirror = on!(db, c => p::table.find((target, post)).select(Mirror::as_select()).first(c))?;
     let actor = on!(db, c => posts::table.find(post).select(posts::actor_id).first(c))?;
-    Ok(Some(Work { post, actor, owed: owed.collect(), mirror }))
+    Ok(Some(Work { post, actor, owed: owed.collect(), attempts, mirror }))
 }
 
 /// What a revision of a post says.
@@ -182,6 +185,11 @@ pub fn revision(db: &mut Db<'_>, post: PostId, revision: i32) -> Queried<Option<
         .first(c)
         .optional())?;
     text.as_deref().map(from_json).transpose()
+}
+
+/// The extension of the file of a picture.
+pub fn extension(db: &mut Db<'_>, id: MediaId) -> Queried<Option<String>> {
+    on!(db, c => media::table.find(id).select(media::extension).first(c).optional())
 }
 
 /// A request to make the status is about to be sent: its answer is not known from now on.
@@ -196,10 +204,10 @@ pub fn begin(db: &mut Db<'_>, mirror: &Mirror, revision: i32, at: Timestamp) -> 
     .map(|_| ())
 }
 
-/// It is known that no request made the status.
+/// It is known that no request made the status; what the last one was to say is remembered.
 pub fn clear(db: &mut Db<'_>, target: TargetId, post: PostId) -> Queried<()> {
     on!(db, c => diesel::update(p::table.find((target, post)))
-        .set((p::unsure.eq(false), p::tried_at.eq(None::<Timestamp>), p::tried_revision.eq(None::<i32>)))
+        .set((p::unsure.eq(false), p::tried_at.eq(None::<Timestamp>)))
         .execute(c))
     .map(|_| ())
 }
@@ -243,7 +251,7 @@ pub struct End<'e> {
     pub note: Option<&'e str>,
 }
 
-/// Ends what is owed about a post, up to a revision.
+/// Ends the making and editing that is owed of a post, up to a revision. A withdrawal is not ended by them.
 pub fn settle(
     db: &mut Db<'_>,
     target: TargetId,
@@ -252,7 +260,8 @@ pub fn settle(
     end: End<'_>,
     at: Timestamp,
 ) -> Queried<usize> {
-    let open = d::target_id.eq(target).and(d::post_id.eq(post)).and(d::state.eq(0)).and(d::revision.le(up_to));
+    let open = d::target_id.eq(target).and(d::post_id.eq(post)).and(d::state.eq(0));
+    let open = open.and(d::revision.le(up_to)).and(d::kind.ne("Delete"));
     on!(db, c => diesel::update(d::table.filter(open))
         .set((
             d::state.eq(end.state as i16),
@@ -261,6 +270,30 @@ pub fn settle(
             d::attempts.eq(d::attempts + 1),
             d::settled_at.eq(Some(at)),
         ))
+        .execute(c))
+}
+
+/// Ends the withdrawal of a post so; the making and editing that was owed before it need not be sent any more.
+pub fn settle_withdrawal(db: &mut Db<'_>, target: TargetId, post: PostId, end: End<'_>, at: Timestamp) -> Queried<()> {
+    let open = d::target_id.eq(target).and(d::post_id.eq(post)).and(d::state.eq(0)).and(d::kind.eq("Delete"));
+    on!(db, c => diesel::update(d::table.filter(open))
+        .set((
+            d::state.eq(end.state as i16),
+            d::status.eq(end.status.map(i32::from)),
+            d::note.eq(end.note.map(short)),
+            d::attempts.eq(d::attempts + 1),
+            d::settled_at.eq(Some(at)),
+        ))
+        .execute(c))?;
+    let void = End { state: TargetState::Void, status: None, note: Some("it was withdrawn before this was sent") };
+    drop_post(db, target, post, void, at).map(|_| ())
+}
+
+/// Ends all that is owed about a post, without an attempt.
+pub fn drop_post(db: &mut Db<'_>, target: TargetId, post: PostId, end: End<'_>, at: Timestamp) -> Queried<usize> {
+    let open = d::target_id.eq(target).and(d::post_id.eq(post)).and(d::state.eq(0));
+    on!(db, c => diesel::update(d::table.filter(open))
+        .set((d::state.eq(end.state as i16), d::note.eq(end.note.map(short)), d::settled_at.eq(Some(at))))
         .execute(c))
 }
 
