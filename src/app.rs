@@ -1,6 +1,8 @@
 //! The composition root: the one place that knows everything. It makes the [`Gateway`] of a configuration, puts what the
 //! configuration names into the database, and runs the roles of a process until it is told to stop.
 
+mod targets;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -78,6 +80,14 @@ pub enum AppError {
         source_name: String,
         /// The file.
         path: PathBuf,
+    },
+    /// A target that the configuration names.
+    #[error("target `{name}` cannot be set up: {problem}")]
+    Target {
+        /// Its name.
+        name: String,
+        /// Why not, and what to do.
+        problem: String,
     },
     /// The media folder.
     #[error(
@@ -217,7 +227,7 @@ pub async fn provision(gateway: &Gateway, config: &Config) -> Result<(), AppErro
             .await
             .map_err(|error| AppError::Provision { what: format!("source `{}`", source.name), source: error })?;
     }
-    Ok(())
+    targets::provision(gateway, config).await
 }
 
 /// Other servers remember the ids of actors for ever: an actor that was made under another public URL would be lost to them.

@@ -15,6 +15,7 @@ mod quote;
 mod restore;
 mod serve;
 mod source;
+mod target;
 mod token;
 
 use std::path::{Path, PathBuf};
@@ -60,6 +61,9 @@ enum Command {
     /// Sources: what feeds actors.
     #[command(subcommand)]
     Source(source::Command),
+    /// Targets: accounts on other servers to which posts go too.
+    #[command(subcommand)]
+    Target(target::Command),
     /// Tokens: by which clients write to sources.
     #[command(subcommand)]
     Token(token::Command),
@@ -126,6 +130,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Agency(command) => agency::run(config, command).await?,
         Command::Actor(command) => return actor::run(config, command).await,
         Command::Source(command) => source::run(config, command).await?,
+        Command::Target(command) => return target::run(config, command).await,
         Command::Token(command) => token::run(config, command).await?,
         Command::Post(command) => post::run(config, command).await?,
         Command::Quote(command) => quote::run(config, command).await?,

@@ -24,6 +24,7 @@ use crate::config::error::Problem;
 use crate::config::hook::{self, PUSHED_EVERY, READ_EVERY};
 use crate::config::secret::Secret;
 use crate::config::section::Section;
+use crate::config::target;
 use crate::config::types::{
     ActorConfig, AgencyConfig, Config, Database, Delivery, Hooks, Inbox, Keys, Media, Net, Server, SourceConfig,
     Verification,
@@ -61,6 +62,7 @@ const SECTIONS: &[&str] = &[
     "agency",
     "actor",
     "source",
+    "target",
 ];
 
 /// Reads the whole file, or says everything that is wrong with it.
@@ -88,14 +90,19 @@ pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, Vec<Problem>> {
     let agencies = tables("agency", table("agency"), p);
     let actors = tables("actor", table("actor"), p);
     let sources = tables("source", table("source"), p);
+    let targets = tables("target", table("target"), p);
     references(("actor", &actors, "agency"), ("agency", &agencies, "name"), p);
     references(("source", &sources, "actor"), ("actor", &actors, "handle"), p);
+    references(("target", &targets, "actor"), ("actor", &actors, "handle"), p);
+    references(("target", &targets, "agency"), ("agency", &agencies, "name"), p);
+    unique(("target", &targets, "name"), p);
     unique(("agency", &agencies, "name"), p);
     unique(("actor", &actors, "handle"), p);
     unique(("source", &sources, "name"), p);
     let agencies = each("agency", agencies, p, agency);
     let actors = each("actor", actors, p, actor);
     let sources = each("source", sources, p, |s| source(s, dir));
+    let targets = each("target", targets, p, |s| target::read(s, dir));
     match server {
         Some(server) if problems.is_empty() => Ok(Config {
             server,
@@ -110,6 +117,7 @@ pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, Vec<Problem>> {
             agencies,
             actors,
             sources,
+            targets,
         }),
         _ => Err(problems),
     }

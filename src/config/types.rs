@@ -16,6 +16,7 @@ use crate::actor::reach::QuotePolicy;
 use crate::actor::{ActorKind, Handle, Language};
 use crate::config::hook::SourceHook;
 use crate::config::secret::Secret;
+use crate::config::target::TargetConfig;
 use crate::config::value::period_text;
 use crate::post::compose::ComposeSettings;
 use crate::post::policy::SourcePolicy;
@@ -53,6 +54,9 @@ pub struct Config {
     /// `[[source]]`; names are unique, and each names an actor above.
     #[serde(rename = "source")]
     pub sources: Vec<SourceConfig>,
+    /// `[[target]]`; names are unique, and each names an agency or an actor above.
+    #[serde(rename = "target")]
+    pub targets: Vec<TargetConfig>,
 }
 
 /// `[server]`: where we are and what we listen on.
