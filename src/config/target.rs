@@ -63,7 +63,8 @@ pub(super) fn read(mut s: Section<'_>, dir: &Path) -> Option<TargetConfig> {
     if kind.as_deref().is_some_and(|kind| kind != MASTODON_ACCOUNT) {
         s.problem("kind", format!("is no kind of target; there is {MASTODON_ACCOUNT}"));
     }
-    let url = s.require_read("url", "\"https://social.overheid.nl\"", |text| parse_server(text).map(|_| text.to_owned()));
+    let url =
+        s.require_read("url", "\"https://social.overheid.nl\"", |text| parse_server(text).map(|_| text.to_owned()));
     let token = held(&mut s, ["token", "token_file", "token_env"], dir);
     if token.is_none() {
         s.problem("token_file", "is missing; write for example token_file = \"social-overheid.token\"");

@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use crate::flow::arrivals::Arrivals;
 use crate::flow::effects::{self, Arrival, Meaning};
-use crate::flow::quotes;
 use crate::flow::forwarded::{self, ForwardError};
+use crate::flow::quotes;
 use crate::flow::remote::{self, RemoteFetchError, Signer};
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, now};

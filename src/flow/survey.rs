@@ -2,6 +2,7 @@
 //! the database, so it is done at most every few seconds, however often is scraped, and rarer when it takes long.
 
 mod lately;
+mod targets;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use crate::flow::{Gateway, Shared, now};
 use crate::metrics::{self, Family, pulse};
 use crate::post::HoldReason;
 use crate::store::survey::{self, Counted, Owed, Remote};
+use crate::store::target_posts::{self, Standing};
 use crate::store::{Db, StoreError, actors, hooks, proofs, websub};
 use crate::time::Timestamp;
 
@@ -118,6 +120,7 @@ struct Seen {
     polling: (Option<Timestamp>, Option<Timestamp>),
     hooks: (i64, Option<Timestamp>),
     websub: [i64; 5],
+    targets: Vec<Standing>,
     actors: Vec<(Actor, Proof)>,
 }
 
@@ -139,6 +142,7 @@ async fn take(gateway: &Gateway) -> Result<Vec<Family>, StoreError> {
             polling: survey::polling(db)?,
             hooks: hooks::waiting(db)?,
             websub: websub::counts(db, at)?,
+            targets: target_posts::standings(db)?,
             actors: proven,
         })
     };
@@ -148,6 +152,7 @@ async fn take(gateway: &Gateway) -> Result<Vec<Family>, StoreError> {
     families.extend(sources(&seen, at));
     families.extend(pushed(&seen, at));
     families.extend(subscriptions(&seen));
+    families.extend(targets::families(&seen.targets, at));
     families.extend(proven(gateway, seen.actors, at));
     Ok(families)
 }

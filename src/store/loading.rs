@@ -231,7 +231,7 @@ impl Loading {
         sources::free_all(&mut db)?;
         super::hooks::free_all(&mut db)?;
         super::websub::doubt_all(&mut db, entry.at)?;
-        super::targets::free_all(&mut db)?;
+        super::target_posts::doubt_all(&mut db)?;
         proofs::free_all(&mut db)?;
         audit::add(&mut db, entry)?;
         match &mut self.connection {

@@ -101,7 +101,8 @@ pub fn owe(db: &mut Db<'_>, post: &Post, activity: ActivityId, kind: &str, at: T
     if kind == "Create" {
         let agency = actors::table.find(post.actor_id).select(actors::agency_id);
         let all = t::actor_id.is_null().and(t::agency_id.eq_any(agency));
-        let ours = t::removed_at.is_null().and(t::enabled).and(t::actor_id.eq(Some(post.actor_id)).assume_not_null().or(all));
+        let ours =
+            t::removed_at.is_null().and(t::enabled).and(t::actor_id.eq(Some(post.actor_id)).assume_not_null().or(all));
         let of: Vec<TargetId> = on!(db, c => t::table.filter(ours).select(t::id).order(t::id).load(c))?;
         for target in of {
             on!(db, c => diesel::insert_into(p::table)
@@ -171,7 +172,8 @@ pub fn next(db: &mut Db<'_>, target: TargetId) -> Queried<Option<Work>> {
         .select((d::kind, d::revision, d::attempts))
         .load(c))?;
     let attempts = rows.iter().map(|(.., attempts)| *attempts).max().unwrap_or_default();
-    let owed = rows.into_iter().filter_map(|(kind, revision, _)| Some(Owed { act: Act::of_activity(&kind)?, revision }));
+    let owed =
+        rows.into_iter().filter_map(|(kind, revision, _)| Some(Owed { act: Act::of_activity(&kind)?, revision }));
     let mirror: Mirror = on!(db, c => p::table.find((target, post)).select(Mirror::as_select()).first(c))?;
     let actor = on!(db, c => posts::table.find(post).select(posts::actor_id).first(c))?;
     Ok(Some(Work { post, actor, owed: owed.collect(), attempts, mirror }))
@@ -202,6 +204,16 @@ pub fn begin(db: &mut Db<'_>, mirror: &Mirror, revision: i32, at: Timestamp) -> 
         ))
         .execute(c))
     .map(|_| ())
+}
+
+/// Nothing is believed of what was not known to stand there: it is looked for before it is made. For a database that was restored.
+pub fn doubt_all(db: &mut Db<'_>) -> Queried<()> {
+    const DOUBT: &str = "UPDATE target_posts SET unsure = TRUE, tried_at = COALESCE(tried_at, created_at), \
+         tried_revision = COALESCE(tried_revision, (SELECT MAX(d.revision) FROM target_deliveries d \
+           WHERE d.target_id = target_posts.target_id AND d.post_id = target_posts.post_id)) \
+         WHERE status_id IS NULL AND gone_at IS NULL";
+    targets::free_all(db)?;
+    on!(db, c => diesel::sql_query(DOUBT).execute(c)).map(|_| ())
 }
 
 /// It is known that no request made the status; what the last one was to say is remembered.
@@ -429,8 +441,7 @@ pub fn receipts(
 }
 
 type ReceiptHead = (String, String, Option<String>, ActivityId, PostId, String, i16);
-type ReceiptTail =
-    (i32, Option<i32>, Option<String>, Timestamp, Option<Timestamp>, Option<Timestamp>, Option<String>);
+type ReceiptTail = (i32, Option<i32>, Option<String>, Timestamp, Option<Timestamp>, Option<Timestamp>, Option<String>);
 
 fn receipt((head, tail): (ReceiptHead, ReceiptTail)) -> TargetReceipt {
     let (target, server, status_url, activity_id, post_id, kind, state) = head;
@@ -451,6 +462,17 @@ fn receipt((head, tail): (ReceiptHead, ReceiptTail)) -> TargetReceipt {
         due_at,
         resting,
     }
+}
+
+/// The targets of a post: name, page of the status, and what became of making it.
+pub fn standing(db: &mut Db<'_>, post: PostId) -> Queried<Vec<(String, Option<String>, i16)>> {
+    on!(db, c => d::table
+        .inner_join(t::table.on(t::id.eq(d::target_id)))
+        .inner_join(p::table.on(p::target_id.eq(d::target_id).and(p::post_id.eq(d::post_id))))
+        .filter(d::post_id.eq(post).and(d::kind.eq("Create")))
+        .order((t::name, t::id))
+        .select((t::name, p::status_url, d::state))
+        .load(c))
 }
 
 /// How a target does, for metrics.

@@ -54,7 +54,8 @@ impl Heard<'_> {
     pub fn meaning(&self, now: Timestamp) -> Meaning {
         let status = self.status;
         let words = self.words();
-        let told = if words.is_empty() { format!("it answered {status}") } else { format!("it answered {status}: {words}") };
+        let told =
+            if words.is_empty() { format!("it answered {status}") } else { format!("it answered {status}: {words}") };
         let later = |unsure| Meaning::Later { why: told.clone(), not_before: self.not_before(now), unsure };
         let not_ready = NOT_READY.iter().any(|part| words.to_lowercase().contains(part));
         match status {
@@ -77,7 +78,14 @@ impl Heard<'_> {
             ("", more) => more.to_owned(),
             (error, more) => format!("{error}: {more}"),
         };
-        words.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(|c| !c.is_control()).take(WORDS_CHARS_MAX).collect()
+        words
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(WORDS_CHARS_MAX)
+            .collect()
     }
 
     /// When the server wants to be asked again: `Retry-After`, or the time at which Mastodon counts anew when nothing is left. At most
@@ -116,9 +124,14 @@ mod tests {
     fn the_answers_of_mastodon_are_understood() {
         assert_eq!(meaning(200, "{}", &[]), Meaning::Done);
         assert_eq!(meaning(404, r#"{"error":"Record not found"}"#, &[]), Meaning::Missing);
-        let refused = meaning(422, "{\"error\":\"Validation failed:\\n Text character limit of 500 exceeded\\u0007\"}", &[]);
-        assert_eq!(refused, Meaning::Refused("it answered 422: Validation failed: Text character limit of 500 exceeded".to_owned()));
-        let barred = meaning(401, r#"{"error":"invalid_token","error_description":"The access token is invalid"}"#, &[]);
+        let refused =
+            meaning(422, "{\"error\":\"Validation failed:\\n Text character limit of 500 exceeded\\u0007\"}", &[]);
+        assert_eq!(
+            refused,
+            Meaning::Refused("it answered 422: Validation failed: Text character limit of 500 exceeded".to_owned())
+        );
+        let barred =
+            meaning(401, r#"{"error":"invalid_token","error_description":"The access token is invalid"}"#, &[]);
         assert_eq!(barred, Meaning::Barred("it answered 401: invalid_token: The access token is invalid".to_owned()));
         assert!(matches!(meaning(403, "<html>", &[]), Meaning::Barred(_)));
         let busy = r#"{"error":"Cannot attach files that have not finished processing. Try again in a moment!"}"#;
@@ -134,7 +147,10 @@ mod tests {
         assert_eq!(later(503, &[("retry-after", "Thu, 01 Jan 1970 00:00:00 GMT")]), (None, true));
         assert_eq!(later(502, &[]), (None, true));
         assert_eq!(later(302, &[]), (None, true));
-        let left = [("x-ratelimit-remaining".to_owned(), "0".to_owned()), ("x-ratelimit-reset".to_owned(), "2027-01-15T08:00:01Z".to_owned())];
+        let left = [
+            ("x-ratelimit-remaining".to_owned(), "0".to_owned()),
+            ("x-ratelimit-reset".to_owned(), "2027-01-15T08:00:01Z".to_owned()),
+        ];
         let heard = Heard { status: 200, headers: &left, body: b"" };
         assert_eq!(heard.not_before(NOW), Some(Timestamp(NOW.0 + 1_000)));
     }

@@ -4,7 +4,8 @@
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Names under which no server on the internet is: Mastodon takes no link there for one.
-const NO_TLD: &[&str] = &["example", "invalid", "local", "localhost", "internal", "test", "onion", "home", "lan", "corp"];
+const NO_TLD: &[&str] =
+    &["example", "invalid", "local", "localhost", "internal", "test", "onion", "home", "lan", "corp"];
 /// Longest top-level domain of letters.
 const TLD_CHARS_MAX: usize = 24;
 
@@ -73,9 +74,12 @@ fn link_at(text: &str) -> usize {
     if scheme == 0 {
         return 0;
     }
-    let end = text.find(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"')).unwrap_or(text.len());
+    let end =
+        text.find(|c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"')).unwrap_or(text.len());
     let whole = text.get(..end).unwrap_or(text);
-    let closing = |c: char| matches!(c, '.' | ',' | ';' | ':' | '!' | '?' | '\'' | ')' | ']' | '}' | '…' | '\u{2019}' | '\u{201d}');
+    let closing = |c: char| {
+        matches!(c, '.' | ',' | ';' | ':' | '!' | '?' | '\'' | ')' | ']' | '}' | '…' | '\u{2019}' | '\u{201d}')
+    };
     let link = whole.trim_end_matches(closing);
     if link.len() > scheme { link.len() } else { 0 }
 }
@@ -86,17 +90,27 @@ fn is_surely_link(link: &str) -> bool {
     let host_end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (host, path) = rest.split_at(host_end);
     let host = host.rsplit_once(':').map_or(host, |(name, port)| if is_port(port) { name } else { host });
-    let label = |l: &str| !l.is_empty() && l.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') && !l.starts_with('-') && !l.ends_with('-');
+    let label = |l: &str| {
+        !l.is_empty()
+            && l.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+            && !l.starts_with('-')
+            && !l.ends_with('-')
+    };
     let labels: Vec<&str> = host.split('.').collect();
     let tld = labels.last().copied().unwrap_or_default().to_ascii_lowercase();
     let letters = (2..=TLD_CHARS_MAX).contains(&tld.len()) && tld.chars().all(|c| c.is_ascii_alphabetic());
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '.' | '~' | '%' | '-' | '+' | '&' | '=' | '?' | '#');
+    let plain = |c: char| {
+        c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '.' | '~' | '%' | '-' | '+' | '&' | '=' | '?' | '#')
+    };
     labels.len() >= 2
         && labels.iter().all(|l| label(l))
         && letters
         && !NO_TLD.contains(&tld.as_str())
         && path.chars().all(plain)
-        && path.chars().next_back().is_none_or(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '=' | '#' | '_' | '-'))
+        && path
+            .chars()
+            .next_back()
+            .is_none_or(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '=' | '#' | '_' | '-'))
 }
 
 fn is_port(text: &str) -> bool {

@@ -160,7 +160,8 @@ mod tests {
     #[test]
     fn what_a_document_does_not_say_is_as_with_mastodon_and_nonsense_is_kept_within_bounds() {
         let usual = Limits { version: "2.7.2 (compatible; Pleroma 2.5.0)".to_owned(), ..Limits::default() };
-        let pleroma = json!({ "version": usual.version, "max_toot_chars": 5000, "description_limit": 5000, "upload_limit": 99 });
+        let pleroma =
+            json!({ "version": usual.version, "max_toot_chars": 5000, "description_limit": 5000, "upload_limit": 99 });
         let expected = Limits { characters: 5_000, description: 5_000, image_bytes: 99, ..usual.clone() };
         assert_eq!(Limits::read(&pleroma), Some(expected));
         assert_eq!(Limits::read(&json!({ "version": usual.version })), Some(usual));

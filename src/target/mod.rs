@@ -64,7 +64,8 @@ pub struct Account {
 
 /// Reads the address of a server: scheme and host, without a path. Whether plain http may be used there, the client decides.
 pub fn parse_server(text: &str) -> Result<Url, String> {
-    let shape = || format!("`{text}` is not the address of a server; write scheme and host only, https://social.example.nl");
+    let shape =
+        || format!("`{text}` is not the address of a server; write scheme and host only, https://social.example.nl");
     if text.len() > URL_BYTES_MAX {
         return Err(shape());
     }

@@ -102,7 +102,14 @@ mod tests {
 
     #[test]
     fn what_is_no_html_is_read_without_harm() {
-        for odd in ["<a href=", "<a href=\"x", "<", "a & b &; &#x110000; &#0; &aaaaaaaaaaaa;", "<a class='mention' href='x'>y</a>", "é<b"] {
+        for odd in [
+            "<a href=",
+            "<a href=\"x",
+            "<",
+            "a & b &; &#x110000; &#0; &aaaaaaaaaaaa;",
+            "<a class='mention' href='x'>y</a>",
+            "é<b",
+        ] {
             assert!(!says(odd, TEXT), "{odd}");
         }
         assert!(says("&#233;&#x61;", "éa") && says("caf&eacute;s", "cafs"));

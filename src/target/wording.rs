@@ -127,7 +127,9 @@ fn without_torn_end<'s>(body: &str, short: &'s str) -> &'s str {
     let end = short.trim_end_matches('…');
     let start = end.rfind(char::is_whitespace).map_or(0, |at| at + 1);
     let last = end.get(start..).unwrap_or_default().trim_start_matches('(');
-    let whole = body.split_whitespace().any(|word| word.trim_matches(['(', ')', '.', ',']) == last.trim_matches([')', '.', ',']));
+    let whole = body
+        .split_whitespace()
+        .any(|word| word.trim_matches(['(', ')', '.', ',']) == last.trim_matches([')', '.', ',']));
     if last.contains("://") && !whole { end.get(..start).unwrap_or_default().trim_end() } else { short }
 }
 

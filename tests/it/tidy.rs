@@ -47,7 +47,10 @@ const MAY_USE: &[(&str, &str)] = &[
     // The whole installation as one file, and back.
     ("backup", "store vault config ids time urls"),
     // The shell.
-    ("flow", "store net vault metrics source actor post activity delivery signature inbox target hook websub ids time urls"),
+    (
+        "flow",
+        "store net vault metrics source actor post activity delivery signature inbox target hook websub ids time urls",
+    ),
     ("web", "flow store metrics source actor post activity delivery signature inbox target hook websub ids time urls"),
     (
         "app",
@@ -64,7 +67,8 @@ const MAY_USE: &[(&str, &str)] = &[
 const ROOT_MACROS: &[(&str, &str)] = &[("on", "store")];
 
 /// Turn values into values.
-const CORE: &[&str] = &["source", "actor", "post", "activity", "delivery", "signature", "inbox", "target", "hook", "websub"];
+const CORE: &[&str] =
+    &["source", "actor", "post", "activity", "delivery", "signature", "inbox", "target", "hook", "websub"];
 /// Stand below the core and are as pure, but that ids and instants say how a database stores them.
 const BASE: &[&str] = &["ids", "time", "urls"];
 /// What waits, asks the system, or reaches outside.

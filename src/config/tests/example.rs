@@ -45,7 +45,10 @@ fn filled(value: &Value, path: &str, found: &mut BTreeSet<String>) {
 fn the_example_loads_and_shows_the_defaults() {
     let config = parse(EXAMPLE).unwrap();
     let default = parse(MINIMAL).unwrap();
-    assert_eq!(Config { agencies: vec![], actors: vec![], sources: vec![], targets: vec![], ..config.clone() }, default);
+    assert_eq!(
+        Config { agencies: vec![], actors: vec![], sources: vec![], targets: vec![], ..config.clone() },
+        default
+    );
     let required = format!(
         "{MINIMAL}
         [[agency]]

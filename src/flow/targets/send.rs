@@ -59,8 +59,11 @@ impl Draft {
     /// As an edit: descriptions may have changed, and the visibility cannot.
     fn edit(&self, turn: &Turn<'_>) -> Value {
         let mut body = self.body(turn);
-        let attributes =
-            self.pictures.attached.iter().map(|picture| json!({ "id": picture.id, "description": picture.description }));
+        let attributes = self
+            .pictures
+            .attached
+            .iter()
+            .map(|picture| json!({ "id": picture.id, "description": picture.description }));
         body["media_attributes"] = attributes.collect();
         if let Some(object) = body.as_object_mut() {
             object.remove("visibility");
@@ -178,7 +181,8 @@ async fn made(
     draft: &Draft,
 ) -> Result<(), Trouble> {
     let media = Some(draft.pictures.attached.clone());
-    stands(turn, work, Standing { revision, body: body.clone(), status, note: draft.note(), media }, "target.publish").await
+    stands(turn, work, Standing { revision, body: body.clone(), status, note: draft.note(), media }, "target.publish")
+        .await
 }
 
 /// What is known of a status that stands there.

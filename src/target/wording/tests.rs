@@ -31,7 +31,8 @@ fn limits(characters: usize) -> Limits {
 
 #[test]
 fn what_fits_is_said_in_full_with_the_link_and_the_hashtags() {
-    let content = content("De dijk houdt", "<p>Het <b>water</b> zakt. Volg @gemeente.</p>", Some(LINK), &["hoog water"], None);
+    let content =
+        content("De dijk houdt", "<p>Het <b>water</b> zakt. Volg @gemeente.</p>", Some(LINK), &["hoog water"], None);
     let wording = word(&content, &limits(500), USUAL);
     let expected = format!("De dijk houdt\n\nHet water zakt. Volg @\u{2060}gemeente.\n\n{LINK}\n\n#HoogWater");
     assert_eq!(wording.text, expected);

@@ -63,7 +63,9 @@ const ONE_OF_ALL: &str = "
     INSERT INTO proofs (actor_id, due_at) VALUES (1, 1);
     INSERT INTO inboxes (id, url, host, due_at, created_at) VALUES (1, 'https://b.example/inbox', 'b.example', 5, 1);
     INSERT INTO activities (id, actor_id, kind, bytes, created_at) VALUES (9223372036854775807, 1, 'Create', '', 1);
-    INSERT INTO deliveries (inbox_id, activity_id, created_at) VALUES (1, 9223372036854775807, 1);";
+    INSERT INTO deliveries (inbox_id, activity_id, created_at) VALUES (1, 9223372036854775807, 1);
+    INSERT INTO targets (id, name, agency_id, kind, url, visibility, enabled, provisioned, due_at, created_at)
+    VALUES (1, 't', 1, 'mastodon_account', 'https://t.example', 'public', TRUE, FALSE, 5, 1);";
 
 /// One row of each other table, and a delivery with a turn that is read before the one without: on SQLite because of its id,
 /// on PostgreSQL because the other is written anew.
@@ -102,6 +104,9 @@ const REST_OF_ALL: &str = "
     INSERT INTO tokens (id, source_id, hash, name, scopes, created_at, used_at) VALUES (1, 1, 'h', 'n', 'create media', 1, 2);
     INSERT INTO client_requests (source_id, request_key, digest, item_id, received_at) VALUES (1, 'key:1:k', 'd', 0, 1);
     INSERT INTO uploads (name, source_id, media_id, item_id, created_at) VALUES ('u', 1, 1, 0, 2);
+    INSERT INTO target_posts (target_id, post_id, status_id, created_at) VALUES (1, 1, '7', 1);
+    INSERT INTO target_deliveries (target_id, activity_id, post_id, kind, revision, lane, created_at)
+    VALUES (1, 4611686018427387904, 1, 'Update', 1, 0, 2);
     INSERT INTO turns (agency_id, lane, next) VALUES (1, 2, 6);";
 
 /// A row that names a picture.
