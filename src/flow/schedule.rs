@@ -222,9 +222,12 @@ async fn target_loop(gateway: Shared, mut stop: Stop) {
     let mut works = JoinSet::new();
     while !stop.is_set() {
         pulse::beat(Loop::Targets);
-        while works.len() >= TARGETS_MAX {
-            works.join_next().await;
-            pulse::beat(Loop::Targets);
+        if works.len() >= TARGETS_MAX {
+            tokio::select! {
+                () = stop.sleep(LOOK_EVERY) => {}
+                _ = works.join_next() => {}
+            }
+            continue;
         }
         match targets::work::lease_due(&gateway).await {
             Ok(Some(target)) => {

@@ -44,9 +44,8 @@ impl Loop {
     /// images can keep the poll loop waiting for a free place, and so can reading back the loop of requests.
     pub fn patience(self) -> Duration {
         match self {
-            // A turn at a target may wait for the server to make pictures ready.
-            Self::Poll | Self::Hooks | Self::Targets => Duration::from_secs(900),
-            Self::Websub | Self::Publish | Self::Verify | Self::Deliver => Duration::from_secs(300),
+            Self::Poll | Self::Hooks => Duration::from_secs(900),
+            Self::Websub | Self::Publish | Self::Verify | Self::Deliver | Self::Targets => Duration::from_secs(300),
         }
     }
 }

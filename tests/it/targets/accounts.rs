@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::harness::{Database, Mastodon, Setup, World, both, until};
+use crate::harness::{Database, Kind, Mastodon, Setup, World, both, until};
 
 const PASSPHRASE: &str = "een lange zin die niemand raadt";
 
@@ -54,7 +54,10 @@ both! {
         world.gateway.kill9();
         server.forgets_keys();
 
-        let target = Database::new(world.db.kind.other());
+        let target = Database::new(match world.db.kind {
+            Kind::Sqlite => Kind::Postgres,
+            Kind::Postgres => Kind::Sqlite,
+        });
         let mut elsewhere = world.gateway.elsewhere(&world.db, &target);
         elsewhere.cli(&["restore", file, "--passphrase-file", passphrase]).await.well();
         elsewhere.restart().await;
