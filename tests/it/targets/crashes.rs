@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::harness::{Article, Database, Kind, Launch, Mastodon, Setup, Trick, World, both, until};
+use crate::harness::{Article, Kind, Launch, Mastodon, Setup, Trick, World, both, until};
 
 /// What a killed process held is free: the lease ends by itself, and this test has less time.
 fn free(world: &World) {

@@ -1,6 +1,6 @@
 //! Tokens that do not work, and what they may do.
 
-use crate::harness::{Database, Mastodon, SCOPES, Setup, TOKEN, World, both, until};
+use crate::harness::{Mastodon, SCOPES, Setup, TOKEN, World, both, until};
 
 both! {
     async fn a_target_whose_token_is_refused_rests_until_it_has_another(db: Database) {
