@@ -55,7 +55,7 @@ pub enum Command {
         /// Its name.
         name: String,
         #[command(flatten)]
-        token: Token,
+        token: AccessToken,
     },
     /// Remove a target: its token is forgotten. What stands on its server stays there.
     Remove {
@@ -82,7 +82,7 @@ pub struct Add {
     #[arg(long)]
     url: String,
     #[command(flatten)]
-    token: Token,
+    token: AccessToken,
     /// Who sees what is said there: public, unlisted or private.
     #[arg(long, default_value = "public")]
     visibility: String,
@@ -91,7 +91,7 @@ pub struct Add {
 /// Where the access token is. Never on the command line: everybody on the machine could read it there.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
-pub struct Token {
+pub struct AccessToken {
     /// The file with the access token; - is standard input.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
@@ -100,7 +100,7 @@ pub struct Token {
     token_env: Option<String>,
 }
 
-impl Token {
+impl AccessToken {
     fn read(&self) -> anyhow::Result<Secret> {
         if let Some(name) = &self.token_env {
             return Ok(Secret::from(Held::Variable(name.clone()).read()?.expose()));

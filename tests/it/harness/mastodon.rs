@@ -244,6 +244,13 @@ fn answer(state: &mut State, request: &Request) -> (Answer, Duration) {
     } else {
         None
     };
+    if (request.method.as_str(), path.as_str()) == ("POST", "/api/v1/statuses") {
+        let key = request.header("idempotency-key").unwrap_or_default().to_owned();
+        if key.is_empty() {
+            state.violations.push("a status without a key against repetition".to_owned());
+        }
+        state.made.push(key);
+    }
     if let Some(Trick::Answer(reply)) = trick {
         return (Answer::Reply(reply), Duration::ZERO);
     }
