@@ -14,7 +14,7 @@ use crate::store::Db;
 use crate::store::deliveries::{self, DeliveryState, Receipt, Which};
 use crate::store::inboxes::{self, InboxRow};
 use crate::store::reports::{self, Scope};
-use crate::store::target_posts::{self, TargetReceipt};
+use crate::store::target_receipts::{self, TargetReceipt};
 use crate::time::Timestamp;
 
 use answer::{Facts, Host};
@@ -95,7 +95,7 @@ fn find(db: &mut Db<'_>, which: &Which) -> crate::store::Queried<Found> {
     let facts = Facts { at, post: which.post, host, sums, reasons, lacking, totals: totals.clone() };
     // Of a host only what goes to its inboxes is asked for.
     let of_targets = which.host.is_none() && (which.post.is_some() || !asked);
-    let targets = if of_targets { target_posts::receipts(db, which.post, None, which.limit)? } else { Vec::new() };
+    let targets = if of_targets { target_receipts::receipts(db, which.post, None, which.limit)? } else { Vec::new() };
     Ok(Found { facts, receipts, inboxes, totals, targets })
 }
 

@@ -15,7 +15,8 @@ use crate::flow::Gateway;
 use crate::flow::provision::By;
 use crate::flow::targets::check::{self, Checked};
 use crate::flow::targets::{self, TargetPlan, Whose};
-use crate::store::target_posts::{self, TargetReceipt, TargetState};
+use crate::store::target_posts::TargetState;
+use crate::store::target_receipts::{self, TargetReceipt};
 use crate::store::targets::{self as rows, Target};
 use crate::store::{Db, actors};
 use crate::target::{MASTODON_ACCOUNT, Visibility};
@@ -279,7 +280,7 @@ async fn show(gateway: &Gateway, name: &str, json: bool) -> anyhow::Result<()> {
     let target = targets::find(gateway, name).await?;
     let mut shown = described(gateway, &target).await?;
     let id = target.id;
-    let read = move |db: &mut Db<'_>| target_posts::receipts(db, None, Some(id), RECEIPTS);
+    let read = move |db: &mut Db<'_>| target_receipts::receipts(db, None, Some(id), RECEIPTS);
     let receipts = gateway.store.read("read the receipts of a target", read).await?;
     if let Some(object) = shown.as_object_mut() {
         object.insert("receipts".to_owned(), receipts.iter().map(receipt_json).collect());

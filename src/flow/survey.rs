@@ -15,7 +15,7 @@ use crate::flow::{Gateway, Shared, now};
 use crate::metrics::{self, Family, pulse};
 use crate::post::HoldReason;
 use crate::store::survey::{self, Counted, Owed, Remote};
-use crate::store::target_posts::{self, Standing};
+use crate::store::target_receipts::{self, Standing};
 use crate::store::{Db, StoreError, actors, hooks, proofs, websub};
 use crate::time::Timestamp;
 
@@ -142,7 +142,7 @@ async fn take(gateway: &Gateway) -> Result<Vec<Family>, StoreError> {
             polling: survey::polling(db)?,
             hooks: hooks::waiting(db)?,
             websub: websub::counts(db, at)?,
-            targets: target_posts::standings(db)?,
+            targets: target_receipts::standings(db)?,
             actors: proven,
         })
     };

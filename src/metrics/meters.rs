@@ -307,7 +307,6 @@ impl Meters {
             "POSTs to inboxes that got no answer, by what failed.",
             &["cause"],
         )?;
-        let published = make.counters("heraut_activities_published_total", "Activities published.", &["kind"])?;
         let polls = make.counters("heraut_polls_total", "Polls of sources, by outcome.", &["outcome"])?;
         let hops = make.histograms(
             "heraut_database_hop_seconds",
@@ -344,7 +343,7 @@ impl Meters {
             )?,
             slots: make.gauge("heraut_delivery_slots", "Deliveries that may be under way at once.")?,
             slots_used: make.gauge("heraut_delivery_slots_used", "Inboxes that are being delivered to.")?,
-            published: ["Create", "Update", "Delete"].map(|kind| published.with_label_values(&[kind])),
+            published: published(&make)?,
             hooks: hook_answers(&make)?,
             websub: websub_events(&make)?,
             targets: target_events(&make)?,
@@ -365,6 +364,11 @@ impl Meters {
             registry,
         })
     }
+}
+
+fn published(make: &Make<'_>) -> Result<[IntCounter; 3], prometheus::Error> {
+    let kinds = ["Create", "Update", "Delete"];
+    make.each("heraut_activities_published_total", "Activities published.", "kind", kinds)
 }
 
 fn hook_answers(make: &Make<'_>) -> Result<[IntCounter; HOOK_ANSWERS.len()], prometheus::Error> {

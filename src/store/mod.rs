@@ -37,6 +37,7 @@ pub mod sources;
 mod statement;
 pub mod survey;
 pub mod target_posts;
+pub mod target_receipts;
 pub mod targets;
 pub mod tokens;
 pub mod turns;

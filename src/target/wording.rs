@@ -83,7 +83,7 @@ impl<'t> Parts<'t> {
         let paragraphs: Vec<&str> = whole.split(GAP).collect();
         let is_link = |paragraph: &&str| link.is_some_and(|link| paragraph.trim() == link);
         let tags = paragraphs.iter().filter(|p| is_hashtags(p)).flat_map(|p| p.split_whitespace()).collect();
-        let first = paragraphs.first().is_some_and(|p| is_link(&p));
+        let first = paragraphs.first().is_some_and(&is_link);
         let kept = paragraphs.iter().filter(|paragraph| !is_link(paragraph) && !is_hashtags(paragraph));
         // A link within a line of the template comes after the text, where nothing is cut.
         let kept = kept.map(|paragraph| match link {

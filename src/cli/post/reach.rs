@@ -12,8 +12,8 @@ use crate::ids::PostId;
 use crate::post::PostState;
 use crate::store::deliveries::DeliveryState;
 use crate::store::reach::{self, Reach, Server};
-use crate::store::target_posts::{self, TargetState};
-use crate::store::{Db, posts};
+use crate::store::target_posts::TargetState;
+use crate::store::{Db, posts, target_receipts};
 
 /// How many followers a server may have to stand in a bucket, and what the bucket is called. Exact numbers of small servers would
 /// say who follows.
@@ -43,7 +43,7 @@ pub(super) async fn run(gateway: &Gateway, arguments: &Arguments) -> anyhow::Res
     let id = arguments.post;
     let load = move |db: &mut Db<'_>| {
         let Some(post) = posts::by_id(db, id)? else { return Ok(None) };
-        let targets = target_posts::standing(db, id)?;
+        let targets = target_receipts::standing(db, id)?;
         reach::of_post(db, id, post.actor_id).map(|reach| Some((post, reach, targets)))
     };
     let Some((post, reach, targets)) = gateway.store.read("count how far a post reached", load).await? else {

@@ -2,7 +2,7 @@
 
 use super::{age, float, plain};
 use crate::metrics::Family;
-use crate::store::target_posts::Standing;
+use crate::store::target_receipts::Standing;
 use crate::time::Timestamp;
 
 /// What a scrape is told of targets. Their names are an operator's own; their servers are no labels.

@@ -42,8 +42,8 @@ pub async fn check(gateway: &Gateway, target: Target) -> Checked {
     let mut checked = Checked::default();
     let mut turn = match Turn::begin(gateway, target) {
         Ok(turn) => turn,
-        Err((_, why)) => {
-            checked.problems.push(why);
+        Err(barred) => {
+            checked.problems.push(barred.1);
             return checked;
         }
     };

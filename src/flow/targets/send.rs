@@ -64,8 +64,9 @@ impl Draft {
             .attached
             .iter()
             .map(|picture| json!({ "id": picture.id, "description": picture.description }));
-        body["media_attributes"] = attributes.collect();
+        let attributes: Value = attributes.collect();
         if let Some(object) = body.as_object_mut() {
+            object.insert("media_attributes".to_owned(), attributes);
             object.remove("visibility");
         }
         body

@@ -27,15 +27,15 @@ pub(super) struct Turn<'g> {
 
 impl<'g> Turn<'g> {
     /// Opens the token of a leased target. The error is for an operator.
-    pub(super) fn begin(gateway: &'g Gateway, target: Target) -> Result<Self, (Target, String)> {
+    pub(super) fn begin(gateway: &'g Gateway, target: Target) -> Result<Self, Box<(Target, String)>> {
         let token = match &target.sealed {
             Some(sealed) => gateway.keyring.open_target(target.id, sealed),
-            None => return Err((target, "it has no access token".to_owned())),
+            None => return Err(Box::new((target, "it has no access token".to_owned()))),
         };
         match (token, parse_server(&target.url)) {
             (Ok(token), Ok(server)) => Ok(Self { gateway, target, api: Api::new(gateway, server, token) }),
-            (Err(error), _) => Err((target, crate::flow::verify::with_causes(&error))),
-            (_, Err(problem)) => Err((target, problem)),
+            (Err(error), _) => Err(Box::new((target, crate::flow::verify::with_causes(&error)))),
+            (_, Err(problem)) => Err(Box::new((target, problem))),
         }
     }
 
@@ -125,18 +125,14 @@ impl<'g> Turn<'g> {
         };
         let account = Account { id, acct: text("acct"), url: text("url") };
         match self.target.account() {
-            Some(known) if known.id == account.id => {
-                if known == account {
-                    return Ok(account);
-                }
-            }
-            Some(known) => {
+            Some(known) if known == account => return Ok(account),
+            Some(known) if known.id != account.id => {
                 return Err(Trouble::Barred(format!(
                     "the token is of the account `{}`, and the target began with `{}`; make a target of its own for the other account",
                     account.acct, known.acct
                 )));
             }
-            None => {}
+            _ => {}
         }
         let id = self.target.id;
         if let Ok(text) = serde_json::to_string(&account) {

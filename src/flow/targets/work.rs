@@ -35,7 +35,8 @@ pub async fn run(gateway: &Gateway, target: Target) {
             let next = work(&mut turn).await;
             (turn.target, next)
         }
-        Err((target, why)) => {
+        Err(barred) => {
+            let (target, why) = *barred;
             let next = rest(gateway, &target, &why).await;
             (target, next)
         }

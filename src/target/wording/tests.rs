@@ -1,4 +1,4 @@
-use heraut_connectors::item::{Item, RawHtml};
+use heraut_connectors::item::{Category, Item, RawHtml};
 use proptest::prelude::*;
 
 use super::*;
@@ -12,9 +12,9 @@ const LINK: &str = "https://www.voorbeeldstad.nl/nieuws/dijk";
 fn content(title: &str, text: &str, link: Option<&str>, tags: &[&str], template: Option<&str>) -> Content {
     let item = Item {
         title: Some(title.to_owned()).filter(|title| !title.is_empty()),
-        summary: Some(RawHtml::from(text.to_owned())),
+        summary: Some(RawHtml(text.to_owned())),
         canonical_url: link.map(str::to_owned),
-        categories: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        categories: tags.iter().map(|tag| Category { term: (*tag).to_owned(), scheme: None }).collect(),
         ..Item::default()
     };
     let mut settings = ComposeSettings { length_max: 5_000, ..ComposeSettings::default() };
