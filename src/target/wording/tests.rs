@@ -54,7 +54,7 @@ fn a_text_too_long_is_cut_and_keeps_title_link_and_hashtags() {
 #[test]
 fn a_link_of_a_template_that_is_not_a_line_by_itself_is_never_cut() {
     let text = "woorden en nog meer woorden ".repeat(50);
-    let content = content("Titel", &text, Some(LINK), &[], Some("{text} lees {link}"));
+    let content = content("Titel", &text, Some(LINK), &[], Some("{text}\n\nlees {link}"));
     let wording = word(&content, &limits(120), USUAL);
     assert!(wording.text.ends_with(LINK), "{}", wording.text);
     assert!(count(&wording.text, USUAL) <= 120);
