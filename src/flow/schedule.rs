@@ -244,8 +244,9 @@ async fn target_loop(gateway: Shared, mut stop: Stop) {
             Some(_) = works.join_next() => {}
         }
     }
-    // Before a status is made it is noted that its answer is not known; it is looked for then. Leases end by themselves.
-    works.shutdown().await;
+    // A turn ends after the post that it has in hand, and frees its target. One that takes too long is broken off with the process:
+    // before a status is made it is noted that its answer is not known, and it is looked for then.
+    while works.join_next().await.is_some() {}
 }
 
 async fn verify_loop(gateway: Shared, mut stop: Stop) {

@@ -10,7 +10,7 @@ use crate::actor::verification::VerifiedActor;
 use crate::delivery::retry::{self, Next};
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, now};
-use crate::metrics;
+use crate::metrics::{self, pulse};
 use crate::store::target_posts::{self, End, TargetState, Work};
 use crate::store::targets::{self, Target};
 use crate::store::{Db, StoreError, actors, audit, proofs};
@@ -58,6 +58,9 @@ pub async fn run(gateway: &Gateway, target: Target) {
 /// Gives when the target is due again, if it is still owed something then.
 async fn work(turn: &mut Turn<'_>) -> Result<Timestamp, StoreError> {
     for _ in 0..POSTS_MAX {
+        if pulse::here().is_stopping() {
+            break;
+        }
         match turn.keep().await {
             Ok(()) => {}
             Err(Trouble::Store(error)) => return Err(error),
