@@ -1,6 +1,8 @@
 //! The composition root: the one place that knows everything. It makes the [`Gateway`] of a configuration, puts what the
 //! configuration names into the database, and runs the roles of a process until it is told to stop.
 
+mod targets;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -82,6 +84,14 @@ pub enum AppError {
         source_name: String,
         /// The file.
         path: PathBuf,
+    },
+    /// A target that the configuration names.
+    #[error("target `{name}` cannot be set up: {problem}")]
+    Target {
+        /// Its name.
+        name: String,
+        /// Why not, and what to do.
+        problem: String,
     },
     /// The media folder.
     #[error(
@@ -233,7 +243,8 @@ pub async fn provision(gateway: &Gateway, config: &Config) -> Result<(), AppErro
     }
     let plan = |url: &str, style, agency: &str| RelayPlan { url: url.to_owned(), style, agency: agency.to_owned() };
     let plans = config.relays.iter().flat_map(|relay| relay.agencies.iter().map(|a| plan(&relay.url, relay.style, a)));
-    Ok(relays::provision(gateway, plans.collect()).await?)
+    relays::provision(gateway, plans.collect()).await?;
+    targets::provision(gateway, config).await
 }
 
 /// Other servers remember the ids of actors for ever: an actor that was made under another public URL would be lost to them.
@@ -331,6 +342,7 @@ pub async fn be_alone(gateway: &Gateway, config: &Config) -> Result<Option<std::
         crate::store::websub::free_all(db)?;
         crate::store::registers::free_all(db)?;
         crate::store::relays::free_all(db)?;
+        crate::store::targets::free_all(db)?;
         crate::store::proofs::free_all(db)
     };
     gateway.store.write("free what an earlier process held", free).await?;

@@ -121,4 +121,6 @@ ids! {
     SubscriptionId,
     /// A relay.
     RelayId,
+    /// An account on another server to which posts go too.
+    TargetId,
 }

@@ -15,6 +15,7 @@
 //! | [`hook`] | what is pushed to us: how it is told apart, answered and tried again | nothing of ours |
 //! | [`register`] | lists of others that say which domain, organisation and account belong together | `time urls` |
 //! | [`websub`] | what a feed's hub may do: which one, when it is believed, when it is asked again | `time` |
+//! | [`target`] | accounts elsewhere to which posts go too: what is said there, what answers mean | `post delivery` |
 //! | [`metrics`] | what a process counts and times about itself | `delivery source time` |
 //! | [`store`], [`net`] | the effects: database, guarded HTTP client; they never see each other | the core, `metrics` |
 //! | [`flow`] | load → decide → commit → act | `store net metrics` and the core |
@@ -45,6 +46,7 @@ pub mod register;
 pub mod signature;
 pub mod source;
 pub mod store;
+pub mod target;
 pub mod telemetry;
 pub mod time;
 pub mod urls;

@@ -180,6 +180,11 @@ pub fn websub(row: impl fmt::Display) -> String {
     format!("websub:{row}")
 }
 
+/// The context for which the access token in a row of `targets` is sealed.
+pub fn target(row: impl fmt::Display) -> String {
+    format!("target:{row}")
+}
+
 /// The additional data of a seal.
 fn data(context: &str) -> Vec<u8> {
     [b"heraut-vault:", [VERSION].as_slice(), b":", context.as_bytes()].concat()

@@ -12,6 +12,7 @@ pub const SEALED: &[(&str, &str)] = &[
     ("other_keys", "sealed"),
     ("source_secrets", "sealed"),
     ("websub_subscriptions", "sealed"),
+    ("targets", "sealed"),
 ];
 /// Columns of bytes that are no secret. A test holds that every column of bytes stands here or in [`SEALED`]: a sealed one that
 /// was forgotten would be lost with the master key.
@@ -22,6 +23,7 @@ fn context(table: &str, id: &str) -> String {
     match table {
         "source_secrets" => vault::source_secret(id),
         "websub_subscriptions" => vault::websub(id),
+        "targets" => vault::target(id),
         _ => vault::actor_key(id),
     }
 }

@@ -9,15 +9,17 @@ use url::Url;
 use crate::actor::Actor;
 use crate::actor::verification::VerifiedActor;
 use crate::app;
+use crate::cli::target::good;
 use crate::cli::{ladder, output};
 use crate::config::Config;
 use crate::flow::hooks::keep;
 use crate::flow::registers::{self, Outcome, RegisterError};
+use crate::flow::targets::check;
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, Shared, now, poll, verify};
 use crate::net::Get;
 use crate::store::registers::list;
-use crate::store::{actors, sources};
+use crate::store::{actors, sources, targets};
 
 /// What was found so far.
 #[derive(Default)]
@@ -54,6 +56,7 @@ pub async fn run(path: &Path) -> anyhow::Result<ExitCode> {
     check_registers(&gateway, &mut findings).await?;
     check_actors(&gateway, &mut findings).await?;
     check_sources(&gateway, &mut findings).await?;
+    check_targets(&gateway, &mut findings).await?;
     if findings.bad == 0 {
         output::line("nothing is wrong");
         return Ok(ExitCode::SUCCESS);
@@ -177,6 +180,22 @@ async fn check_sources(gateway: &Gateway, findings: &mut Findings) -> anyhow::Re
         match poll::read_page(connector.into(), &fetched, None).await {
             Ok(page) => findings.good(format!("source `{}` has {} items", source.name, page.items.len())),
             Err(error) => findings.bad(format!("source `{}`: {}", source.name, with_causes(&error))),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the tokens of targets work, and what they may do.
+async fn check_targets(gateway: &Gateway, findings: &mut Findings) -> anyhow::Result<()> {
+    for target in gateway.store.read("list targets", targets::list).await?.into_iter().filter(|target| target.enabled) {
+        let (name, resting) = (target.name.clone(), target.resting.clone());
+        let checked = check::check(gateway, target).await;
+        good(&name, &checked).iter().for_each(|line| findings.good(line));
+        checked.problems.iter().for_each(|problem| findings.bad(format!("target {name}: {problem}")));
+        if let (Some(why), true) = (resting, checked.problems.is_empty()) {
+            findings.bad(format!(
+                "target {name} rests ({why}), and its token works now: `heraut target token {name}` with the same token wakes it"
+            ));
         }
     }
     Ok(())

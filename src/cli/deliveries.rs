@@ -7,13 +7,14 @@ use std::path::Path;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::{open, output};
+use crate::cli::{open, output, target};
 use crate::flow::now;
 use crate::ids::PostId;
 use crate::store::Db;
 use crate::store::deliveries::{self, DeliveryState, Receipt, Which};
 use crate::store::inboxes::{self, InboxRow};
 use crate::store::reports::{self, Scope};
+use crate::store::target_receipts::{self, TargetReceipt};
 use crate::time::Timestamp;
 
 use answer::{Facts, Host};
@@ -46,6 +47,7 @@ struct Found {
     receipts: Vec<Receipt>,
     inboxes: Vec<InboxRow>,
     totals: Vec<(i16, i64)>,
+    targets: Vec<TargetReceipt>,
 }
 
 /// Runs the command.
@@ -61,6 +63,10 @@ pub async fn run(config: &Path, arguments: &Arguments) -> anyhow::Result<()> {
         return output::json(&as_json(&found, &lines));
     }
     lines.iter().for_each(output::line);
+    if !found.targets.is_empty() {
+        output::line("");
+        target::table(&found.targets);
+    }
     if found.receipts.is_empty() && asked {
         return Ok(());
     }
@@ -87,7 +93,10 @@ fn find(db: &mut Db<'_>, which: &Which) -> crate::store::Queried<Found> {
     let inboxes = which.host.as_deref().map_or(Ok(Vec::new()), |host| inboxes::of_host(db, host))?;
     let receipts = deliveries::receipts(db, which, at)?;
     let facts = Facts { at, post: which.post, host, sums, reasons, lacking, totals: totals.clone() };
-    Ok(Found { facts, receipts, inboxes, totals })
+    // Of a host only what goes to its inboxes is asked for.
+    let of_targets = which.host.is_none() && (which.post.is_some() || !asked);
+    let targets = if of_targets { target_receipts::receipts(db, which.post, None, which.limit)? } else { Vec::new() };
+    Ok(Found { facts, receipts, inboxes, totals, targets })
 }
 
 fn find_host(db: &mut Db<'_>, name: &str, at: Timestamp) -> crate::store::Queried<Host> {
@@ -120,6 +129,7 @@ fn as_json(found: &Found, lines: &[String]) -> Value {
         "totals": totals,
         "inboxes": found.inboxes,
         "deliveries": found.receipts,
+        "targets": found.targets.iter().map(target::receipt_json).collect::<Vec<_>>(),
     });
     if let (Some(object), Some(more)) = (value.as_object_mut(), answer::json(&found.facts).as_object()) {
         object.extend(more.clone());

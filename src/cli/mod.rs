@@ -18,6 +18,7 @@ mod relay;
 mod restore;
 mod serve;
 mod source;
+mod target;
 mod token;
 
 use std::path::{Path, PathBuf};
@@ -66,6 +67,9 @@ enum Command {
     /// Sources: what feeds actors.
     #[command(subcommand)]
     Source(source::Command),
+    /// Targets: accounts on other servers to which posts go too.
+    #[command(subcommand)]
+    Target(target::Command),
     /// Tokens: by which clients write to sources.
     #[command(subcommand)]
     Token(token::Command),
@@ -136,6 +140,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Actor(command) => return actor::run(config, command).await,
         Command::Register(command) => return register::run(config, command).await,
         Command::Source(command) => source::run(config, command).await?,
+        Command::Target(command) => return target::run(config, command).await,
         Command::Token(command) => token::run(config, command).await?,
         Command::Post(command) => post::run(config, command).await?,
         Command::Quote(command) => quote::run(config, command).await?,

@@ -1,7 +1,7 @@
 //! `heraut source`.
 
 mod catalogue;
-mod hooks;
+pub(super) mod hooks;
 mod shown;
 mod websub;
 

@@ -66,7 +66,7 @@ impl Held {
         if text.is_empty() { Err(HeldError::Empty(place)) } else { Ok(Secret::new(text)) }
     }
 
-    fn suffix(&self) -> &'static str {
+    pub(super) fn suffix(&self) -> &'static str {
         match self {
             Self::Here(_) => "",
             Self::File(_) => "_file",
@@ -131,7 +131,7 @@ pub(super) fn read(s: &mut Section<'_>, kind: Option<&'static dyn Kind>, dir: &P
     hook
 }
 
-fn held(s: &mut Section<'_>, [here, file, variable]: [&'static str; 3], dir: &Path) -> Option<Held> {
+pub(super) fn held(s: &mut Section<'_>, [here, file, variable]: [&'static str; 3], dir: &Path) -> Option<Held> {
     let ways = [
         s.take::<Secret>(here).map(Held::Here),
         s.take::<PathBuf>(file).map(|path| Held::File(dir.join(path))),

@@ -8,6 +8,7 @@ pub mod error;
 pub mod hook;
 pub mod secret;
 pub mod starter;
+pub mod target;
 pub mod types;
 
 mod parse;

@@ -27,6 +27,7 @@ use crate::config::hook::{self, PUSHED_EVERY, READ_EVERY};
 use crate::config::register::{self, RegisterConfig};
 use crate::config::secret::Secret;
 use crate::config::section::Section;
+use crate::config::target;
 use crate::config::types::{
     ActorConfig, AgencyConfig, Config, Database, Delivery, Hooks, Inbox, Keys, Media, Net, RelayConfig, Server,
     SourceConfig, Verification,
@@ -68,6 +69,7 @@ const SECTIONS: &[&str] = &[
     "actor",
     "source",
     "relay",
+    "target",
 ];
 
 /// Reads the whole file, or says everything that is wrong with it.
@@ -100,6 +102,10 @@ pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, Vec<Problem>> {
     references(("actor", &actors, "agency"), ("agency", &agencies, "name"), p);
     references(("source", &sources, "actor"), ("actor", &actors, "handle"), p);
     unique(("register", &registers, "name"), p);
+    let targets = tables("target", table("target"), p);
+    references(("target", &targets, "actor"), ("actor", &actors, "handle"), p);
+    references(("target", &targets, "agency"), ("agency", &agencies, "name"), p);
+    unique(("target", &targets, "name"), p);
     unique(("agency", &agencies, "name"), p);
     unique(("actor", &actors, "handle"), p);
     unique(("source", &sources, "name"), p);
@@ -110,6 +116,7 @@ pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, Vec<Problem>> {
     let actors = each("actor", actors, p, actor);
     let sources = each("source", sources, p, |s| source(s, dir));
     let relays = each("relay", relays, p, relay);
+    let targets = each("target", targets, p, |s| target::read(s, dir));
     match server {
         Some(server) if problems.is_empty() => Ok(Config {
             server,
@@ -126,6 +133,7 @@ pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, Vec<Problem>> {
             actors,
             sources,
             relays,
+            targets,
         }),
         _ => Err(problems),
     }

@@ -32,6 +32,34 @@ fn one_key_is_enough_and_the_rest_are_defaults() {
 }
 
 #[test]
+fn a_target_is_of_an_actor_or_an_agency_and_its_token_is_not_shown() {
+    let with = |keys: &str| {
+        format!(
+            "{MINIMAL}[[agency]]\nname = \"a\"\ndomain = \"a.example\"\n[[actor]]\nagency = \"a\"\nhandle = \"n\"\n\
+             [[target]]\nname = \"t\"\nkind = \"mastodon_account\"\nurl = \"https://t.example\"\n{keys}"
+        )
+    };
+    let config = parse(&with("actor = \"n\"\ntoken = \"geheim\"")).unwrap();
+    let shown = format!("{config:?}{}", serde_json::to_string(&config).unwrap());
+    assert!(!shown.contains("geheim"), "{shown}");
+    assert!(parse(&with("agency = \"a\"\ntoken_env = \"T\"\nvisibility = \"unlisted\"")).is_ok());
+    let table = [
+        ("token = \"x\"", "target[0].actor: give either"),
+        ("actor = \"n\"\nagency = \"a\"\ntoken = \"x\"", "target[0].actor: give either"),
+        ("actor = \"o\"\ntoken = \"x\"", "target[0].actor: no [[actor]] has the handle `o`"),
+        ("agency = \"b\"\ntoken = \"x\"", "target[0].agency: no [[agency]] has the name `b`"),
+        ("actor = \"n\"", "target[0].token_file: is missing"),
+        ("actor = \"n\"\ntoken = \"x\"\ntoken_env = \"T\"", "target[0].token: is given in more than one way"),
+        ("actor = \"n\"\ntoken = \"x\"\nvisibility = \"direct\"", "target[0].visibility: `direct` is no visibility"),
+        ("actor = \"n\"\ntoken = \"x\"\npassword = \"y\"", "target[0].password: is not a key that is known"),
+    ];
+    for (keys, expected) in table {
+        let found = problems(&with(keys));
+        assert!(found.iter().any(|problem| problem.contains(expected)), "{expected}: {found:?}");
+    }
+}
+
+#[test]
 fn every_problem_is_reported_at_once_with_its_path() {
     let found = problems(
         r#"

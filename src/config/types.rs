@@ -19,6 +19,7 @@ use crate::actor::{ActorKind, Handle, Language};
 use crate::config::hook::SourceHook;
 use crate::config::register::RegisterConfig;
 use crate::config::secret::Secret;
+use crate::config::target::TargetConfig;
 use crate::config::value::period_text;
 use crate::post::compose::ComposeSettings;
 use crate::post::policy::SourcePolicy;
@@ -62,6 +63,9 @@ pub struct Config {
     /// `[[relay]]`; addresses are unique.
     #[serde(rename = "relay")]
     pub relays: Vec<RelayConfig>,
+    /// `[[target]]`; names are unique, and each names an agency or an actor above.
+    #[serde(rename = "target")]
+    pub targets: Vec<TargetConfig>,
 }
 
 /// `[server]`: where we are and what we listen on.

@@ -8,7 +8,7 @@ use thiserror::Error;
 use crate::actor::key::{Ed25519PrivateKey, KeyError, KeySerial, PublicKeys, RsaPrivateKey};
 use crate::actor::verification::{InstanceActor, VerifiedActor};
 use crate::flow::{Gateway, now};
-use crate::ids::{ActivityId, ActorId, KeyRowId, SecretId, SubscriptionId};
+use crate::ids::{ActivityId, ActorId, KeyRowId, SecretId, SubscriptionId, TargetId};
 use crate::signature::{SigningIdentity, integrity};
 use crate::store::actors::{self, ED25519, KeyRow, RSA};
 use crate::store::rotations::{self, Rotation};
@@ -124,6 +124,19 @@ impl Keyring {
     pub fn open_websub(&self, id: SubscriptionId, sealed: &[u8]) -> Result<String, KeyringError> {
         let vault = |source| KeyringError::Vault { whose: format!("a subscription ({id})"), source };
         let opened = self.master.open(&vault::websub(id), sealed).map_err(vault)?;
+        Ok(String::from_utf8_lossy(opened.expose()).into_owned())
+    }
+
+    /// Seals the access token of a target for its row.
+    pub fn seal_target(&self, id: TargetId, token: &str) -> Result<Vec<u8>, KeyringError> {
+        let vault = |source| KeyringError::Vault { whose: format!("a target ({id})"), source };
+        self.master.seal(&vault::target(id), token.as_bytes()).map_err(vault)
+    }
+
+    /// Opens it.
+    pub fn open_target(&self, id: TargetId, sealed: &[u8]) -> Result<String, KeyringError> {
+        let vault = |source| KeyringError::Vault { whose: format!("a target ({id})"), source };
+        let opened = self.master.open(&vault::target(id), sealed).map_err(vault)?;
         Ok(String::from_utf8_lossy(opened.expose()).into_owned())
     }
 

@@ -32,6 +32,7 @@ pub mod rotation;
 pub mod schedule;
 pub mod subscribe;
 pub mod survey;
+pub mod targets;
 pub mod tokens;
 pub mod verify;
 pub mod websub;
@@ -111,6 +112,8 @@ pub struct Wake {
     pub hooks: Notify,
     /// A hub is to be asked.
     pub websub: Notify,
+    /// A target is owed something.
+    pub targets: Notify,
 }
 
 /// Shared by all tasks of the process.
@@ -120,7 +123,10 @@ impl Wake {
     /// Passes on what another process told.
     pub fn hear(&self, topic: Topic) {
         match topic {
-            Topic::Deliver => self.deliver.notify_one(),
+            Topic::Deliver => {
+                self.deliver.notify_one();
+                self.targets.notify_one();
+            }
             Topic::Publish => self.publish.notify_one(),
             Topic::Schedule => self.schedule.notify_one(),
             Topic::Hooks => self.hooks.notify_one(),

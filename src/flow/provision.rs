@@ -88,7 +88,8 @@ pub enum By<'a> {
 }
 
 impl By<'_> {
-    fn name(self) -> String {
+    /// Who, for the audit log.
+    pub fn who(self) -> String {
         match self {
             Self::Config => "config".to_owned(),
             Self::Person(name) => name.to_owned(),
@@ -113,7 +114,7 @@ pub async fn agency(gateway: &Gateway, name: &str, domain: &str, by: By<'_>) -> 
         provisioned: by == By::Config,
         created_at: now(),
     };
-    let entry = gateway.audit(&by.name(), "agency.set", format!("agency:{name}"), row.domain.clone());
+    let entry = gateway.audit(&by.who(), "agency.set", format!("agency:{name}"), row.domain.clone());
     let store = move |db: &mut Db<'_>| {
         let before = actors::agency_by_name(db, &row.name)?;
         let id = actors::upsert_agency(db, &row)?;
@@ -162,7 +163,7 @@ async fn make_actor(gateway: &Gateway, agency: Agency, plan: ActorPlan, by: By<'
         created_at: at,
         updated_at: at,
     };
-    let entry = gateway.audit(&by.name(), "actor.make", format!("actor:{}", actor.handle), actor.url.to_string());
+    let entry = gateway.audit(&by.who(), "actor.make", format!("actor:{}", actor.handle), actor.url.to_string());
     let (stored, rows, provisioned) = (actor.clone(), keys.rows, by == By::Config);
     gateway
         .store
@@ -210,7 +211,7 @@ async fn change_actor(
         Some(verified) => Some(update_of(gateway, verified, at).await),
         None => None,
     };
-    let entry = gateway.audit(&by.name(), "actor.change", format!("actor:{}", changed.handle), "");
+    let entry = gateway.audit(&by.who(), "actor.change", format!("actor:{}", changed.handle), "");
     let (stored, provisioned) = (changed.clone(), by == By::Config);
     gateway
         .store
@@ -258,7 +259,7 @@ pub async fn source(gateway: &Gateway, plan: SourcePlan, by: By<'_>) -> Result<S
     let changes = keep::changes(gateway, &known, &wanted)?;
     by.may_change(provisioned, || format!("source `{}`", source.name))?;
     let at = now();
-    let entry = gateway.audit(&by.name(), "source.set", format!("source:{}", source.name), source.kind.clone());
+    let entry = gateway.audit(&by.who(), "source.set", format!("source:{}", source.name), source.kind.clone());
     let provisioned = by == By::Config;
     let store = move |db: &mut Db<'_>| {
         let before = sources::by_name(db, &source.name)?;

@@ -15,7 +15,7 @@ use crate::store::activities::{self, ActivityRow};
 use crate::store::deliveries::FanOut;
 use crate::store::items::{self, ItemState};
 use crate::store::posts::{self, Change, Due, PendingChange, Post};
-use crate::store::{Db, Queried, StoreError, actors, audit, deliveries, proofs};
+use crate::store::{Db, Queried, StoreError, actors, audit, deliveries, proofs, target_posts};
 use crate::time::Timestamp;
 
 /// Why publishing failed; what was not published is still due.
@@ -98,10 +98,12 @@ async fn publish(gateway: &Gateway, post: Post) -> Result<(), PublishError> {
             activities::insert(db, &row)?;
             items::set_state_of_post(db, post_id, ItemState::Live)?;
             audit::add(db, &entry)?;
+            target_posts::owe(db, &post, id, "Create", at)?;
             deliveries::fan_out(db, &fan_out).map(Some)
         })
         .await?;
     if let Some(owed) = owed {
+        gateway.wake.targets.notify_one();
         metrics::published("Create");
         tracing::info!(actor.handle = handle, post.id = %post_id, inboxes = owed, "a post was published");
         gateway.wake.deliver.notify_one();
@@ -219,9 +221,11 @@ async fn commit_change(
         }
         activities::insert(db, &row)?;
         audit::add(db, &entry)?;
+        target_posts::owe(db, &post, row.id, &row.kind, row.created_at)?;
         deliveries::fan_out(db, &fan_out).map(Some)
     };
     if let Some(owed) = gateway.store.write("publish a change", commit).await? {
+        gateway.wake.targets.notify_one();
         metrics::published(&kind);
         tracing::info!(post.id = %post_id, activity.kind = kind, inboxes = owed, "a change was published");
         gateway.wake.deliver.notify_one();

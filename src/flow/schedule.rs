@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use crate::flow::embargo::Finishing;
 use crate::flow::hooks::work;
 use crate::flow::websub::{self, ask};
-use crate::flow::{Shared, deliver, micropub, now, poll, publish, registers, relays, rotation, verify};
+use crate::flow::{Shared, deliver, micropub, now, poll, publish, registers, relays, rotation, targets, verify};
 use crate::metrics::pulse::{self, Loop};
 use crate::store::{host_signatures, remote};
 use crate::websub::ENDED_KEPT;
@@ -21,6 +21,8 @@ const POLLS_MAX: usize = 8;
 const HOOKS_MAX: usize = 4;
 /// Hubs that are asked at the same time.
 const ASKING_MAX: usize = 4;
+/// Targets that are worked on at the same time.
+const TARGETS_MAX: usize = 8;
 /// How often it is looked for keys that are to sign.
 const SWITCH_EVERY: Duration = Duration::from_secs(5);
 /// How often old records are cleared away.
@@ -79,7 +81,7 @@ impl Stop {
 pub struct Roles {
     /// Polls sources, asks hubs, works on what is pushed, checks proofs, publishes.
     pub ingest: bool,
-    /// Delivers.
+    /// Delivers, and says posts on targets.
     pub deliver: bool,
 }
 
@@ -97,6 +99,7 @@ pub fn start(gateway: &Shared, roles: Roles, stop: &Stop) -> JoinSet<()> {
     if roles.deliver {
         tasks.spawn(deliver::run(gateway.clone(), stop.clone()));
         tasks.spawn(relays::work(gateway.clone(), stop.clone()));
+        tasks.spawn(target_loop(gateway.clone(), stop.clone()));
     }
     tasks
 }
@@ -214,6 +217,37 @@ async fn publish_loop(gateway: Shared, mut stop: Stop) {
             () = gateway.wake.publish.notified() => {}
         }
     }
+}
+
+async fn target_loop(gateway: Shared, mut stop: Stop) {
+    let mut works = JoinSet::new();
+    while !stop.is_set() {
+        pulse::beat(Loop::Targets);
+        if works.len() >= TARGETS_MAX {
+            tokio::select! {
+                () = stop.sleep(LOOK_EVERY) => {}
+                _ = works.join_next() => {}
+            }
+            continue;
+        }
+        match targets::work::lease_due(&gateway).await {
+            Ok(Some(target)) => {
+                let gateway = gateway.clone();
+                works.spawn(async move { targets::work::run(&gateway, target).await });
+                continue;
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(error = &error as &dyn std::error::Error, "targets cannot be leased"),
+        }
+        tokio::select! {
+            () = stop.sleep(LOOK_EVERY) => {}
+            () = gateway.wake.targets.notified() => {}
+            Some(_) = works.join_next() => {}
+        }
+    }
+    // A turn ends after the post that it has in hand, and frees its target. One that takes too long is broken off with the process:
+    // before a status is made it is noted that its answer is not known, and it is looked for then.
+    while works.join_next().await.is_some() {}
 }
 
 async fn verify_loop(gateway: Shared, mut stop: Stop) {

@@ -2,6 +2,7 @@
 //! the database, so it is done at most every few seconds, however often is scraped, and rarer when it takes long.
 
 mod lately;
+mod targets;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use crate::flow::{Gateway, Shared, now};
 use crate::metrics::{self, Family, pulse};
 use crate::post::HoldReason;
 use crate::store::survey::{self, Counted, Owed, Remote};
+use crate::store::target_receipts::{self, Standing};
 use crate::store::{Db, StoreError, actors, hooks, proofs, registers, websub};
 use crate::time::Timestamp;
 
@@ -119,6 +121,7 @@ struct Seen {
     polling: (Option<Timestamp>, Option<Timestamp>),
     hooks: (i64, Option<Timestamp>),
     websub: [i64; 5],
+    targets: Vec<Standing>,
     actors: Vec<(Actor, Proof)>,
     registers: Vec<registers::Row>,
 }
@@ -141,6 +144,7 @@ async fn take(gateway: &Gateway) -> Result<Vec<Family>, StoreError> {
             polling: survey::polling(db)?,
             hooks: hooks::waiting(db)?,
             websub: websub::counts(db, at)?,
+            targets: target_receipts::standings(db)?,
             actors: proven,
             registers: registers::list(db)?,
         })
@@ -152,6 +156,7 @@ async fn take(gateway: &Gateway) -> Result<Vec<Family>, StoreError> {
     families.extend(pushed(&seen, at));
     families.extend(subscriptions(&seen));
     families.extend(asked(&seen.registers, at));
+    families.extend(targets::families(&seen.targets, at));
     families.extend(proven(gateway, seen.actors, at));
     Ok(families)
 }

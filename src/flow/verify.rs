@@ -16,7 +16,7 @@ use crate::post::{HoldReason, PostState};
 use crate::store::activities::{self, ActivityRow};
 use crate::store::deliveries::FanOut;
 use crate::store::posts::{self, Post};
-use crate::store::{Db, Queried, StoreError, actors, audit, deliveries, proofs};
+use crate::store::{Db, Queried, StoreError, actors, audit, deliveries, proofs, target_posts};
 use crate::time::Timestamp;
 
 /// How long one process may take to check a proof.
@@ -186,6 +186,7 @@ async fn commit(
     if released > 0 {
         gateway.wake.publish.notify_one();
         gateway.wake.deliver.notify_one();
+        gateway.wake.targets.notify_one();
     }
     Ok(released)
 }
@@ -213,6 +214,7 @@ fn release(db: &mut Db<'_>, actor: ActorId) -> Queried<usize> {
     }
     released += posts::release_changes(db, actor)?;
     released += deliveries::release_held(db, actor, now())?;
+    released += target_posts::release_held(db, actor, now())?;
     Ok(released)
 }
 

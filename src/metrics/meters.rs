@@ -155,6 +155,9 @@ const WEBSUB_EVENTS: [&str; 15] = [
     "missed",
 ];
 
+/// What happens between us and targets.
+const TARGET_EVENTS: [&str; 8] = ["created", "edited", "deleted", "found", "later", "refused", "barred", "held"];
+
 /// Every series of this process.
 pub(super) struct Meters {
     pub(super) registry: Registry,
@@ -171,6 +174,7 @@ pub(super) struct Meters {
     published: [IntCounter; 3],
     hooks: [IntCounter; HOOK_ANSWERS.len()],
     websub: [IntCounter; WEBSUB_EVENTS.len()],
+    targets: [IntCounter; TARGET_EVENTS.len()],
     pub(super) poll: Histogram,
     polls: [IntCounter; 7],
     reads: Histogram,
@@ -249,6 +253,10 @@ impl Meters {
         WEBSUB_EVENTS.iter().zip(&self.websub).find(|(known, _)| **known == event).map(|(_, counter)| counter)
     }
 
+    pub(super) fn target(&self, event: &str) -> Option<&IntCounter> {
+        TARGET_EVENTS.iter().zip(&self.targets).find(|(known, _)| **known == event).map(|(_, counter)| counter)
+    }
+
     pub(super) fn polled(&self, outcome: PollOutcome) -> &IntCounter {
         let [changed, not_modified, throttled, not_found, gone, expired, failed] = &self.polls;
         match outcome {
@@ -299,7 +307,6 @@ impl Meters {
             "POSTs to inboxes that got no answer, by what failed.",
             &["cause"],
         )?;
-        let published = make.counters("heraut_activities_published_total", "Activities published.", &["kind"])?;
         let polls = make.counters("heraut_polls_total", "Polls of sources, by outcome.", &["outcome"])?;
         let hops = make.histograms(
             "heraut_database_hop_seconds",
@@ -336,9 +343,10 @@ impl Meters {
             )?,
             slots: make.gauge("heraut_delivery_slots", "Deliveries that may be under way at once.")?,
             slots_used: make.gauge("heraut_delivery_slots_used", "Inboxes that are being delivered to.")?,
-            published: ["Create", "Update", "Delete"].map(|kind| published.with_label_values(&[kind])),
+            published: published(&make)?,
             hooks: hook_answers(&make)?,
             websub: websub_events(&make)?,
+            targets: target_events(&make)?,
             poll: make.histogram("heraut_poll_seconds", "Time of a poll, with its images.", POLL_S)?,
             polls: ["changed", "not_modified", "throttled", "not_found", "gone", "expired", "failed"]
                 .map(|outcome| polls.with_label_values(&[outcome])),
@@ -358,12 +366,21 @@ impl Meters {
     }
 }
 
+fn published(make: &Make<'_>) -> Result<[IntCounter; 3], prometheus::Error> {
+    let kinds = ["Create", "Update", "Delete"];
+    make.each("heraut_activities_published_total", "Activities published.", "kind", kinds)
+}
+
 fn hook_answers(make: &Make<'_>) -> Result<[IntCounter; HOOK_ANSWERS.len()], prometheus::Error> {
     make.each("heraut_hooks_total", "Requests that were pushed to us, by answer.", "answer", HOOK_ANSWERS)
 }
 
 fn websub_events(make: &Make<'_>) -> Result<[IntCounter; WEBSUB_EVENTS.len()], prometheus::Error> {
     make.each("heraut_websub_total", "What happened between us and hubs, by event.", "event", WEBSUB_EVENTS)
+}
+
+fn target_events(make: &Make<'_>) -> Result<[IntCounter; TARGET_EVENTS.len()], prometheus::Error> {
+    make.each("heraut_targets_total", "What happened between us and targets, by outcome.", "outcome", TARGET_EVENTS)
 }
 
 /// The facts of the process itself.

@@ -123,6 +123,13 @@ pub fn websub(event: &str) {
     }
 }
 
+/// Counts something that happened between us and a target.
+pub fn target(event: &str) {
+    if let Some(counter) = meters().and_then(|m| m.target(event)) {
+        counter.inc();
+    }
+}
+
 /// Counts how a poll ended, and times it.
 pub fn polled(outcome: PollOutcome, took: Duration) {
     let Some(m) = meters() else { return };

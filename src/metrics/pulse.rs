@@ -19,9 +19,12 @@ pub enum Loop {
     Verify,
     /// Leases inboxes that are due and has them delivered to.
     Deliver,
+    /// Leases targets that are due and has posts said there.
+    Targets,
 }
 
-const LOOPS: [Loop; 6] = [Loop::Poll, Loop::Hooks, Loop::Websub, Loop::Publish, Loop::Verify, Loop::Deliver];
+const LOOPS: [Loop; 7] =
+    [Loop::Poll, Loop::Hooks, Loop::Websub, Loop::Publish, Loop::Verify, Loop::Deliver, Loop::Targets];
 
 impl Loop {
     /// Its name in metrics and answers.
@@ -33,6 +36,7 @@ impl Loop {
             Self::Publish => "publish",
             Self::Verify => "verify",
             Self::Deliver => "deliver",
+            Self::Targets => "targets",
         }
     }
 
@@ -41,7 +45,7 @@ impl Loop {
     pub fn patience(self) -> Duration {
         match self {
             Self::Poll | Self::Hooks => Duration::from_secs(900),
-            Self::Websub | Self::Publish | Self::Verify | Self::Deliver => Duration::from_secs(300),
+            Self::Websub | Self::Publish | Self::Verify | Self::Deliver | Self::Targets => Duration::from_secs(300),
         }
     }
 }

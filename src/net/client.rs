@@ -1,5 +1,6 @@
-//! The guarded client: [`Client::get`], [`Client::post`] and [`Client::submit`].
+//! The guarded client: [`Client::get`], [`Client::post`], [`Client::submit`] and [`Client::call`].
 
+mod call;
 mod form;
 mod location;
 
@@ -15,6 +16,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use url::Url;
 
+pub use self::call::{CALL_BYTES_MAX, Call, Method};
 use crate::metrics;
 use crate::net::dns::{Dns, DnsError, Texts};
 use crate::net::error::{FetchError, NetError, RedirectProblem, classify, shown, shown_all};
@@ -251,7 +253,7 @@ impl Client {
             let response = sending.await.map_err(|e| classify(e, &url, &before))?;
             if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
                 let permanent = permanent && !before.is_empty();
-                return read(response, url, permanent, request).await;
+                return read(response, url, permanent, (request.bytes_max, request.cut)).await;
             }
             permanent &= matches!(response.status().as_u16(), 301 | 308);
             let next = next_url(request, &before, &url, &response)?;
@@ -366,16 +368,16 @@ fn next_url(request: &Get, before: &[Url], url: &Url, response: &reqwest::Respon
     Ok(next)
 }
 
-/// Reads the body piece by piece, each already decompressed, and stops at the cap; never holds more than the cap and a piece.
+/// Reads the body piece by piece, each already decompressed, and stops at the cap; never holds more than the cap and a piece. What is
+/// longer is cut there, or else an error.
 async fn read(
     mut response: reqwest::Response,
     url: Url,
     permanent_redirects: bool,
-    request: &Get,
+    (bytes_max, cut): (u64, bool),
 ) -> Result<Fetched, FetchError> {
-    let bytes_max = request.bytes_max;
     let too_large = || FetchError::TooLarge { url: shown(&url), bytes_max };
-    if !request.cut && response.content_length().is_some_and(|n| n > bytes_max) {
+    if !cut && response.content_length().is_some_and(|n| n > bytes_max) {
         return Err(too_large());
     }
     let status = response.status().as_u16();
@@ -385,7 +387,7 @@ async fn read(
     let mut body = Vec::new();
     while let Some(piece) = response.chunk().await.map_err(|e| classify(e, &url, &[]))? {
         let room = cap.saturating_sub(body.len());
-        if piece.len() > room && !request.cut {
+        if piece.len() > room && !cut {
             return Err(too_large());
         }
         body.extend_from_slice(piece.get(..room).unwrap_or(&piece));

@@ -13,5 +13,5 @@ pub mod error;
 pub mod guard;
 mod kept;
 
-pub use client::{Client, Fetched, Get, NetSettings, Posted, SignHop};
+pub use client::{CALL_BYTES_MAX, Call, Client, Fetched, Get, Method, NetSettings, Posted, SignHop};
 pub use error::{FetchError, NetError};

@@ -23,6 +23,45 @@ pub fn plain(html: &SafeHtml) -> String {
     plain_of(&read(html.as_str(), None))
 }
 
+/// As [`plain`], with the address of each link behind its words, where it is not what the words say: `the plan (https://…)`. Not of
+/// hashtags, which lead nowhere that matters.
+pub fn plain_with_addresses(html: &SafeHtml) -> String {
+    let mut blocks = read(html.as_str(), None);
+    blocks.iter_mut().for_each(address);
+    plain_of(&blocks)
+}
+
+fn address(block: &mut Block) {
+    match block {
+        Block::Paragraph(line) => address_line(line),
+        Block::Quote(inner) => inner.iter_mut().for_each(address),
+        Block::List { entries, .. } => {
+            for entry in entries {
+                address_line(&mut entry.line);
+                entry.nested.iter_mut().for_each(address);
+            }
+        }
+    }
+}
+
+fn address_line(line: &mut [Piece]) {
+    let mut next = None;
+    for piece in line.iter_mut().rev() {
+        let Piece::Text(text, marks) = piece else {
+            next = None;
+            continue;
+        };
+        let here = marks.href.clone();
+        if let Some(href) = here.as_deref().filter(|_| here != next)
+            && !text.starts_with('#')
+            && !text.contains(href)
+        {
+            text.push_str(&format!(" ({href})"));
+        }
+        next = here;
+    }
+}
+
 /// `html` cut to at most `chars_max` characters, counted as [`plain`] writes it: at the last end of a sentence in the second
 /// half of that length, or else after a word, with an ellipsis, or else inside the word. What fits is not changed.
 pub fn shorten(html: &SafeHtml, chars_max: usize) -> SafeHtml {

@@ -232,6 +232,7 @@ impl Loading {
         super::hooks::free_all(&mut db)?;
         super::websub::doubt_all(&mut db, entry.at)?;
         crate::store::registers::free_all(&mut db)?;
+        super::target_posts::doubt_all(&mut db)?;
         proofs::free_all(&mut db)?;
         super::relays::free_all(&mut db)?;
         audit::add(&mut db, entry)?;

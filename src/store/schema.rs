@@ -558,6 +558,66 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    targets (id) {
+        id -> BigInt,
+        name -> Text,
+        agency_id -> BigInt,
+        actor_id -> Nullable<BigInt>,
+        kind -> Text,
+        url -> Text,
+        visibility -> Text,
+        enabled -> Bool,
+        provisioned -> Bool,
+        sealed -> Nullable<Binary>,
+        account -> Nullable<Text>,
+        limits -> Nullable<Text>,
+        limits_at -> Nullable<BigInt>,
+        resting -> Nullable<Text>,
+        resting_since -> Nullable<BigInt>,
+        failures -> Integer,
+        failing_since -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+        last_ok_at -> Nullable<BigInt>,
+        due_at -> Nullable<BigInt>,
+        lease_until -> BigInt,
+        created_at -> BigInt,
+        removed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    target_posts (target_id, post_id) {
+        target_id -> BigInt,
+        post_id -> BigInt,
+        status_id -> Nullable<Text>,
+        status_url -> Nullable<Text>,
+        media -> Text,
+        tried_at -> Nullable<BigInt>,
+        tried_revision -> Nullable<Integer>,
+        unsure -> Bool,
+        gone_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    target_deliveries (target_id, activity_id) {
+        target_id -> BigInt,
+        activity_id -> BigInt,
+        post_id -> BigInt,
+        kind -> Text,
+        revision -> Integer,
+        lane -> SmallInt,
+        state -> SmallInt,
+        attempts -> Integer,
+        status -> Nullable<Integer>,
+        note -> Nullable<Text>,
+        created_at -> BigInt,
+        settled_at -> Nullable<BigInt>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     agencies,
     actors,
@@ -599,5 +659,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     register_entries,
     relays,
     relay_agencies,
-    relay_announcements
+    relay_announcements,
+    targets,
+    target_posts,
+    target_deliveries,
 );

@@ -63,6 +63,7 @@ mod signatures;
 mod stores;
 mod strapi;
 mod systems;
+mod targets;
 mod tidy;
 mod traces;
 mod turns;

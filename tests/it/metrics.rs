@@ -105,7 +105,7 @@ fn a_loop_is_called_stuck_after_as_long_as_by_the_health_check() {
     for which in [Loop::Poll, Loop::Hooks] {
         assert!(stuck.contains(&format!("{{loop=~\"poll|hooks\"}} > {}", patience(which))), "{stuck}");
     }
-    for which in [Loop::Websub, Loop::Publish, Loop::Verify, Loop::Deliver] {
+    for which in [Loop::Websub, Loop::Publish, Loop::Verify, Loop::Deliver, Loop::Targets] {
         assert!(stuck.contains(&format!("{{loop!~\"poll|hooks\"}} > {}", patience(which))), "{stuck}");
     }
 }

@@ -12,7 +12,8 @@ use crate::ids::PostId;
 use crate::post::PostState;
 use crate::store::deliveries::DeliveryState;
 use crate::store::reach::{self, Reach, Server};
-use crate::store::{Db, posts};
+use crate::store::target_posts::TargetState;
+use crate::store::{Db, posts, target_receipts};
 
 /// How many followers a server may have to stand in a bucket, and what the bucket is called. Exact numbers of small servers would
 /// say who follows.
@@ -42,16 +43,21 @@ pub(super) async fn run(gateway: &Gateway, arguments: &Arguments) -> anyhow::Res
     let id = arguments.post;
     let load = move |db: &mut Db<'_>| {
         let Some(post) = posts::by_id(db, id)? else { return Ok(None) };
-        reach::of_post(db, id, post.actor_id).map(|reach| Some((post, reach)))
+        let targets = target_receipts::standing(db, id)?;
+        reach::of_post(db, id, post.actor_id).map(|reach| Some((post, reach, targets)))
     };
-    let Some((post, reach)) = gateway.store.read("count how far a post reached", load).await? else {
+    let Some((post, reach, targets)) = gateway.store.read("count how far a post reached", load).await? else {
         bail!("there is no post {id}; `heraut post list` shows those that there are")
     };
     if post.published_at.is_none() {
         bail!("post {id} was never published, so it reached nobody; `heraut post show {id}` says what state it is in");
     }
     let withdrawn = matches!(post.state, PostState::Withdrawn(_));
-    let shown = describe(id, withdrawn, &reach, arguments.servers);
+    let mut shown = describe(id, withdrawn, &reach, arguments.servers);
+    if let Some(object) = shown.as_object_mut() {
+        let one = |(target, url, state): &(String, Option<String>, i16)| json!({ "target": target, "status_url": url, "state": TargetState::from_code(*state).name() });
+        object.insert("targets".to_owned(), targets.iter().map(one).collect());
+    }
     if arguments.json {
         return output::json(&shown);
     }
@@ -148,6 +154,12 @@ fn print(shown: &Value) {
         })
         .collect();
     output::table(["SERVER", "STATE", "INBOXES", "FOLLOWERS"], &rows);
+    for target in shown.get("targets").and_then(Value::as_array).into_iter().flatten() {
+        let text = |key: &str| target.get(key).and_then(Value::as_str).unwrap_or_default();
+        output::line(
+            format!("{:<10} {} {} {}", "target", text("target"), text("state"), text("status_url")).trim_end(),
+        );
+    }
     UNKNOWN.iter().for_each(output::note);
 }
 

@@ -7,6 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
+mod call;
 mod form;
 mod tls;
 

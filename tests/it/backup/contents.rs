@@ -66,6 +66,11 @@ const ONE_OF_ALL: &str = "
     INSERT INTO activities (id, actor_id, kind, bytes, created_at) VALUES (9223372036854775807, 1, 'Create', '', 1);
     INSERT INTO deliveries (inbox_id, activity_id, created_at) VALUES (1, 9223372036854775807, 1);";
 
+/// A target, which the first migration does not know.
+const A_TARGET: &str = "
+    INSERT INTO targets (id, name, agency_id, kind, url, visibility, enabled, provisioned, due_at, created_at)
+    VALUES (1, 't', 1, 'mastodon_account', 'https://t.example', 'public', TRUE, FALSE, 5, 1);";
+
 /// One row of each other table, and a delivery with a turn that is read before the one without: on SQLite because of its id,
 /// on PostgreSQL because the other is written anew.
 const REST_OF_ALL: &str = "
@@ -103,6 +108,9 @@ const REST_OF_ALL: &str = "
     INSERT INTO tokens (id, source_id, hash, name, scopes, created_at, used_at) VALUES (1, 1, 'h', 'n', 'create media', 1, 2);
     INSERT INTO client_requests (source_id, request_key, digest, item_id, received_at) VALUES (1, 'key:1:k', 'd', 0, 1);
     INSERT INTO uploads (name, source_id, media_id, item_id, created_at) VALUES ('u', 1, 1, 0, 2);
+    INSERT INTO target_posts (target_id, post_id, status_id, created_at) VALUES (1, 1, '7', 1);
+    INSERT INTO target_deliveries (target_id, activity_id, post_id, kind, revision, lane, created_at)
+    VALUES (1, 4611686018427387904, 1, 'Update', 1, 0, 2);
     INSERT INTO relay_agencies (relay_id, agency_id, provisioned, created_at) VALUES (1, 1, FALSE, 2);
     INSERT INTO relay_announcements (relay_id, post_id, created_at) VALUES (1, 1, 2);
     INSERT INTO turns (agency_id, lane, next) VALUES (1, 2, 6);
@@ -158,6 +166,7 @@ both! {
         db.execute(ONE_OF_ALL);
         db.execute("INSERT INTO hooks (source_id) VALUES (1)");
         db.execute("INSERT INTO registers (name, kind, place, every_ms, due_at) VALUES ('eigen', 'list', '/r.csv', 1, 2)");
+        db.execute(A_TARGET);
         let master = MasterKey::generate().unwrap();
         let sealed = hex::encode(master.seal("websub:1", b"pad sleutel").unwrap());
         let sealed = match db.kind {
@@ -412,6 +421,7 @@ fn round_trip(from: Kind, to: Kind, all: &[Values]) {
     let (source, target) = (Database::new(from), Database::new(to));
     let store = source.store();
     source.execute(ONE_OF_ALL);
+    source.execute(A_TARGET);
     source.execute(REST_OF_ALL);
     let rows_in = all.to_vec();
     let write = move |db: &mut Db<'_>| (1..).zip(&rows_in).try_for_each(|(id, values)| insert(db, id, values));

@@ -1,0 +1,3 @@
+DROP TABLE target_deliveries;
+DROP TABLE target_posts;
+DROP TABLE targets;
