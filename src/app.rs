@@ -179,6 +179,7 @@ pub fn gateway_with(config: &Config, master: MasterKey) -> Result<Shared, AppErr
         store,
         net,
         base,
+        hosts: Default::default(),
         mint: Arc::default(),
         keyring: Keyring::new(master),
         settings,

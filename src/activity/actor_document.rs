@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::activity::{AS_CONTEXT, put, with_context};
+use crate::activity::{AS_CONTEXT, continuity, put, with_context};
 use crate::actor::key::{PublicKeys, ed25519_key_id, main_key_id};
 use crate::actor::verification::InstanceActor;
 use crate::actor::{Actor, ActorKind};
@@ -13,7 +13,7 @@ use crate::urls::{ActorUrl, Base};
 
 /// The document of an actor, as answered on GET of its id.
 pub fn actor_document(actor: &Actor, base: &Base) -> Value {
-    with_context(actor_context(), actor_object(actor, base))
+    with_context(actor_context_of(actor), actor_object(actor, base))
 }
 
 /// The document of the instance actor: an Application that follows nobody and publishes nothing.
@@ -41,7 +41,7 @@ pub(super) fn instance_name(base: &Base) -> String {
 }
 
 /// The terms that an actor needs. All URLs are of the set that every peer has built in.
-pub(super) fn actor_context() -> Value {
+fn actor_context() -> Value {
     json!([
         AS_CONTEXT,
         "https://w3id.org/security/v1",
@@ -60,6 +60,13 @@ pub(super) fn actor_context() -> Value {
             "attributionDomains": {"@id": "toot:attributionDomains", "@type": "@id"},
         },
     ])
+}
+
+/// The terms that this actor needs.
+pub(super) fn actor_context_of(actor: &Actor) -> Value {
+    let mut context = actor_context();
+    continuity::terms(actor, &mut context);
+    context
 }
 
 /// The actor without context.
@@ -97,6 +104,7 @@ pub(super) fn actor_object(actor: &Actor, base: &Base) -> Value {
             .collect(),
     );
     put(&mut document, "attributionDomains", json!([without_port(&actor.agency.domain)]));
+    continuity::properties(actor, &mut document);
     keys(&mut document, &actor.url, &actor.keys);
     Value::Object(document)
 }

@@ -150,7 +150,7 @@ fn describe(gateway: &Gateway, actor: &Actor, proof: &Proof, followers: i64) -> 
         "type": actor.kind.name(),
         "language": actor.language,
         "url": actor.url,
-        "page": gateway.base.actor_page(actor.handle.as_str()),
+        "page": actor.base().actor_page(actor.handle.as_str()),
         "key_fingerprint": actor.keys.fingerprint(),
         "verified": verified.is_ok(),
         "verified_until": verified.as_ref().ok().map(|v| v.until().to_rfc3339()),

@@ -208,14 +208,14 @@ impl Desk<'_, '_> {
                 followers::upsert(self.db, &row)?;
                 let Some(own) = self.own(*actor)? else { return Ok(()) };
                 let id = ActivityId(self.mint.next());
-                let bytes = activity::accept_follow(&own, self.base, follow, id);
+                let bytes = activity::accept_follow(&own, &own.base(), follow, id);
                 self.answer(*actor, id, "Accept", bytes)
             }
             Effect::RejectFollower { actor, follower, follow } => {
                 followers::remove(self.db, *actor, follower.as_str())?;
                 let Some(own) = self.own(*actor)? else { return Ok(()) };
                 let id = ActivityId(self.mint.next());
-                let bytes = activity::reject_follow(&own, self.base, follow, id);
+                let bytes = activity::reject_follow(&own, &own.base(), follow, id);
                 self.answer(*actor, id, "Reject", bytes)
             }
             Effect::RemoveFollower { actor, follower } => {
@@ -355,7 +355,7 @@ impl Desk<'_, '_> {
         let Some(own) = self.own(*actor)? else { return Ok(()) };
         let id = ActivityId(self.mint.next());
         if !accept {
-            let bytes = activity::reject_quote(&own, self.base, request, id);
+            let bytes = activity::reject_quote(&own, &own.base(), request, id);
             return self.answer(*actor, id, "Reject", bytes);
         }
         let row = QuoteRow {
@@ -367,7 +367,7 @@ impl Desk<'_, '_> {
             created_at: self.at,
         };
         let quote = reactions::authorize_quote(self.db, &row)?;
-        let bytes = activity::accept_quote(&own, self.base, request, quote, id);
+        let bytes = activity::accept_quote(&own, &own.base(), request, quote, id);
         let reaction = ReactionRow {
             id: ReactionId(self.mint.next()),
             activity_url: Some(instrument.to_string()),

@@ -338,7 +338,7 @@ pub fn compose_item(
 ) -> Content {
     let own = item.language.as_deref().and_then(|tag| Language::parse(tag).ok());
     let language = source.settings.language.clone().or(own).unwrap_or_else(|| actor.language.clone());
-    compose(item, images, &language, &source.settings.compose, &gateway.base)
+    compose(item, images, &language, &source.settings.compose, &actor.base())
 }
 
 fn count(tally: &mut Tally, step: &Step, at: Timestamp) {

@@ -115,7 +115,7 @@ impl Client {
 
     /// The page of a post.
     fn page(&self, gateway: &Gateway, post: PostId) -> String {
-        gateway.base.post_page(self.actor.handle.as_str(), post)
+        self.actor.base().post_page(self.actor.handle.as_str(), post)
     }
 }
 
@@ -130,7 +130,7 @@ pub async fn clear(gateway: &Gateway) -> Result<(), StoreError> {
 /// The item of this source whose post has or had that page.
 async fn find(gateway: &Gateway, client: &Client, url: &str) -> Result<ItemRow, Refusal> {
     let nothing = || Refusal::Invalid("`url` names no post that was made with this source".to_owned());
-    let post = gateway.base.read_post(url).ok_or_else(nothing)?;
+    let post = client.actor.base().read_post(url).ok_or_else(nothing)?;
     let source = client.source.id;
     let read = move |db: &mut Db<'_>| items::of_post_in(db, source, post);
     gateway.store.read("look for the item of a post", read).await?.ok_or_else(nothing)

@@ -3,11 +3,13 @@
 
 pub mod arrivals;
 pub mod clock;
+pub mod continuity;
 pub mod deliver;
 pub mod effects;
 pub mod embargo;
 pub mod gone;
 pub mod groups;
+pub mod hosts;
 pub mod hooks;
 pub mod intake;
 pub mod keyring;
@@ -54,6 +56,8 @@ pub struct Gateway {
     pub net: Client,
     /// The root of our URLs.
     pub base: Base,
+    /// The hosts that we answer for.
+    pub hosts: hosts::Memory,
     /// Where new ids come from.
     pub mint: Arc<Mint>,
     /// Our private keys.

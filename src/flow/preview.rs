@@ -165,7 +165,7 @@ fn preview_post(gateway: &Gateway, source: &Source, actor: &Actor, item: &Item) 
     let flags = content.flags.clone();
     let sources: Vec<String> = content.images.iter().map(|image| image.source_url.clone()).collect();
     let post = PublishedPost { id: PostId(0), content, published: at, updated: None };
-    let mut note = activity::note(actor, &gateway.base, &post);
+    let mut note = activity::note(actor, &actor.base(), &post);
     if let Some(attachments) = note.get_mut("attachment").and_then(Value::as_array_mut) {
         for (attachment, url) in attachments.iter_mut().zip(sources) {
             if let Some(object) = attachment.as_object_mut() {

@@ -199,7 +199,7 @@ async fn change_actor(
     let verified = VerifiedActor::prove(changed.clone(), &proof, &gateway.settings.proof_times, at).ok();
     let update = verified.map(|verified| {
         let activity = ActivityId(gateway.mint.next());
-        let bytes = activity::update_actor(&verified, &gateway.base, activity, at);
+        let bytes = activity::update_actor(&verified, &changed.base(), activity, at);
         ActivityRow { id: activity, actor_id: id, post_id: None, kind: "Update".to_owned(), bytes, created_at: at }
     });
     let entry = gateway.audit(&by.name(), "actor.change", format!("actor:{}", changed.handle), "");

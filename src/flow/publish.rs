@@ -82,7 +82,7 @@ async fn publish(gateway: &Gateway, post: Post) -> Result<(), PublishError> {
     let at = now();
     let said = PublishedPost { id: post.id, content: post.content.clone(), published: at, updated: None };
     let id = ActivityId(gateway.mint.next());
-    let bytes = activity::create(&verified, &gateway.base, &said, id);
+    let bytes = activity::create(&verified, &verified.actor().base(), &said, id);
     let post = Post { state: PostState::Published(at), published_at: Some(at), ..post };
     let row = row(id, &post, "Create", bytes, at);
     let entry = gateway.audit("policy", "post.publish", subject(post.id), "");
@@ -178,7 +178,7 @@ async fn edit(gateway: &Gateway, verified: &VerifiedActor, post: Post) -> Result
     let at = later(now(), post.updated_at.unwrap_or(published));
     let said = PublishedPost { id: post.id, content: post.content.clone(), published, updated: Some(at) };
     let id = ActivityId(gateway.mint.next());
-    let bytes = activity::update(verified, &gateway.base, &said, id);
+    let bytes = activity::update(verified, &verified.actor().base(), &said, id);
     let post = Post { updated_at: Some(at), ..post };
     let row = row(id, &post, "Update", bytes, at);
     commit_change(gateway, post, row, "post.edit", &["published"]).await
@@ -190,7 +190,7 @@ async fn withdraw(gateway: &Gateway, verified: &VerifiedActor, post: Post) -> Re
         _ => now(),
     };
     let id = ActivityId(gateway.mint.next());
-    let bytes = activity::delete(verified, &gateway.base, post.id, id, at);
+    let bytes = activity::delete(verified, &verified.actor().base(), post.id, id, at);
     let post = Post { state: PostState::Withdrawn(at), ..post };
     let row = row(id, &post, "Delete", bytes, at);
     commit_change(gateway, post, row, "post.withdraw", &["published", "withdrawn"]).await

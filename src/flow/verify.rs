@@ -176,12 +176,12 @@ fn update_of(gateway: &Gateway, actor: &Actor, proof: &Proof) -> Option<Activity
     let at = now();
     let verified = VerifiedActor::prove(actor.clone(), proof, &gateway.settings.proof_times, at).ok()?;
     let id = ActivityId(gateway.mint.next());
-    let bytes = activity::update_actor(&verified, &gateway.base, id, at);
+    let bytes = activity::update_actor(&verified, &actor.base(), id, at);
     Some(ActivityRow { id, actor_id: actor.id, post_id: None, kind: "Update".to_owned(), bytes, created_at: at })
 }
 
 /// Frees all that waited for the proof of an actor.
-fn release(db: &mut Db<'_>, actor: ActorId) -> Queried<usize> {
+pub(super) fn release(db: &mut Db<'_>, actor: ActorId) -> Queried<usize> {
     let held = posts::held_for(db, actor, HoldReason::Unverified)?;
     let mut released = held.len();
     for post in held {

@@ -9,6 +9,7 @@ pub mod actors;
 pub mod audit;
 pub mod catalogue;
 pub mod client_requests;
+pub mod continuity;
 pub mod deliveries;
 pub mod followers;
 pub mod hooks;

@@ -90,9 +90,9 @@ pub async fn actor(
 ) -> Result<HttpResponse, Problem> {
     let actor = actor_of(&gateway, &path).await?;
     if is_browser(&request) {
-        return Ok(see_other(&gateway.base.actor_page(actor.handle.as_str())));
+        return Ok(see_other(&actor.base().actor_page(actor.handle.as_str())));
     }
-    Ok(document(&request, &actor_document(&actor, &gateway.base)))
+    Ok(document(&request, &actor_document(&actor, &actor.base())))
 }
 
 /// `/ap/a/{n}/followers`, `following` and `featured`: counts, and no pinned posts.
@@ -104,16 +104,16 @@ pub async fn collection(
     let (id, name) = path.into_inner();
     let actor = actor_of(&gateway, &id).await?;
     if is_browser(&request) {
-        return Ok(see_other(&gateway.base.actor_page(actor.handle.as_str())));
+        return Ok(see_other(&actor.base().actor_page(actor.handle.as_str())));
     }
     let found = match name.as_str() {
         "followers" => {
             let id = actor.id;
             let count = gateway.store.read("count followers", move |db| crate::store::followers::count(db, id)).await?;
-            activity::collection::followers(&actor, &gateway.base, u64::try_from(count).unwrap_or(0))
+            activity::collection::followers(&actor, &actor.base(), u64::try_from(count).unwrap_or(0))
         }
-        "following" => activity::collection::following(&actor, &gateway.base),
-        "featured" => activity::collection::featured(&actor, &gateway.base, &[]),
+        "following" => activity::collection::following(&actor, &actor.base()),
+        "featured" => activity::collection::featured(&actor, &actor.base(), &[]),
         _ => return Err(Problem::NotFound),
     };
     Ok(document(&request, &found))
@@ -129,13 +129,13 @@ pub async fn object(
     let id = PostId(number(&path)?);
     let found = gateway.store.read("read a post", move |db| with_actor(db, id)).await?;
     let Some((post, actor)) = found else { return Err(evenly.not_found().await) };
-    let page = gateway.base.post_page(actor.handle.as_str(), id);
+    let page = actor.base().post_page(actor.handle.as_str(), id);
     match standing(&post) {
         Standing::Unknown => Err(evenly.not_found().await),
         _ if is_browser(&request) => Ok(see_other(&page)),
         Standing::Withdrawn(at) => Ok(tombstone(&gateway, id, at)),
         Standing::Public => {
-            let note = activity::note(&actor, &gateway.base, &published(post));
+            let note = activity::note(&actor, &actor.base(), &published(post));
             let link = format!("<{page}>; rel=\"alternate\"; type=\"text/html\"");
             Ok(Representation::activity(note.to_string().into_bytes()).linked(link).answer(&request))
         }
@@ -182,7 +182,7 @@ pub async fn stored_activity(
     }
     let Some((post, actor)) = post else { return Err(evenly.not_found().await) };
     if is_browser(&request) {
-        return Ok(see_other(&gateway.base.post_page(actor.handle.as_str(), post.id)));
+        return Ok(see_other(&actor.base().post_page(actor.handle.as_str(), post.id)));
     }
     match standing(&post) {
         Standing::Unknown => Err(evenly.not_found().await),
@@ -205,7 +205,7 @@ pub fn as_now(row: ActivityRow, post: Post, actor: &Actor, gateway: &Gateway) ->
         return row.bytes;
     }
     let Ok(mut whole) = serde_json::from_slice::<Map<String, Value>>(&row.bytes) else { return row.bytes };
-    let mut note = activity::note(actor, &gateway.base, &published(post));
+    let mut note = activity::note(actor, &actor.base(), &published(post));
     if let Some(note) = note.as_object_mut() {
         note.shift_remove("@context");
     }
@@ -233,7 +233,7 @@ pub async fn quote(
         return Err(Problem::Gone);
     }
     let quoting = ObjectUrl::parse(&row.quote_url).map_err(|error| Problem::Internal.because(&error))?;
-    Ok(document(&request, &activity::quote_authorization(&actor, &gateway.base, id, &quoting, post.id)))
+    Ok(document(&request, &activity::quote_authorization(&actor, &actor.base(), id, &quoting, post.id)))
 }
 
 /// `/ap/instance`: the actor that signs our fetches.

@@ -45,7 +45,7 @@ pub async fn outbox(
         .await?;
     let (actor, read) = found.ok_or(Problem::NotFound)?;
     let creates = read.said.into_iter().map(|(row, post)| as_now(row, post, &actor, &gateway)).collect::<Vec<_>>();
-    let document = collection::outbox_page(&actor, &gateway.base, page, &creates, read.older);
+    let document = collection::outbox_page(&actor, &actor.base(), page, &creates, read.older);
     Ok(Representation::activity(document.to_string().into_bytes()).answer(&request))
 }
 
@@ -59,9 +59,9 @@ async fn whole(gateway: &Gateway, request: &HttpRequest, id: ActorId) -> Result<
         .await?;
     let (actor, total) = found.ok_or(Problem::NotFound)?;
     if is_browser(request) {
-        return Ok(see_other(&gateway.base.actor_page(actor.handle.as_str())));
+        return Ok(see_other(&actor.base().actor_page(actor.handle.as_str())));
     }
-    let document = collection::outbox(&actor, &gateway.base, u64::try_from(total).unwrap_or(0));
+    let document = collection::outbox(&actor, &actor.base(), u64::try_from(total).unwrap_or(0));
     Ok(Representation::activity(document.to_string().into_bytes()).answer(request))
 }
 

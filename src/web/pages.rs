@@ -130,7 +130,7 @@ async fn actor_page(
         Ok(Some((proofs::of_actor(db, actor.id)?, found, actor, written)))
     });
     let (proof, mut found, actor, written) = read.await?.ok_or(Problem::NotFound)?;
-    let page = gateway.base.actor_page(actor.handle.as_str());
+    let page = actor.base().actor_page(actor.handle.as_str());
     if name != actor.handle.as_str() {
         return Ok(HttpResponse::PermanentRedirect().insert_header((header::LOCATION, page)).finish());
     }
@@ -156,7 +156,7 @@ async fn actor_page(
     };
     let shown = ActorPage {
         frame,
-        posts: found.iter().map(|post| PostView::new(t, &gateway.base, &actor, post, 3)).collect(),
+        posts: found.iter().map(|post| PostView::new(t, &actor.base(), &actor, post, 3)).collect(),
         newest: before.map(|_| page.clone()),
         older: oldest.map(|id| format!("{page}?before={id}")),
         actor: view,
@@ -185,7 +185,7 @@ async fn post_page(gateway: &Gateway, request: &HttpRequest, name: String, id: &
     let Some((post, proof, actor)) = found.filter(|(_, _, actor)| actor.handle.as_str() == name) else {
         return Err(evenly.not_found().await);
     };
-    let object = gateway.base.object(id);
+    let object = actor.base().object(id);
     match standing(&post) {
         Standing::Unknown => return Err(evenly.not_found().await),
         _ if wants_document(request) => return Ok(see_other(object.as_str())),
@@ -193,7 +193,7 @@ async fn post_page(gateway: &Gateway, request: &HttpRequest, name: String, id: &
         Standing::Public => {}
     }
     let t = texts::choose(request, Some(actor.language.as_str()));
-    let view = PostView::new(t, &gateway.base, &actor, &post, 1);
+    let view = PostView::new(t, &actor.base(), &actor, &post, 1);
     let mut frame = Frame::new(t, &gateway.base, format!("{} – {}", view.title, display_name(&actor)));
     frame.description = view.description.clone();
     frame.kind = "article";
@@ -229,7 +229,7 @@ async fn tag_page(gateway: &Gateway, request: &HttpRequest, tag: String) -> Resu
     let t = texts::choose(request, language.as_deref());
     let views = found.iter().filter_map(|(actor, post)| {
         let actor = actor.as_ref()?;
-        Some(PostView::new(t, &gateway.base, actor, post, 2).by(actor, &gateway.base))
+        Some(PostView::new(t, &actor.base(), actor, post, 2).by(actor, &actor.base()))
     });
     let mut frame = Frame::new(t, &gateway.base, format!("{} #{tag}", t.tag_title));
     frame.listed = false;
@@ -260,7 +260,7 @@ fn wants_document(request: &HttpRequest) -> bool {
 
 fn actor_view(gateway: &Gateway, t: &'static Texts, actor: &Actor, proof: &Proof) -> ActorView {
     let verification = Verification::new(t, actor, proof, &gateway.settings.proof_times, now());
-    ActorView::new(actor, &gateway.base, verification)
+    ActorView::new(actor, &actor.base(), verification)
 }
 
 fn alternate(id: &str) -> String {

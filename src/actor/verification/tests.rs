@@ -38,6 +38,7 @@ pub(crate) fn actor() -> Actor {
             rsa_pem: SAMPLE_PEM.to_owned(),
             ed25519_multibase: "z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK".to_owned(),
         },
+        continuity: Default::default(),
         created_at: Timestamp(1_793_491_200_000),
         updated_at: NOW,
     }

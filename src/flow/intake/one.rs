@@ -216,7 +216,7 @@ fn problem(gateway: &Gateway, source: &Source, actor: &Actor, handed: &Handed, s
         return Some("nothing of the text is left when markup is taken away that is not allowed".to_owned());
     }
     let settings = &source.settings.compose;
-    if handed.item.canonical_url.is_some() || !is_cut(&handed.item, &actor.language, settings, &gateway.base) {
+    if handed.item.canonical_url.is_some() || !is_cut(&handed.item, &actor.language, settings, &actor.base()) {
         return None;
     }
     Some(format!(
