@@ -5,6 +5,7 @@ mod agency;
 mod audit;
 mod backup;
 mod check;
+mod continuity;
 mod deliveries;
 mod demo;
 mod init;

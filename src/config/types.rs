@@ -197,6 +197,9 @@ pub struct AgencyConfig {
     pub name: String,
     /// The domain that a proof must show control of, lower-case, with a port where it has one.
     pub domain: String,
+    /// The root of the ids of its actors; `None` is `server.public_url`.
+    #[serde(serialize_with = "maybe_root")]
+    pub host: Option<Base>,
 }
 
 /// One `[[actor]]`.
@@ -227,6 +230,10 @@ pub struct ActorConfig {
     pub discoverable: bool,
     /// Public posts may be searched in full text.
     pub indexable: bool,
+    /// Ids of its other accounts, which may move here.
+    pub also_known_as: Vec<String>,
+    /// Handles that it had.
+    pub formerly: Vec<Handle>,
 }
 
 /// One `[[source]]`. Shown and serialised without the values of its settings, because a connector's may be secrets.
@@ -235,7 +242,7 @@ pub struct SourceConfig {
     /// Unique name.
     pub name: String,
     /// Handle of the actor that it feeds.
-    pub actor: Handle,
+    pub actor: String,
     /// Kind of connector.
     pub kind: String,
     /// Poll interval as written ("15m"); never together with `cron`. A pushed source has neither.
@@ -335,14 +342,22 @@ impl Default for Verification {
 }
 
 impl Config {
-    /// The domain of an actor's handle: its own, or host and port of `server.public_url`.
+    /// The domain of an actor's handle: its own, or host and port of its agency's host or `server.public_url`.
     pub fn handle_domain(&self, actor: &ActorConfig) -> String {
-        actor.handle_domain.clone().unwrap_or_else(|| self.server.public_url.authority())
+        let host = || self.agencies.iter().find(|agency| agency.name == actor.agency).and_then(|a| a.host.as_ref());
+        actor.handle_domain.clone().unwrap_or_else(|| host().unwrap_or(&self.server.public_url).authority())
     }
 }
 
 fn root<S: Serializer>(base: &Base, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(base.root().trim_end_matches('/'))
+}
+
+fn maybe_root<S: Serializer>(base: &Option<Base>, serializer: S) -> Result<S::Ok, S::Error> {
+    match base {
+        Some(base) => root(base, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 fn period<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::flow::effects::{self, Arrival};
 use crate::flow::groups::Groups;
+use crate::flow::hosts::FRESH;
 use crate::flow::rates::Rates;
 use crate::flow::{Gateway, Shared, now};
 use crate::store::{Db, Queried, StoreError, odd_row};
@@ -40,7 +41,8 @@ impl Arrivals {
 }
 
 async fn write(gateway: &Gateway, loads: Vec<Arc<Load>>) -> Result<Vec<()>, StoreError> {
-    let (base, mint, at, n) = (gateway.base.clone(), gateway.mint.clone(), now(), loads.len());
+    let base = gateway.hosts(FRESH).await?.reading().clone();
+    let (mint, at, n) = (gateway.mint.clone(), now(), loads.len());
     let write = move |db: &mut Db<'_>| -> Queried<()> {
         let carry_out = || effects::carry_out(db, &base, &mint, at, loads.iter().flat_map(|load| load.iter()));
         // A panic is an error of the one that panicked, as any other.

@@ -24,7 +24,7 @@ use crate::store::messages::{self, MessageRow};
 use crate::store::reactions::{self, QuoteRow, ReactionRow};
 use crate::store::{Db, Queried, actors, audit, inboxes, remote as remote_store};
 use crate::time::Timestamp;
-use crate::urls::{ActorUrl, Base, InboxUrl};
+use crate::urls::{Base, InboxUrl};
 
 /// An activity that arrived.
 #[derive(Debug, Clone)]
@@ -53,15 +53,6 @@ pub async fn refresh(gateway: &Gateway, effects: &mut Vec<Effect>) {
     let mut kept = Vec::with_capacity(effects.len());
     for effect in effects.drain(..) {
         match &effect {
-            Effect::MoveFollower { from, to } => match remote::actor(gateway, to, true).await {
-                Ok(target) if target.also_known_as.iter().any(|known| known == from.as_str()) => kept.push(effect),
-                Ok(_) => {
-                    tracing::info!(remote.actor = %from, remote.moved_to = %to, "a move is not believed: the new account does not name the old")
-                }
-                Err(error) => {
-                    tracing::info!(remote.moved_to = %to, error = with_causes(&error), "a move cannot be checked")
-                }
-            },
             Effect::RefreshActor { actor } => {
                 if let Err(error) = remote::actor(gateway, actor, true).await {
                     tracing::info!(remote.actor = %actor, error = with_causes(&error), "a changed actor cannot be fetched");
@@ -161,7 +152,6 @@ impl Desk<'_, '_> {
             | Effect::RejectFollower { .. }
             | Effect::RemoveFollower { .. }
             | Effect::BlockFollower { .. }
-            | Effect::MoveFollower { .. }
             | Effect::RemoveActorTraces { .. } => self.apply_to_followers(effect),
             Effect::StoreMessage { note, actors, post, .. } => {
                 actors.iter().try_for_each(|actor| self.store_message(note, *actor, *post))
@@ -225,7 +215,6 @@ impl Desk<'_, '_> {
                 followers::block(self.db, *actor, follower.as_str(), self.at)?;
                 self.note(follower.as_str(), "follower.block", format!("actor:{actor}"), String::new())
             }
-            Effect::MoveFollower { from, to } => self.move_follower(from, to),
             Effect::RemoveActorTraces { actor } => {
                 followers::remove_everywhere(self.db, actor.as_str())?;
                 reactions::remove_of_author(self.db, actor.as_str())?;
@@ -329,25 +318,6 @@ impl Desk<'_, '_> {
             received_at: self.at,
         };
         messages::insert(self.db, &row)
-    }
-
-    fn move_follower(&mut self, from: &ActorUrl, to: &ActorUrl) -> Queried<()> {
-        let Some(target) = remote_store::by_url(self.db, to.as_str())? else { return Ok(()) };
-        let inbox_id = self.delivery_inbox(&target.actor)?;
-        for actor in followers::followed_by(self.db, from.as_str())? {
-            let row = FollowerRow {
-                id: FollowerId(self.mint.next()),
-                actor_id: actor,
-                url: to.to_string(),
-                host: to.authority(),
-                inbox_id,
-                follow_id: None,
-                created_at: self.at,
-            };
-            followers::upsert(self.db, &row)?;
-            followers::remove(self.db, actor, from.as_str())?;
-        }
-        Ok(())
     }
 
     fn answer_quote(&mut self, effect: &Effect) -> Queried<()> {

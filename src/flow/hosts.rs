@@ -1,11 +1,13 @@
 //! The hosts that we answer for: our own, those of agencies that brought one, and the domains of handles. What is remembered may
 //! be a minute old; who asks for a host that is not on the list has it read anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::actor::continuity::ActorState;
 use crate::flow::Gateway;
+use crate::ids::ActorId;
 use crate::store::{Db, StoreError, actors, continuity};
 use crate::urls::Base;
 
@@ -23,6 +25,10 @@ pub struct Hosts {
     own: BTreeMap<String, Base>,
     /// The domains of handles, also of those that actors had, each with the root that its discovery is about.
     handle_domains: BTreeMap<String, Base>,
+    /// The actors that another installation speaks for.
+    handed_over: BTreeSet<ActorId>,
+    /// The roots all of whose actors are so.
+    left: BTreeSet<String>,
 }
 
 impl Hosts {
@@ -35,7 +41,8 @@ impl Hosts {
                 handle_domains.entry(domain).or_insert(base);
             }
         }
-        Self { reading: home.reading(own.values().cloned()), own, handle_domains }
+        let reading = home.reading(own.values().cloned());
+        Self { reading, own, handle_domains, handed_over: BTreeSet::new(), left: BTreeSet::new() }
     }
 
     /// Our own root, which reads what is minted under all roots of ours.
@@ -56,6 +63,16 @@ impl Hosts {
     /// The root that discovery on that domain of handles is about, if it is one of ours.
     pub fn of_handles(&self, domain: &str) -> Option<&Base> {
         self.handle_domains.get(domain)
+    }
+
+    /// The actors that another installation speaks for.
+    pub fn handed_over(&self) -> &BTreeSet<ActorId> {
+        &self.handed_over
+    }
+
+    /// Whether another installation speaks for every actor of that root.
+    pub fn is_handed_over(&self, base: &Base) -> bool {
+        self.left.contains(&base.root())
     }
 
     /// The domains of handles that are not hosts of ids.
@@ -112,7 +129,11 @@ fn load(db: &mut Db<'_>, home: &Base) -> crate::store::Queried<Hosts> {
         let base = roots_of.get(&former.actor_id).unwrap_or(home).clone();
         domains.push((former.domain, base));
     }
-    Ok(Hosts::new(home, roots, domains))
+    let handed_over: BTreeSet<ActorId> = continuity::in_state(db, ActorState::HandedOver)?.into_iter().collect();
+    let stays: BTreeSet<String> =
+        roots_of.iter().filter(|(id, _)| !handed_over.contains(id)).map(|(_, base)| base.root()).collect();
+    let left = roots_of.values().map(Base::root).filter(|root| !stays.contains(root)).collect();
+    Ok(Hosts { handed_over, left, ..Hosts::new(home, roots, domains) })
 }
 
 #[cfg(test)]

@@ -318,7 +318,7 @@ async fn draft(
     (at, deadline): (Timestamp, Instant),
 ) -> Draft {
     let gathered = picture::gather(gateway, source.id, item, post, deadline).await;
-    let mut content = compose_item(gateway, source, actor, item, gathered.images);
+    let mut content = compose_item(source, actor, item, gathered.images);
     content.flags.extend(gathered.problems.iter().map(LeftOut::flag));
     let state = admit(&mut content, item, decision, &source.settings.policy, at);
     let kept: HashSet<i64> = content.images.iter().map(|image| image.id.0).collect();
@@ -330,7 +330,6 @@ async fn draft(
 
 /// Composes an item as the source's settings say, in the language of the item, the source or the actor.
 pub fn compose_item(
-    gateway: &Gateway,
     source: &Source,
     actor: &Actor,
     item: &Item,

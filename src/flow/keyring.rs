@@ -6,12 +6,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
 
 use crate::actor::key::{Ed25519PrivateKey, KeyError, PublicKeys, RsaPrivateKey};
+use crate::actor::continuity::RetiringActor;
 use crate::actor::verification::{InstanceActor, VerifiedActor};
 use crate::flow::{Gateway, now};
 use crate::ids::{ActorId, KeyRowId, SecretId, SubscriptionId};
 use crate::signature::SigningIdentity;
 use crate::store::StoreError;
 use crate::store::actors::{self, ED25519, KeyRow, RSA};
+use crate::urls::Base;
 use crate::vault::{self, MasterKey, VaultError};
 
 /// Why a key cannot be had.
@@ -140,6 +142,18 @@ impl Gateway {
         }
         let key = self.ed25519_key(actor.actor().id).await?;
         Ok(identity.with_ed25519(actor, key))
+    }
+
+    /// The identity that signs as an actor that is being retired: it needs no proof, and may only take back.
+    pub async fn sign_as_retiring(&self, actor: &RetiringActor) -> Result<SigningIdentity, KeyringError> {
+        let key = self.rsa_key(Some(actor.actor().id)).await?;
+        Ok(SigningIdentity::retiring(actor, key))
+    }
+
+    /// The instance actor as it is named on one of our hosts: the same keys under an id there.
+    pub async fn instance_actor_at(&self, base: &Base) -> Result<InstanceActor, KeyringError> {
+        let InstanceActor { keys, created_at, .. } = self.instance_actor().await?;
+        Ok(InstanceActor::new(base, keys, created_at))
     }
 
     /// The instance actor, made with its keys the first time.

@@ -114,7 +114,7 @@ impl Client {
     }
 
     /// The page of a post.
-    fn page(&self, gateway: &Gateway, post: PostId) -> String {
+    fn page(&self, post: PostId) -> String {
         self.actor.base().post_page(self.actor.handle.as_str(), post)
     }
 }
@@ -168,7 +168,7 @@ async fn made(
     let (found, _) = until(gateway, post, decided).await?;
     let state = found.map(|post| post.state);
     let public = matches!(state, Some(PostState::Published(_) | PostState::Withdrawn(_)));
-    Ok(Answer::Made { url: client.page(gateway, post), public, waits: state.and_then(waits), notes, ignored })
+    Ok(Answer::Made { url: client.page(post), public, waits: state.and_then(waits), notes, ignored })
 }
 
 /// What a post waits for.

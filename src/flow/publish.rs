@@ -5,7 +5,9 @@ use thiserror::Error;
 use tracing::Instrument;
 
 use crate::activity::{self, PublishedPost};
+use crate::actor::continuity::Speech;
 use crate::actor::verification::VerifiedActor;
+use crate::flow::continuity::silent;
 use crate::flow::{Gateway, now};
 use crate::ids::{ActivityId, ActorId, PostId};
 use crate::metrics;
@@ -60,22 +62,26 @@ struct Unproven {
     checked_at: Option<Timestamp>,
 }
 
-/// What a proof says of an actor now.
+/// What a proof and its state say of an actor now.
 async fn prove(
     gateway: &Gateway,
     post: PostId,
     actor: ActorId,
+    speech: Speech,
 ) -> Result<Result<VerifiedActor, Unproven>, PublishError> {
     let load = move |db: &mut Db<'_>| Ok((actors::by_id(db, actor)?, proofs::of_actor(db, actor)?));
     let (found, proof) = gateway.store.read("read an actor and its proof", load).await?;
     let found = found.ok_or(PublishError::NoActor { post, actor })?;
     let checked_at = proof.checked_at;
+    if let Some(why) = silent(&found, speech) {
+        return Ok(Err(Unproven { why, checked_at }));
+    }
     Ok(VerifiedActor::prove(found, &proof, &gateway.settings.proof_times, now())
         .map_err(|e| Unproven { why: e.to_string(), checked_at }))
 }
 
 async fn publish(gateway: &Gateway, post: Post) -> Result<(), PublishError> {
-    let verified = match prove(gateway, post.id, post.actor_id).await? {
+    let verified = match prove(gateway, post.id, post.actor_id, Speech::News).await? {
         Ok(verified) => verified,
         Err(unproven) => return hold(gateway, post, unproven).await,
     };
@@ -157,7 +163,8 @@ async fn apply_change(gateway: &Gateway, pending: PendingChange) -> Result<(), P
     if !sendable {
         return drop_change(gateway, id).await;
     }
-    let verified = match prove(gateway, id, post.actor_id).await? {
+    let speech = if pending.change == Change::Withdraw { Speech::Less } else { Speech::News };
+    let verified = match prove(gateway, id, post.actor_id, speech).await? {
         Ok(verified) => verified,
         Err(unproven) => return hold_change(gateway, post, &pending.change, unproven).await,
     };

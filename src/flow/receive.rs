@@ -6,8 +6,10 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use crate::actor::continuity::ActorState;
 use crate::flow::arrivals::Arrivals;
 use crate::flow::effects::{self, Arrival, Meaning};
+use crate::flow::hosts::FRESH;
 use crate::flow::remote::{self, RemoteFetchError, Signer};
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, now};
@@ -16,7 +18,7 @@ use crate::inbox::read::{deletes_its_actor, read};
 use crate::inbox::{INBOX_BODY_BYTES_MAX, Incoming, IncomingKind, Said, Updated};
 use crate::post::PostState;
 use crate::signature::{ParsedSignature, ReceivedRequest, SignatureError, cavage};
-use crate::store::{Db, Queried, StoreError, actors, followers, messages, posts};
+use crate::store::{Db, Queried, StoreError, continuity, followers, messages, posts};
 use crate::urls::ActorUrl;
 
 /// When a peer whose key could not be fetched should come back, in seconds.
@@ -25,6 +27,8 @@ const KEY_RETRY_S: u32 = 300;
 /// A POST to an inbox, as it came in.
 #[derive(Debug, Clone)]
 pub struct Request {
+    /// The host that it is for, one of ours, as a signature must name it.
+    pub host: String,
     /// The request target as the client wrote it: path, and query with its `?` if there is one.
     pub path_and_query: String,
     /// Header names in lower case, and values, in order; repeated headers repeated.
@@ -79,7 +83,7 @@ pub async fn receive(gateway: &Gateway, arrivals: &Arrivals, request: Request) -
         headers: &request.headers,
         body: &request.body,
     };
-    let signature = cavage::parse(&received, &[&gateway.base.authority()], now())?;
+    let signature = cavage::parse(&received, &[&request.host], now())?;
     let sender = match sender(gateway, &signature).await {
         Ok(sender) => sender,
         Err(problem) => match last_words(gateway, &request.body, &signature, &problem).await? {
@@ -217,7 +221,7 @@ fn changes_sender(incoming: &Incoming) -> bool {
 /// Decides what an activity means, fetches what that needs, and gives what was fetched and what remains to be done.
 async fn looked_after(gateway: &Gateway, incoming: &Incoming) -> Result<(Vec<Arrival>, Vec<Effect>), StoreError> {
     let known = load(gateway, incoming).await?;
-    let mut effects = decide(incoming, &gateway.base, &known);
+    let mut effects = decide(incoming, gateway.hosts(FRESH).await?.reading(), &known);
     let elsewhere: Vec<_> = effects
         .iter()
         .filter_map(|effect| match effect {
@@ -271,7 +275,7 @@ fn deleted(incoming: &Incoming) -> Option<String> {
 }
 
 async fn load(gateway: &Gateway, incoming: &Incoming) -> Result<Known, StoreError> {
-    let (named, incoming) = (names(incoming, &gateway.base), incoming.clone());
+    let (named, incoming) = (names(incoming, gateway.hosts(FRESH).await?.reading()), incoming.clone());
     gateway.store.read("look up what an activity names", move |db| known(db, &named, &incoming)).await
 }
 
@@ -279,13 +283,24 @@ async fn load(gateway: &Gateway, incoming: &Incoming) -> Result<Known, StoreErro
 pub fn known(db: &mut Db<'_>, named: &Named, incoming: &Incoming) -> Queried<Known> {
     let mut known = Known { quotes_allowed: true, ..Known::default() };
     for id in &named.actors {
-        if actors::exists(db, *id)? {
+        let Some((url, continuity)) = continuity::state_of(db, *id)? else { continue };
+        if !named.only_at(id.0, &url.base()) {
+            continue;
+        }
+        if continuity.state.listens() {
             known.actors.push(*id);
+        }
+        if continuity.is_closed() && continuity.state != ActorState::HandedOver {
+            known.closed.push(*id);
         }
     }
     for id in &named.posts {
         if let Some(post) = posts::by_id(db, *id)? {
-            let public = matches!(post.state, PostState::Published(_));
+            let Some((url, continuity)) = continuity::state_of(db, post.actor_id)? else { continue };
+            if !named.only_at(id.0, &url.base()) {
+                continue;
+            }
+            let public = matches!(post.state, PostState::Published(_)) && continuity.state.listens();
             known.posts.push(KnownPost { id: post.id, actor: post.actor_id, public });
         }
     }

@@ -6,6 +6,7 @@ mod lately;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::actor::continuity::ActorState;
 use crate::actor::Actor;
 use crate::actor::verification::{Proof, VerifiedActor};
 use crate::flow::survey::lately::Lately;
@@ -126,6 +127,10 @@ async fn take(gateway: &Gateway) -> Result<Vec<Family>, StoreError> {
     let look = move |db: &mut Db<'_>| {
         let mut proven = Vec::new();
         for actor in actors::list(db)? {
+            let state = actor.continuity.state;
+            if state.is_over() || state == ActorState::HandedOver {
+                continue; // nobody waits for its proof
+            }
             let proof = proofs::of_actor(db, actor.id)?;
             proven.push((actor, proof));
         }

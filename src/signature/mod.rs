@@ -15,6 +15,7 @@ use thiserror::Error;
 
 pub use crate::actor::key::RsaPublicKey;
 use crate::actor::key::{Ed25519PrivateKey, KeyError, RsaPrivateKey, ed25519_key_id, main_key_id};
+use crate::actor::continuity::RetiringActor;
 use crate::actor::verification::{InstanceActor, VerifiedActor};
 use crate::urls::KeyUrl;
 
@@ -29,6 +30,11 @@ pub struct SigningIdentity {
 impl SigningIdentity {
     /// To sign as a verified actor. `key` must be the private half of its RSA key.
     pub fn verified(actor: &VerifiedActor, key: Arc<RsaPrivateKey>) -> Self {
+        Self { key_id: main_key_id(&actor.actor().url), key, ed25519: None }
+    }
+
+    /// To sign the last Delete of an actor, and what else it may still say. `key` must be the private half of its RSA key.
+    pub fn retiring(actor: &RetiringActor, key: Arc<RsaPrivateKey>) -> Self {
         Self { key_id: main_key_id(&actor.actor().url), key, ed25519: None }
     }
 

@@ -190,15 +190,20 @@ fn stored_handle(db: &mut Db<'_>, actor: &Actor) -> Queried<String> {
     Ok(if taken == 0 { name.to_owned() } else { format!("{name}@{}", actor.url.authority()) })
 }
 
-/// The actor with that handle: the local part alone, for the first one of that name, or with its domain or the host of its id.
+/// The actor with that handle, the first one where several have it: see [`named`].
 pub fn by_handle(db: &mut Db<'_>, handle: &str) -> Queried<Option<Actor>> {
+    Ok(named(db, handle)?.into_iter().next())
+}
+
+/// The actors with that handle: the local part alone, or with its domain or the host of its id, which at most one has.
+pub fn named(db: &mut Db<'_>, handle: &str) -> Queried<Vec<Actor>> {
     let handle = handle.trim_start_matches('@');
     let (name, domain) = handle.split_once('@').map_or((handle, None), |(name, domain)| (name, Some(domain)));
     let there = |actor: &Actor| match domain {
         Some(domain) => actor.handle_domain.eq_ignore_ascii_case(domain) || actor.url.authority() == domain,
         None => true,
     };
-    Ok(all_by_handle(db, name)?.into_iter().find(there))
+    Ok(all_by_handle(db, name)?.into_iter().filter(there).collect())
 }
 
 /// A key of an actor, or of the instance actor when `actor` is `None`.

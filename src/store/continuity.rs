@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
 use crate::actor::continuity::{ActorState, Continuity};
-use crate::ids::{ActivityId, ActorId};
+use crate::ids::{ActivityId, ActorId, PostId};
 use crate::on;
 use crate::post::lane::Dispatch;
 use crate::store::listen::{self, Topic};
@@ -100,11 +100,22 @@ pub fn in_state(db: &mut Db<'_>, state: ActorState) -> Queried<Vec<ActorId>> {
         .load(c))
 }
 
-/// The state of an actor and its id on the wire; `None` when there is no such actor.
-pub fn state_of(db: &mut Db<'_>, actor: ActorId) -> Queried<Option<(String, Continuity)>> {
+/// The id of an actor on the wire, and what became of it; `None` when there is no such actor.
+pub fn state_of(db: &mut Db<'_>, actor: ActorId) -> Queried<Option<(ActorUrl, Continuity)>> {
     let url: Option<String> =
         on!(db, c => actors::table.find(actor).select(actors::url).first(c).optional())?;
-    url.map(|url| Ok((url, of(db, actor)?))).transpose()
+    url.map(|url| Ok((odd_row(ActorUrl::parse(&url))?, of(db, actor)?))).transpose()
+}
+
+/// The state of the actor that a post is of.
+pub fn state_of_post(db: &mut Db<'_>, post: PostId) -> Queried<ActorState> {
+    let state: Option<String> = on!(db, c => posts::table
+        .inner_join(actor_continuity::table.on(actor_continuity::actor_id.eq(posts::actor_id)))
+        .filter(posts::id.eq(post))
+        .select(actor_continuity::state)
+        .first(c)
+        .optional())?;
+    Ok(state.map_or_else(ActorState::default, |state| ActorState::from_name(&state)))
 }
 
 /// Remembers that an actor had a handle: it leads to that actor from now on, and to no other.

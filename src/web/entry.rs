@@ -100,7 +100,7 @@ async fn pass<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
     let https = gateway.base.root().starts_with("https:");
-    let home = https && hosts::is_home(&gateway.base, &request);
+    let home = https && hosts::is_own(gateway, &request);
     let span = tracing::info_span!("request", request.id = %id);
     let mut response = next.call(request).instrument(span).await?;
     label(response.headers_mut(), https, home);

@@ -217,7 +217,7 @@ pub async fn rotate(gateway: &Gateway, command: Rotate) -> anyhow::Result<()> {
     let actor = actor.with_context(|| format!("source `{}` feeds an actor that does not exist", source.name))?;
     let name = source.name.clone();
     let plan =
-        SourcePlan { name: source.name, actor: actor.handle, kind: source.kind, settings: source.settings, secrets };
+        SourcePlan { name: source.name, actor: actor.full_handle(), kind: source.kind, settings: source.settings, secrets };
     provision::source(gateway, plan, By::Person(&who())).await?;
     output::line(format!("the secrets of source {name} are replaced; a running gateway takes them up within a second"));
     Ok(())

@@ -132,7 +132,7 @@ impl Courier {
                 return After::LeaveInbox; // the lease ends by itself
             }
         };
-        let outcome = match self.signers.identity(&self.gateway, payload.actor).await {
+        let outcome = match self.signers.identity(&self.gateway, payload.actor, payload.speech).await {
             Ok(Ok(identity)) => self.send(step, &identity, &payload, seat).await,
             Ok(Err((why, checked_at))) => Outcome::Held { why, checked_at },
             Err(error) => {

@@ -16,7 +16,7 @@ const CODINGS: [Encoding; 4] = [Encoding::identity(), Encoding::brotli(), Encodi
 /// What an answer depends on. Two requests with the same key get the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
-    /// Set on the domain of a handle.
+    /// The host, where it is not our own: that of an agency, or the domain of a handle.
     host: Option<String>,
     target: String,
     html: bool,
@@ -48,9 +48,7 @@ impl Key {
         let mut hosts = headers.get_all(header::HOST);
         let host = match (hosts.next()?.to_str().ok()?, hosts.next()) {
             (host, None) if host == ours => None,
-            (host, None) if kind == Kind::Discovery && host.len() <= TARGET_BYTES_MAX => {
-                Some(host.to_ascii_lowercase())
-            }
+            (host, None) if host.len() <= TARGET_BYTES_MAX => Some(host.to_ascii_lowercase()),
             _ => return None,
         };
         let fallback = if kind == Kind::Document { Form::Activity } else { Form::Html };
