@@ -17,6 +17,7 @@ mod backup;
 mod bad_input;
 mod chaos;
 mod clocks;
+mod continuity;
 mod crash;
 mod delivery;
 mod demo;
