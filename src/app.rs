@@ -201,11 +201,7 @@ pub async fn provision(gateway: &Gateway, config: &Config) -> Result<(), AppErro
     // Signing once shows whether the master key is the one that the keys were sealed under.
     gateway.sign_as_instance().await?;
     for agency in &config.agencies {
-        let plan = AgencyPlan {
-            name: agency.name.clone(),
-            domain: agency.domain.clone(),
-            host: agency.host.clone(),
-        };
+        let plan = AgencyPlan { name: agency.name.clone(), domain: agency.domain.clone(), host: agency.host.clone() };
         provision::agency(gateway, plan, By::Config)
             .await
             .map_err(|source| AppError::Provision { what: format!("agency `{}`", agency.name), source })?;

@@ -141,7 +141,9 @@ impl ActorState {
             Self::Active => "it publishes",
             Self::ReadOnly => "it publishes nothing; `heraut actor resume` lets it go on",
             Self::Suspended => "it is hidden and publishes nothing; `heraut actor resume` lets it go on",
-            Self::HandedOver => "another installation speaks for it; `heraut actor resume` takes it back, if that one never did",
+            Self::HandedOver => {
+                "another installation speaks for it; `heraut actor resume` takes it back, if that one never did"
+            }
             Self::Retiring => "its Delete is on its way to everybody who ever received anything from it",
             Self::Retired => "it is gone for ever",
         }
@@ -258,11 +260,7 @@ pub fn may_move(
 ) -> Result<(), MoveRefused> {
     let state = actor.continuity.state;
     if !state.listens() {
-        return Err(MoveRefused::State {
-            handle: actor.full_handle(),
-            state: state.name(),
-            explain: state.explain(),
-        });
+        return Err(MoveRefused::State { handle: actor.full_handle(), state: state.name(), explain: state.explain() });
     }
     if *target == actor.url {
         return Err(MoveRefused::Itself(target.to_string()));

@@ -144,9 +144,7 @@ pub async fn find(gateway: &Gateway, handle: &str) -> anyhow::Result<Actor> {
 async fn list(gateway: &Gateway, json: bool) -> anyhow::Result<()> {
     let load = |db: &mut Db<'_>| {
         let all = actors::list(db)?;
-        all.into_iter()
-            .map(|actor| Ok((facts(db, &actor)?, actor)))
-            .collect()
+        all.into_iter().map(|actor| Ok((facts(db, &actor)?, actor))).collect()
     };
     let rows: Vec<(Facts, Actor)> = gateway.store.read("list actors", load).await?;
     let rows: Vec<_> = rows.into_iter().map(|(facts, actor)| describe(gateway, &actor, &facts)).collect();
@@ -160,9 +158,7 @@ async fn list(gateway: &Gateway, json: bool) -> anyhow::Result<()> {
     };
     let rows: Vec<_> = rows
         .iter()
-        .map(|row| {
-            ["handle", "agency", "url", "state", "verified", "followers"].map(|key| text(row, key))
-        })
+        .map(|row| ["handle", "agency", "url", "state", "verified", "followers"].map(|key| text(row, key)))
         .collect();
     output::table(["HANDLE", "AGENCY", "URL", "STATE", "VERIFIED", "FOLLOWERS"], &rows);
     Ok(())

@@ -49,7 +49,10 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<()> {
             if json {
                 return output::json(&rows);
             }
-            let rows: Vec<_> = rows.into_iter().map(|r| [r.name, r.domain, r.host.unwrap_or_default(), origin(r.provisioned)]).collect();
+            let rows: Vec<_> = rows
+                .into_iter()
+                .map(|r| [r.name, r.domain, r.host.unwrap_or_default(), origin(r.provisioned)])
+                .collect();
             output::table(["NAME", "DOMAIN", "HOST", "MADE BY"], &rows);
         }
     }

@@ -1,6 +1,5 @@
 //! What becomes of an actor: `heraut actor rename|alias|move|read-only|suspend|resume|retire`.
 
-
 use anyhow::bail;
 use clap::Subcommand;
 
@@ -173,7 +172,9 @@ async fn move_out(gateway: &Gateway, handle: &str, to: &str) -> anyhow::Result<(
     let changed = continuity::move_out(gateway, actor, &to, &who()).await?;
     let count = gateway.store.read("count followers", move |db: &mut Db<'_>| followers::count(db, id)).await?;
     say(&changed, &format!("has moved to {to} and publishes nothing more"));
-    output::line(format!("{count} followed when it moved; their servers unfollow as they go, see `heraut actor show {handle}`"));
+    output::line(format!(
+        "{count} followed when it moved; their servers unfollow as they go, see `heraut actor show {handle}`"
+    ));
     Ok(())
 }
 

@@ -435,7 +435,8 @@ fn actors_apart(agencies: &[Value], actors: &[Value], problems: &mut Vec<Problem
         let domain = text(actor, "handle_domain").unwrap_or(bare);
         let there = [format!("host {host} {handle}"), format!("domain {domain} {handle}")];
         if there.into_iter().filter(|place| !seen.insert(place.clone())).count() > 0 {
-            let text = format!("`{handle}` stands there twice; give each actor its own, or a domain and a host of its own");
+            let text =
+                format!("`{handle}` stands there twice; give each actor its own, or a domain and a host of its own");
             problems.push(Problem { path: format!("actor[{i}].handle"), text });
         }
     }

@@ -181,8 +181,7 @@ pub async fn rename(gateway: &Gateway, actor: Actor, handle: Handle, who: &str) 
             }
             let domain = stored.handle_domain.to_ascii_lowercase();
             continuity::take_back(db, stored.id, stored.handle.as_str(), &domain)?;
-            let former =
-                FormerHandle { handle: actor.handle.to_string(), domain, actor_id: stored.id, until: at };
+            let former = FormerHandle { handle: actor.handle.to_string(), domain, actor_id: stored.id, until: at };
             continuity::reserve(db, &former)?;
             actors::rename(db, &stored)?;
             audit::add(db, &entry)?;
@@ -255,12 +254,7 @@ async fn change(
 }
 
 /// Moves an actor's followers to another account, which must name it in `alsoKnownAs`. Afterwards it publishes nothing more.
-pub async fn move_out(
-    gateway: &Gateway,
-    actor: Actor,
-    to: &ActorUrl,
-    who: &str,
-) -> Result<Changed, ContinuityError> {
+pub async fn move_out(gateway: &Gateway, actor: Actor, to: &ActorUrl, who: &str) -> Result<Changed, ContinuityError> {
     let target = remote::actor(gateway, to, true).await?;
     let at = now();
     may_move(&actor, to, &target.also_known_as, target.moved_to.as_ref(), at)?;
@@ -282,12 +276,7 @@ pub async fn move_out(
 }
 
 /// Hides an actor, or has it publish nothing more for a while.
-pub async fn pause(
-    gateway: &Gateway,
-    actor: Actor,
-    to: ActorState,
-    who: &str,
-) -> Result<Changed, ContinuityError> {
+pub async fn pause(gateway: &Gateway, actor: Actor, to: ActorState, who: &str) -> Result<Changed, ContinuityError> {
     let from = actor.continuity.state;
     let wanted = matches!(to, ActorState::ReadOnly | ActorState::Suspended);
     if !wanted || from == to || !matches!(from, ActorState::Active | ActorState::ReadOnly | ActorState::Suspended) {

@@ -329,12 +329,7 @@ async fn draft(
 }
 
 /// Composes an item as the source's settings say, in the language of the item, the source or the actor.
-pub fn compose_item(
-    source: &Source,
-    actor: &Actor,
-    item: &Item,
-    images: Vec<crate::post::Image>,
-) -> Content {
+pub fn compose_item(source: &Source, actor: &Actor, item: &Item, images: Vec<crate::post::Image>) -> Content {
     let own = item.language.as_deref().and_then(|tag| Language::parse(tag).ok());
     let language = source.settings.language.clone().or(own).unwrap_or_else(|| actor.language.clone());
     compose(item, images, &language, &source.settings.compose, &actor.base())

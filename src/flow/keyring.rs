@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 
-use crate::actor::key::{Ed25519PrivateKey, KeyError, PublicKeys, RsaPrivateKey};
 use crate::actor::continuity::RetiringActor;
+use crate::actor::key::{Ed25519PrivateKey, KeyError, PublicKeys, RsaPrivateKey};
 use crate::actor::verification::{InstanceActor, VerifiedActor};
 use crate::flow::{Gateway, now};
 use crate::ids::{ActorId, KeyRowId, SecretId, SubscriptionId};

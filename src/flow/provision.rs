@@ -16,10 +16,10 @@ use crate::flow::{Gateway, now};
 use crate::ids::{ActivityId, ActorId, AgencyId, KeyRowId, SourceId};
 use crate::store::activities::{self, ActivityRow};
 use crate::store::actors::{self, AgencyRow};
+use crate::store::continuity::{self, FormerHandle};
 use crate::store::deliveries::FanOut;
 use crate::store::secrets::{self, Role};
 use crate::store::sources::{self, Progress, Settings, Source};
-use crate::store::continuity::{self, FormerHandle};
 use crate::store::{Db, StoreError, audit, deliveries, proofs};
 use crate::urls::Base;
 

@@ -6,8 +6,8 @@ mod lately;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::actor::continuity::ActorState;
 use crate::actor::Actor;
+use crate::actor::continuity::ActorState;
 use crate::actor::verification::{Proof, VerifiedActor};
 use crate::flow::survey::lately::Lately;
 use crate::flow::verify::with_causes;

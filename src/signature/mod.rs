@@ -13,9 +13,9 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::actor::continuity::RetiringActor;
 pub use crate::actor::key::RsaPublicKey;
 use crate::actor::key::{Ed25519PrivateKey, KeyError, RsaPrivateKey, ed25519_key_id, main_key_id};
-use crate::actor::continuity::RetiringActor;
 use crate::actor::verification::{InstanceActor, VerifiedActor};
 use crate::urls::KeyUrl;
 

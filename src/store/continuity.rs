@@ -102,8 +102,7 @@ pub fn in_state(db: &mut Db<'_>, state: ActorState) -> Queried<Vec<ActorId>> {
 
 /// The id of an actor on the wire, and what became of it; `None` when there is no such actor.
 pub fn state_of(db: &mut Db<'_>, actor: ActorId) -> Queried<Option<(ActorUrl, Continuity)>> {
-    let url: Option<String> =
-        on!(db, c => actors::table.find(actor).select(actors::url).first(c).optional())?;
+    let url: Option<String> = on!(db, c => actors::table.find(actor).select(actors::url).first(c).optional())?;
     url.map(|url| Ok((odd_row(ActorUrl::parse(&url))?, of(db, actor)?))).transpose()
 }
 
@@ -175,13 +174,7 @@ pub fn owe_to_all_ever(db: &mut Db<'_>, activity: ActivityId, actor: ActorId, at
 }
 
 /// Gives up what an actor still owes besides one activity. Returns how many deliveries.
-pub fn give_up_all_but(
-    db: &mut Db<'_>,
-    actor: ActorId,
-    but: ActivityId,
-    why: &str,
-    at: Timestamp,
-) -> Queried<usize> {
+pub fn give_up_all_but(db: &mut Db<'_>, actor: ActorId, but: ActivityId, why: &str, at: Timestamp) -> Queried<usize> {
     const GIVE_UP: &str = "UPDATE deliveries SET state = 3, error = $1, settled_at = $2 WHERE state IN (0, 4) \
         AND activity_id <> $3 AND activity_id IN (SELECT id FROM activities WHERE actor_id = $4)";
     on!(db, c => statement(GIVE_UP)

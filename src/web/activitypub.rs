@@ -147,7 +147,9 @@ pub async fn object(
     let id = PostId(number(&path)?);
     let found = gateway.store.read("read a post", move |db| with_actor(db, id)).await?;
     let base = hosts::base(&request, &gateway);
-    let Some((post, actor)) = found.filter(|(_, actor)| actor.base() == base) else { return Err(evenly.not_found().await) };
+    let Some((post, actor)) = found.filter(|(_, actor)| actor.base() == base) else {
+        return Err(evenly.not_found().await);
+    };
     let page = actor.base().post_page(actor.handle.as_str(), id);
     match standing(&post) {
         Standing::Unknown => Err(evenly.not_found().await),
@@ -196,9 +198,7 @@ pub async fn stored_activity(
         })
         .await?;
     let base = hosts::base(&request, &gateway);
-    let Some((row, actor, post)) =
-        found.filter(|(row, actor, _)| is_public(&row.bytes) && actor.base() == base)
-    else {
+    let Some((row, actor, post)) = found.filter(|(row, actor, _)| is_public(&row.bytes) && actor.base() == base) else {
         return Err(evenly.not_found().await);
     };
     if row.kind != "Delete" {

@@ -47,7 +47,10 @@ pub async fn webfinger(
         Resource::Actor(id) => gateway.store.read("find an actor by its id", move |db| actors::by_id(db, id)).await?,
         Resource::Handle { handle, domain } => {
             let asked = asked.clone();
-            gateway.store.read("find an actor by its handle", move |db| find(db, handle.as_str(), &domain, &asked)).await?
+            gateway
+                .store
+                .read("find an actor by its handle", move |db| find(db, handle.as_str(), &domain, &asked))
+                .await?
         }
     };
     let actor = found.filter(|actor| asked.is_about(actor)).ok_or(Problem::NotFound)?;
@@ -98,12 +101,14 @@ pub async fn host_meta(gateway: web::Data<Gateway>, request: HttpRequest) -> Htt
 
 /// `/.well-known/host-meta.json`.
 pub async fn host_meta_as_json(gateway: web::Data<Gateway>, request: HttpRequest) -> HttpResponse {
-    Representation::plain(host_meta_json(&hosts::base(&request, &gateway)).to_string(), "application/json").answer(&request)
+    Representation::plain(host_meta_json(&hosts::base(&request, &gateway)).to_string(), "application/json")
+        .answer(&request)
 }
 
 /// `/.well-known/nodeinfo`.
 pub async fn nodeinfo_index(gateway: web::Data<Gateway>, request: HttpRequest) -> HttpResponse {
-    Representation::plain(nodeinfo_links(&hosts::base(&request, &gateway)).to_string(), "application/json").answer(&request)
+    Representation::plain(nodeinfo_links(&hosts::base(&request, &gateway)).to_string(), "application/json")
+        .answer(&request)
 }
 
 /// `/nodeinfo/{version}`.

@@ -35,7 +35,8 @@ pub async fn file(
     let row = gateway.store.read("read a media file", move |db| posts::public_media(db, id)).await?;
     let Some(row) = row.filter(|row| row.extension == extension) else { return Err(evenly.not_found().await) };
     if let Some(post) = row.post_id {
-        let state = gateway.store.read("read the state of an actor", move |db| continuity::state_of_post(db, post)).await?;
+        let state =
+            gateway.store.read("read the state of an actor", move |db| continuity::state_of_post(db, post)).await?;
         if !state.is_shown() {
             return Err(evenly.not_found().await);
         }

@@ -280,7 +280,8 @@ async fn tag_page(gateway: &Gateway, request: &HttpRequest, tag: String) -> Resu
 /// `/about-bot`: what our User-Agent stands for.
 pub async fn about_bot(gateway: web::Data<Gateway>, request: HttpRequest) -> HttpResponse {
     let t = texts::choose(&request, None);
-    let page = MessagePage { frame: Frame::new(t, &hosts::base(&request, &gateway), t.bot_title), paragraphs: t.bot.to_vec() };
+    let page =
+        MessagePage { frame: Frame::new(t, &hosts::base(&request, &gateway), t.bot_title), paragraphs: t.bot.to_vec() };
     let answer = render(&page).map(|html| Representation::page(html).cached(caching::SLOW).answer(&request));
     or_problem(&gateway, &request, answer)
 }

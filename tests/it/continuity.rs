@@ -106,7 +106,8 @@ both! {
             (held.as_array().unwrap().len() == 1).then_some(())
         })
         .await;
-        world.site.withdraw("dijk");
+        let post = old.as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+        world.gateway.cli(&["post", "withdraw", &post]).await.well();
         world.told("Delete", old.as_str().unwrap(), 1).await;
         assert_eq!(posted(&world, "De brug"), 0);
         assert_eq!(get(&world.gateway.actor()).await.json().get("suspended"), None);

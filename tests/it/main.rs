@@ -43,6 +43,7 @@ mod metrics;
 mod micropub;
 mod migrations;
 mod objects;
+mod own_hosts;
 mod polling;
 mod processes;
 mod publishing;

@@ -216,8 +216,13 @@ pub async fn rotate(gateway: &Gateway, command: Rotate) -> anyhow::Result<()> {
     let actor = gateway.store.read("read the actor of a source", move |db| actors::by_id(db, id)).await?;
     let actor = actor.with_context(|| format!("source `{}` feeds an actor that does not exist", source.name))?;
     let name = source.name.clone();
-    let plan =
-        SourcePlan { name: source.name, actor: actor.full_handle(), kind: source.kind, settings: source.settings, secrets };
+    let plan = SourcePlan {
+        name: source.name,
+        actor: actor.full_handle(),
+        kind: source.kind,
+        settings: source.settings,
+        secrets,
+    };
     provision::source(gateway, plan, By::Person(&who())).await?;
     output::line(format!("the secrets of source {name} are replaced; a running gateway takes them up within a second"));
     Ok(())
