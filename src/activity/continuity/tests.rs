@@ -14,7 +14,7 @@ fn target() -> ActorUrl {
 fn a_move_names_both_ends_and_is_public() {
     let verified = crate::actor::verification::tests::verified();
     let activity = parse(&move_to(&verified, &base(), &target(), ActivityId(9), NOW));
-    insta::assert_json_snapshot!(activity);
+    insta::assert_json_snapshot!("move", activity);
 }
 
 #[test]
@@ -22,7 +22,7 @@ fn the_delete_of_an_actor_names_it_by_a_plain_string() {
     let mut retiring = actor();
     retiring.continuity.state = ActorState::Retiring;
     let retiring = RetiringActor::of(retiring).unwrap();
-    insta::assert_json_snapshot!(parse(&delete_actor(&retiring, &base(), ActivityId(9), NOW)));
+    insta::assert_json_snapshot!("delete_actor", parse(&delete_actor(&retiring, &base(), ActivityId(9), NOW)));
 }
 
 #[test]
@@ -30,7 +30,7 @@ fn a_retired_actor_leaves_a_tombstone() {
     let mut retired = actor();
     retired.continuity.state = ActorState::Retired;
     retired.continuity.since = NOW;
-    insta::assert_json_snapshot!(actor_tombstone(&retired));
+    insta::assert_json_snapshot!("actor_tombstone", actor_tombstone(&retired));
 }
 
 #[test]
