@@ -16,6 +16,8 @@ async fn with_own_host(db: Database) -> (World, String, String) {
     let here = format!("listen = [\"{}\"]", world.gateway.authority());
     assert!(text.contains(&here));
     let text = text.replace(&here, &format!("listen = [\"{}\", \"{own}\"]", world.gateway.authority()));
+    // From now on two actors have that local part, so the source says which one it feeds.
+    let text = text.replace("actor = \"nieuws\"", &format!("actor = \"nieuws@{}\"", world.gateway.authority()));
     let domain = world.site.authority();
     let further = format!(
         "\n[[agency]]\nname = \"ministerie\"\ndomain = \"{domain}\"\nhost = \"http://{own}\"\n\
