@@ -112,12 +112,12 @@ both! {
         let (mut world, root, id) = with_own_host(db).await;
         let path = world.gateway.folder().join("config.toml");
         let text = std::fs::read_to_string(&path).unwrap();
-        for changed in ["", "host = \"http://127.0.0.9:9\"\n"] {
-            std::fs::write(&path, text.replace(&format!("host = \"{root}\"\n"), changed)).unwrap();
-            let refused = world.gateway.cli(&["actor", "list"]).await;
-            assert_eq!(refused.code, 1, "{changed}");
-            assert!(refused.stderr.contains(&id) && refused.stderr.contains(&format!("keep host = \"{root}\"")), "{}", refused.stderr);
-        }
+        let other = "host = \"http://127.0.0.9:9\"\n";
+        std::fs::write(&path, text.replace(&format!("host = \"{root}\"\n"), other)).unwrap();
+        let refused = world.gateway.cli(&["actor", "list"]).await;
+        assert_eq!(refused.code, 1);
+        let way_out = format!("keep host = \"{root}\"");
+        assert!(refused.stderr.contains(&id) && refused.stderr.contains(&way_out), "{}", refused.stderr);
         std::fs::write(&path, text).unwrap();
         world.gateway.stop().await;
         world.gateway.restart().await;
