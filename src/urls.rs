@@ -157,6 +157,11 @@ impl Base {
         Self { also: others.into_iter().filter(|other| other.root() != self.root()).collect(), ..self.clone() }
     }
 
+    /// `https`, or `http` in a trial.
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
     /// Host and port as in a handle or a `Host` header.
     pub fn authority(&self) -> String {
         self.authority.clone()
@@ -235,7 +240,7 @@ impl Base {
     }
     /// The name of the picture that a client sent, if `url` is the address of one.
     pub fn read_upload<'u>(&self, url: &'u str) -> Option<&'u str> {
-        url.strip_prefix(&self.mint("/micropub/media/"))
+        self.after(url, "/micropub/media/")
     }
     /// `/assets/avatar.png`: the picture of actors that have none of their own.
     pub fn avatar(&self) -> String {
@@ -254,11 +259,24 @@ impl Base {
     pub fn post_page(&self, handle: &str, id: PostId) -> String {
         self.mint(&format!("/@{handle}/{id}"))
     }
+    /// `/@name/feed.<format>`: the posts of an actor as `rss`, `atom` or `json`.
+    pub fn feed(&self, handle: &str, format: &str) -> String {
+        self.mint(&format!("/@{handle}/feed.{format}"))
+    }
+    /// `/@name/follow`: where readers find the way to their own server.
+    pub fn follow_page(&self, handle: &str) -> String {
+        self.mint(&format!("/@{handle}/follow"))
+    }
+    /// `/oembed?url=…`: how other websites show one of our pages.
+    pub fn oembed(&self, page: &str) -> String {
+        let page = percent_encoding::utf8_percent_encode(page, percent_encoding::NON_ALPHANUMERIC);
+        self.mint(&format!("/oembed?format=json&url={page}"))
+    }
     /// `/websub/<secret>`: where a hub delivers to.
     pub fn websub(&self, secret: &str) -> String {
         self.mint(&format!("/websub/{secret}"))
     }
-    /// A collection or endpoint below an actor: `inbox`, `outbox`, `followers`, `following`, `featured`.
+    /// A collection or endpoint below an actor: `inbox`, `outbox`, `followers`, `following`, `featured`, `tags`.
     pub fn below(&self, actor: &ActorUrl, name: &str) -> String {
         format!("{actor}/{name}")
     }
@@ -274,6 +292,11 @@ impl Base {
         }
         let path = self.after(url, "/@")?;
         path.split_once('/').and_then(|(_, n)| n.parse().ok())
+    }
+
+    /// The handle whose page `url` is, byte for byte.
+    pub fn read_actor_page<'u>(&self, url: &'u str) -> Option<&'u str> {
+        url.strip_prefix(&self.mint("/@")).filter(|handle| !handle.is_empty() && !handle.contains('/'))
     }
 
     fn number(&self, url: &str, prefix: &str) -> Option<i64> {

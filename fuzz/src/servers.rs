@@ -2,7 +2,9 @@
 
 use heraut::activity::discovery::parse_resource;
 use heraut::inbox::{decide, read, remote};
-use heraut::signature::{ReceivedRequest, cavage, digest};
+use heraut::signature::integrity::Claim;
+use heraut::signature::rfc9421::Challenge;
+use heraut::signature::{self, ReceivedRequest, Site, digest};
 use heraut::time::Timestamp;
 use heraut::urls::{ActorUrl, Base, KeyUrl};
 use heraut::websub::{Call, discover};
@@ -22,7 +24,13 @@ pub(crate) fn run(input: &[u8]) {
     let target = if query.is_empty() { "/inbox".to_owned() } else { format!("/inbox?{query}") };
     let received =
         ReceivedRequest { method: "POST", path_and_query: &target, headers: &request.headers, body: &request.body };
-    let parsed = cavage::parse(&received, &["social.example.nl"], NOW);
+    let parsed = signature::parse(&received, &[Site::of(&base)], NOW).map(|mut all| all.remove(0));
+    if let Some(value) = request.header("accept-signature") {
+        let _ = Challenge::read(value);
+    }
+    if let Ok(document) = serde_json::from_slice::<Value>(&request.body) {
+        let _ = Claim::read(&document, NOW);
+    }
     if let Err(error) = &parsed {
         assert!((400..500).contains(&error.status()), "{error}");
     }

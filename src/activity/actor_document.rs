@@ -6,10 +6,15 @@
 use serde_json::{Map, Value, json};
 
 use crate::activity::{AS_CONTEXT, continuity, put, with_context};
-use crate::actor::key::{PublicKeys, ed25519_key_id, main_key_id};
+use crate::actor::key::{KeySerial, PublicKeys};
 use crate::actor::verification::InstanceActor;
 use crate::actor::{Actor, ActorKind};
 use crate::urls::{ActorUrl, Base};
+
+/// By which a server says that it takes RFC 9421 (the registry of FEP-844e).
+pub const RFC9421_FEATURE: &str = "https://datatracker.ietf.org/doc/html/rfc9421";
+/// By which it says that it takes Ed25519 there.
+pub const ED25519_FEATURE: &str = "https://datatracker.ietf.org/doc/html/rfc9421#name-eddsa-using-curve-edwards25";
 
 /// The document of an actor, as answered on GET of its id.
 pub fn actor_document(actor: &Actor, base: &Base) -> Value {
@@ -31,6 +36,8 @@ pub fn instance_document(instance: &InstanceActor, base: &Base) -> Value {
     put(&mut document, "discoverable", json!(false));
     put(&mut document, "indexable", json!(false));
     put(&mut document, "published", json!(instance.created_at.to_rfc3339()));
+    put(&mut document, "implements", implements());
+    put(&mut document, "generator", generator(base));
     keys(&mut document, &instance.url, &instance.keys);
     with_context(actor_context(), Value::Object(document))
 }
@@ -57,7 +64,9 @@ fn actor_context() -> Value {
             "indexable": "toot:indexable",
             "manuallyApprovesFollowers": "as:manuallyApprovesFollowers",
             "featured": {"@id": "toot:featured", "@type": "@id"},
+            "featuredTags": {"@id": "toot:featuredTags", "@type": "@id"},
             "attributionDomains": {"@id": "toot:attributionDomains", "@type": "@id"},
+            "implements": "https://w3id.org/fep/844e/implements",
         },
     ])
 }
@@ -84,6 +93,7 @@ pub(super) fn actor_object(actor: &Actor, base: &Base) -> Value {
     put(&mut document, "url", json!(base.actor_page(handle)));
     endpoints(&mut document, &actor.url, base);
     put(&mut document, "featured", json!(base.below(&actor.url, "featured")));
+    put(&mut document, "featuredTags", json!(base.below(&actor.url, "tags")));
     put(&mut document, "manuallyApprovesFollowers", json!(false));
     put(&mut document, "discoverable", json!(profile.discoverable));
     put(&mut document, "indexable", json!(profile.indexable));
@@ -103,10 +113,23 @@ pub(super) fn actor_object(actor: &Actor, base: &Base) -> Value {
             .map(|(name, value)| json!({"type": "PropertyValue", "name": name, "value": field_value(value)}))
             .collect(),
     );
-    put(&mut document, "attributionDomains", json!([without_port(&actor.agency.domain)]));
+    put(&mut document, "attributionDomains", json!(actor.attribution_domains()));
+    put(&mut document, "generator", generator(base));
     continuity::properties(actor, &mut document);
     keys(&mut document, &actor.url, &actor.keys);
     Value::Object(document)
+}
+
+/// The server as an application (FEP-844e): what it takes.
+fn generator(base: &Base) -> Value {
+    json!({"type": "Application", "id": base.instance_actor().as_str(), "implements": implements()})
+}
+
+fn implements() -> Value {
+    json!([
+        {"href": RFC9421_FEATURE, "name": "RFC-9421: HTTP Message Signatures"},
+        {"href": ED25519_FEATURE, "name": "RFC-9421 signatures using the Ed25519 algorithm"},
+    ])
 }
 
 fn endpoints(document: &mut Map<String, Value>, actor: &ActorUrl, base: &Base) {
@@ -121,21 +144,23 @@ fn keys(document: &mut Map<String, Value>, actor: &ActorUrl, keys: &PublicKeys) 
         document,
         "publicKey",
         json!({
-            "id": main_key_id(actor),
+            "id": keys.serial.rsa_key_id(actor),
             "owner": actor.as_str(),
             "publicKeyPem": keys.rsa_pem,
         }),
     );
-    put(
-        document,
-        "assertionMethod",
-        json!([{
-            "id": ed25519_key_id(actor),
+    // One `publicKey`, or most peers break; but Ed25519 keys are a list, and what an earlier one signed goes on holding.
+    let beside = keys.beside.iter().map(|beside| (beside.serial, &beside.ed25519_multibase));
+    let multikey = |(serial, multibase): (KeySerial, &String)| {
+        json!({
+            "id": serial.ed25519_key_id(actor),
             "type": "Multikey",
             "controller": actor.as_str(),
-            "publicKeyMultibase": keys.ed25519_multibase,
-        }]),
-    );
+            "publicKeyMultibase": multibase,
+        })
+    };
+    let all = std::iter::once((keys.serial, &keys.ed25519_multibase)).chain(beside);
+    put(document, "assertionMethod", all.map(multikey).collect());
 }
 
 fn image(url: &str) -> Value {
@@ -176,10 +201,6 @@ fn field_value(value: &str) -> String {
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
-fn without_port(domain: &str) -> &str {
-    domain.split(':').next().unwrap_or_default()
 }
 
 #[cfg(test)]

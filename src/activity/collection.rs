@@ -89,7 +89,8 @@ pub fn following(actor: &Actor, base: &Base) -> Value {
     count_only(base.below(&actor.url, "following"), 0)
 }
 
-/// Pinned posts, by id.
+/// Pinned posts by their ids, the newest pin first. Not embedded: every peer that reads them fetches each from its id anyway,
+/// and GoToSocial takes nothing but ids.
 pub fn featured(actor: &Actor, base: &Base, posts: &[PostId]) -> Value {
     let ids: Vec<String> = posts.iter().map(|id| base.object(*id).to_string()).collect();
     json!({
@@ -98,6 +99,19 @@ pub fn featured(actor: &Actor, base: &Base, posts: &[PostId]) -> Value {
         "type": "OrderedCollection",
         "totalItems": ids.len(),
         "orderedItems": ids,
+    })
+}
+
+/// Hashtags that the profile shows, each with the page of our posts that carry it. Mastodon alone reads them.
+pub fn featured_tags(actor: &Actor, base: &Base) -> Value {
+    let tags = &actor.profile.featured_tags;
+    let items = tags.iter().map(|tag| json!({"type": "Hashtag", "href": base.hashtag(tag), "name": format!("#{tag}")}));
+    json!({
+        "@context": [AS_CONTEXT, {"Hashtag": "as:Hashtag"}],
+        "id": base.below(&actor.url, "tags"),
+        "type": "Collection",
+        "totalItems": tags.len(),
+        "items": items.collect::<Vec<_>>(),
     })
 }
 

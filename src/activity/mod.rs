@@ -5,22 +5,31 @@
 //! as JSON-LD.
 
 pub mod actor_document;
+pub mod claims;
 pub mod collection;
 pub mod continuity;
 pub mod discovery;
+mod featured;
+mod quoting;
 mod reply;
+pub mod subscribe;
 
 use serde_json::{Map, Value, json};
 
 use crate::activity::actor_document::{actor_context_of, actor_object};
 use crate::actor::Actor;
+use crate::actor::reach::QuotePolicy;
 use crate::actor::verification::VerifiedActor;
 use crate::ids::{ActivityId, PostId};
 use crate::post::{Content, Image};
 use crate::time::Timestamp;
 use crate::urls::{ActorUrl, Base};
 
-pub use crate::activity::reply::{accept_follow, accept_quote, quote_authorization, reject_follow, reject_quote};
+pub use crate::activity::featured::{pin, unpin};
+pub use crate::activity::quoting::revoke_quote;
+pub use crate::activity::reply::{
+    accept_follow, accept_quote, essence, quote_authorization, reject_follow, reject_quote,
+};
 
 /// The media type of everything that is served or sent as ActivityPub.
 pub const CONTENT_TYPE: &str = "application/activity+json";
@@ -37,8 +46,8 @@ pub const ALT_CHARS_SHORT: usize = 512;
 
 /// The ActivityStreams context: literal, because Mastodon looks for exactly this string.
 const AS_CONTEXT: &str = "https://www.w3.org/ns/activitystreams";
-/// What an activity around a Note adds to it, at most, in bytes.
-const ENVELOPE_BYTES: usize = 2 * 1024;
+/// What an activity around a Note adds to it, at most, in bytes: with its integrity proof, which repeats the context.
+const ENVELOPE_BYTES: usize = 4 * 1024;
 
 /// A post as it is said: what a Note needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +66,7 @@ pub struct PublishedPost {
 pub fn create(actor: &VerifiedActor, base: &Base, post: &PublishedPost, id: ActivityId) -> Vec<u8> {
     let actor = actor.actor();
     let object = note_object(actor, base, post);
-    let mut activity = envelope("Create", note_context(), actor, base, id);
+    let mut activity = envelope("Create", note_context(actor), actor, base, id);
     put(&mut activity, "published", json!(post.published.to_rfc3339()));
     finish(activity, actor, base, object)
 }
@@ -67,7 +76,7 @@ pub fn create(actor: &VerifiedActor, base: &Base, post: &PublishedPost, id: Acti
 pub fn update(actor: &VerifiedActor, base: &Base, post: &PublishedPost, id: ActivityId) -> Vec<u8> {
     let actor = actor.actor();
     let object = note_object(actor, base, post);
-    let mut activity = envelope("Update", note_context(), actor, base, id);
+    let mut activity = envelope("Update", note_context(actor), actor, base, id);
     put(&mut activity, "updated", json!(post.updated.unwrap_or(post.published).to_rfc3339()));
     finish(activity, actor, base, object)
 }
@@ -90,7 +99,7 @@ pub fn update_actor(actor: &VerifiedActor, base: &Base, id: ActivityId, now: Tim
 
 /// The Note of a post as answered on GET of its id, with its context.
 pub fn note(actor: &Actor, base: &Base, post: &PublishedPost) -> Value {
-    with_context(note_context(), note_object(actor, base, post))
+    with_context(note_context(actor), note_object(actor, base, post))
 }
 
 /// What is answered with 410 on GET of a withdrawn post (§6.4).
@@ -105,8 +114,8 @@ pub fn tombstone(base: &Base, post: PostId, at: Timestamp) -> Value {
 }
 
 /// The terms that a Note needs, and nothing that a peer would have to fetch.
-fn note_context() -> Value {
-    json!([AS_CONTEXT, {
+fn note_context(actor: &Actor) -> Value {
+    let mut terms = json!({
         "Hashtag": "as:Hashtag",
         "sensitive": "as:sensitive",
         "toot": "http://joinmastodon.org/ns#",
@@ -116,7 +125,11 @@ fn note_context() -> Value {
         "interactionPolicy": {"@id": "gts:interactionPolicy", "@type": "@id"},
         "canQuote": {"@id": "gts:canQuote", "@type": "@id"},
         "automaticApproval": {"@id": "gts:automaticApproval", "@type": "@id"},
-    }])
+    });
+    if let (QuotePolicy::Approval, Some(terms)) = (actor.profile.quotes, terms.as_object_mut()) {
+        put(terms, "manualApproval", json!({"@id": "gts:manualApproval", "@type": "@id"}));
+    }
+    json!([AS_CONTEXT, terms])
 }
 
 /// Sets a property; properties keep the order in which they are first set.
@@ -197,7 +210,7 @@ fn note_with_alt(actor: &Actor, base: &Base, post: &PublishedPost, alt_chars: us
         content.images.iter().take(ATTACHMENTS_MAX).map(|image| attachment(base, image, alt_chars)).collect(),
     );
     // Without it Mastodon lets nobody quote.
-    put(&mut note, "interactionPolicy", json!({"canQuote": {"automaticApproval": [PUBLIC]}}));
+    put(&mut note, "interactionPolicy", json!({"canQuote": quoting::can_quote(actor, base)}));
     Value::Object(note)
 }
 

@@ -80,7 +80,7 @@ fn answer(
 }
 
 /// What peers match an answer by: `id`, `type`, `actor`, `object`, `instrument`, each embedded object reduced to its id.
-fn essence(asked: &Value) -> Value {
+pub fn essence(asked: &Value) -> Value {
     let mut kept = Map::new();
     for key in ["id", "type", "actor", "object", "instrument"] {
         if let Some(text) = asked.get(key).and_then(id_of) {

@@ -79,6 +79,16 @@ fn all() -> Vec<Value> {
         read(&reject_follow(&actor, &base, &asked, id)),
         read(&accept_quote(&actor, &base, &asked, QuoteId(2), id)),
         read(&reject_quote(&actor, &base, &asked, id)),
+        read(&pin(&verified, &base, PostId(9), id, NOW)),
+        read(&unpin(&verified, &base, PostId(9), id, NOW)),
+        read(&revoke_quote(
+            &verified,
+            &base,
+            QuoteId(2),
+            &ActorUrl::parse("https://peer.example/u/1").unwrap(),
+            id,
+            NOW,
+        )),
         note(&actor, &base, &post()),
         tombstone(&base, PostId(9), NOW),
         quote_authorization(&actor, &base, QuoteId(2), &quoting, PostId(9)),
@@ -95,6 +105,16 @@ fn the_wire_forms_are_these() {
     insta::assert_json_snapshot!("create_with_warning", read(&create(&verified, &base, &warned, id)));
     insta::assert_json_snapshot!("update", read(&update(&verified, &base, &edited(), id)));
     insta::assert_json_snapshot!("delete", read(&delete(&verified, &base, PostId(9), id, NOW)));
+    insta::assert_json_snapshot!("pin", read(&pin(&verified, &base, PostId(9), id, NOW)));
+    insta::assert_json_snapshot!("unpin", read(&unpin(&verified, &base, PostId(9), id, NOW)));
+    let quoter = ActorUrl::parse("https://peer.example/u/1").unwrap();
+    insta::assert_json_snapshot!("revoke_quote", read(&revoke_quote(&verified, &base, QuoteId(2), &quoter, id, NOW)));
+    let request = json!({"id": "https://peer.example/q/1", "type": "QuoteRequest", "actor": quoter.as_str(), "object": base.object(PostId(9)).as_str(), "instrument": "https://peer.example/n/1"});
+    insta::assert_json_snapshot!("accept_quote", read(&accept_quote(&actor(), &base, &request, QuoteId(2), id)));
+    insta::assert_json_snapshot!("reject_quote", read(&reject_quote(&actor(), &base, &request, id)));
+    let quoting = ObjectUrl::parse("https://peer.example/n/1").unwrap();
+    let authorization = quote_authorization(&actor(), &base, QuoteId(2), &quoting, PostId(9));
+    insta::assert_json_snapshot!("quote_authorization", authorization);
     insta::assert_json_snapshot!("accept_follow", read(&accept_follow(&actor(), &base, &follow, id)));
 }
 
@@ -261,4 +281,27 @@ fn our_own_inbox_reads_what_we_send() {
     assert_eq!(remote.handle, "@nieuws@example.nl");
     assert_eq!(remote.shared_inbox, Some(base().shared_inbox()));
     assert_eq!(remote.key.unwrap().pem, actor().keys.rsa_pem);
+}
+
+#[test]
+fn c23_who_may_quote_is_said_in_the_note() {
+    let me = actor().url.to_string();
+    let table = [
+        (QuotePolicy::Everyone, json!({"automaticApproval": [PUBLIC]})),
+        (QuotePolicy::Followers, json!({"automaticApproval": [format!("{me}/followers")]})),
+        (QuotePolicy::Nobody, json!({"automaticApproval": [me]})),
+        (QuotePolicy::Approval, json!({"automaticApproval": [me], "manualApproval": [PUBLIC]})),
+    ];
+    for (quotes, expected) in table {
+        let mut actor = actor();
+        actor.profile.quotes = quotes;
+        let note = note(&actor, &base(), &post());
+        assert_eq!(note["interactionPolicy"], json!({ "canQuote": expected }), "{quotes:?}");
+        let terms = note["@context"][1].as_object().unwrap();
+        assert_eq!(
+            terms.contains_key("manualApproval"),
+            quotes == QuotePolicy::Approval,
+            "no more terms than are used"
+        );
+    }
 }

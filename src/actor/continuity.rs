@@ -62,7 +62,7 @@ pub enum Speech {
     OfItself,
     /// A yes to somebody who asked: Accept.
     Yes,
-    /// What makes less of what is there: Delete, Undo, Reject.
+    /// What makes less of what is there: Delete, Undo, Reject, Remove.
     Less,
 }
 
@@ -70,7 +70,7 @@ impl Speech {
     /// What an activity of that type says; `about_post` tells the Update of a post from that of its actor.
     pub fn of(kind: &str, about_post: bool) -> Self {
         match kind {
-            "Delete" | "Undo" | "Reject" => Self::Less,
+            "Delete" | "Undo" | "Reject" | "Remove" => Self::Less,
             "Accept" => Self::Yes,
             "Move" => Self::OfItself,
             "Update" if !about_post => Self::OfItself,

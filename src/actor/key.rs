@@ -6,7 +6,7 @@ use std::fmt;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{
     Ed25519KeyPair, KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA512, RSA_PKCS1_SHA256,
-    RsaKeyPair,
+    RSA_PSS_2048_8192_SHA512, RsaKeyPair, VerificationAlgorithm,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -67,31 +67,78 @@ pub struct PublicKeys {
     pub rsa_pem: String,
     /// Ed25519 as Multikey `publicKeyMultibase` (base58btc with `z`, FEP-521a).
     pub ed25519_multibase: String,
+    /// Which keys of the actor these are.
+    pub serial: KeySerial,
+    /// Those that will take their place, and those whose place they took: both are shown, and count as the actor's.
+    pub beside: Vec<KeysBeside>,
+}
+
+/// Keys of an actor that do not sign now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeysBeside {
+    /// Which ones.
+    pub serial: KeySerial,
+    /// RSA as SPKI PEM.
+    pub rsa_pem: String,
+    /// Ed25519 as Multikey.
+    pub ed25519_multibase: String,
+}
+
+/// The how-manieth keys of an actor: 1 for those that it was made with. New keys have ids of their own, so that nobody takes them
+/// for those that he keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct KeySerial(pub i32);
+
+impl Default for KeySerial {
+    fn default() -> Self {
+        Self(1)
+    }
+}
+
+impl KeySerial {
+    /// `<actor>#main-key`, of later ones `<actor>#main-key-2`: the id of an RSA key. Lemmy and snac need a fragment in it.
+    pub fn rsa_key_id(self, actor: &ActorUrl) -> String {
+        self.id(actor, "main-key")
+    }
+
+    /// `<actor>#ed25519`, of later ones `<actor>#ed25519-2`: the id of an Ed25519 key.
+    pub fn ed25519_key_id(self, actor: &ActorUrl) -> String {
+        self.id(actor, "ed25519")
+    }
+
+    fn id(self, actor: &ActorUrl, name: &str) -> String {
+        if self == Self::default() { format!("{actor}#{name}") } else { format!("{actor}#{name}-{}", self.0) }
+    }
 }
 
 impl PublicKeys {
     /// The public halves of two private keys.
     pub fn of(rsa: &RsaPrivateKey, ed25519: &Ed25519PrivateKey) -> Result<Self, KeyError> {
-        Ok(Self { rsa_pem: rsa.public_pem().to_owned(), ed25519_multibase: ed25519.public_multibase()? })
+        Ok(Self::first(rsa.public_pem().to_owned(), ed25519.public_multibase()?))
+    }
+
+    /// The keys that an actor was made with.
+    pub fn first(rsa_pem: String, ed25519_multibase: String) -> Self {
+        Self { rsa_pem, ed25519_multibase, serial: KeySerial::default(), beside: Vec::new() }
     }
 
     /// `sha256:` and the lower-case hex of SHA-256 over the SPKI DER of the RSA key: what a proof names. A PEM that does not
     /// parse is hashed as text, so that it equals the fingerprint of no key.
     pub fn fingerprint(&self) -> String {
-        let der = PKey::public_key_from_pem(self.rsa_pem.as_bytes()).and_then(|key| key.public_key_to_der());
-        let hash = der.map_or_else(|_| sha256(self.rsa_pem.as_bytes()), |der| sha256(&der));
-        format!("sha256:{}", hex::encode(hash))
+        fingerprint(&self.rsa_pem)
+    }
+
+    /// [`PublicKeys::fingerprint`], and those of the keys beside: a proof may name either while keys are rotated.
+    pub fn fingerprints(&self) -> Vec<String> {
+        let beside = self.beside.iter().map(|keys| fingerprint(&keys.rsa_pem));
+        std::iter::once(self.fingerprint()).chain(beside).collect()
     }
 }
 
-/// `<actor>#main-key`: the id of an actor's RSA key. Lemmy and snac need a fragment in it.
-pub fn main_key_id(actor: &ActorUrl) -> String {
-    format!("{actor}#main-key")
-}
-
-/// `<actor>#ed25519`: the id of an actor's Ed25519 key.
-pub fn ed25519_key_id(actor: &ActorUrl) -> String {
-    format!("{actor}#ed25519")
+fn fingerprint(rsa_pem: &str) -> String {
+    let der = PKey::public_key_from_pem(rsa_pem.as_bytes()).and_then(|key| key.public_key_to_der());
+    let hash = der.map_or_else(|_| sha256(rsa_pem.as_bytes()), |der| sha256(&der));
+    format!("sha256:{}", hex::encode(hash))
 }
 
 /// Ed25519 public key to Multikey (FEP-521a).
@@ -212,7 +259,16 @@ impl RsaPublicKey {
 
     /// Whether `signature` is RSASSA-PKCS1-v1_5 with SHA-512 over `message` (WordPress, `hs2019` with a 4096-bit key).
     pub fn verifies_sha512(&self, message: &[u8], signature: &[u8]) -> bool {
-        let key = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA512, &self.der);
+        self.verifies(&RSA_PKCS1_2048_8192_SHA512, message, signature)
+    }
+
+    /// Whether `signature` is RSASSA-PSS with SHA-512 and a salt of 64 bytes over `message` (`rsa-pss-sha512` of RFC 9421).
+    pub fn verifies_pss_sha512(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.verifies(&RSA_PSS_2048_8192_SHA512, message, signature)
+    }
+
+    fn verifies(&self, algorithm: &'static dyn VerificationAlgorithm, message: &[u8], signature: &[u8]) -> bool {
+        let key = ParsedPublicKey::new(algorithm, &self.der);
         key.is_ok_and(|key| key.verify_sig(message, signature).is_ok())
     }
 }

@@ -2,6 +2,8 @@
 
 pub mod continuity;
 pub mod key;
+pub mod public_key;
+pub mod reach;
 pub mod verification;
 
 use serde::{Deserialize, Serialize};
@@ -175,6 +177,12 @@ pub struct Profile {
     pub discoverable: bool,
     /// Public posts may be searched in full text (FEP-5feb).
     pub indexable: bool,
+    /// Hashtags that its profile shows, without `#`; at most [`reach::FEATURED_TAGS_MAX`].
+    pub featured_tags: Vec<String>,
+    /// Websites that may name it as their author (`fediverse:creator`); none is that of its agency.
+    pub attribution_domains: Vec<String>,
+    /// Who may quote its posts.
+    pub quotes: reach::QuotePolicy,
 }
 
 /// An actor of an agency, complete with public keys. That it is one of ours says nothing about its being verified.
@@ -207,6 +215,14 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// Websites that may name it as their author: as configured, else the domain of its agency, without a port.
+    pub fn attribution_domains(&self) -> Vec<&str> {
+        if self.profile.attribution_domains.is_empty() {
+            return vec![self.agency.domain.split(':').next().unwrap_or_default()];
+        }
+        self.profile.attribution_domains.iter().map(String::as_str).collect()
+    }
+
     /// `@name@domain`.
     pub fn full_handle(&self) -> String {
         format!("@{}@{}", self.handle, self.handle_domain)

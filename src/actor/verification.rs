@@ -282,7 +282,8 @@ pub fn read_document(bytes: &[u8]) -> Result<ProofDocument, ProofFailure> {
 pub fn document_for(actors: &[&Actor]) -> String {
     let entries: Vec<Value> = actors
         .iter()
-        .map(|a| json!({"actor": a.url.as_str(), "keyFingerprint": a.keys.fingerprint(), "handle": a.full_handle()}))
+        .flat_map(|a| a.keys.fingerprints().into_iter().map(move |fingerprint| (a, fingerprint)))
+        .map(|(a, fingerprint)| json!({"actor": a.url.as_str(), "keyFingerprint": fingerprint, "handle": a.full_handle()}))
         .collect();
     format!("{:#}\n", json!({ "actors": entries }))
 }
@@ -305,7 +306,8 @@ pub fn judge(fetched: &FetchedProof, actor: &Actor) -> Result<Evidence, ProofFai
     }
     let document = read_document(&fetched.bytes)?;
     let named: Vec<&ProofEntry> = document.actors.iter().filter(|e| e.actor == actor.url.as_str()).collect();
-    if named.iter().any(|e| e.key_fingerprint.eq_ignore_ascii_case(&fingerprint)) {
+    let known = actor.keys.fingerprints();
+    if named.iter().any(|e| known.iter().any(|known| e.key_fingerprint.eq_ignore_ascii_case(known))) {
         let sha256 = hex::encode(openssl::sha::sha256(&fetched.bytes));
         return Ok(Evidence { url, sha256, fetched_at: fetched.fetched_at });
     }

@@ -7,8 +7,12 @@ use crate::backup::BackupError;
 use crate::vault::{self, MasterKey};
 
 /// Columns of bytes that the master key seals, for the context that [`context`] gives.
-pub const SEALED: &[(&str, &str)] =
-    &[("actor_keys", "sealed"), ("source_secrets", "sealed"), ("websub_subscriptions", "sealed")];
+pub const SEALED: &[(&str, &str)] = &[
+    ("actor_keys", "sealed"),
+    ("other_keys", "sealed"),
+    ("source_secrets", "sealed"),
+    ("websub_subscriptions", "sealed"),
+];
 /// Columns of bytes that are no secret. A test holds that every column of bytes stands here or in [`SEALED`]: a sealed one that
 /// was forgotten would be lost with the master key.
 pub const PLAIN: &[(&str, &str)] = &[("activities", "bytes"), ("hook_deliveries", "body")];

@@ -1,5 +1,7 @@
 //! `heraut actor`.
 
+mod set;
+
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -11,7 +13,7 @@ use crate::actor::verification::{Proof, VerifiedActor, document_for, document_ur
 use crate::actor::{Actor, ActorKind, Handle, Language, Profile};
 use crate::cli::{continuity, open, output, who};
 use crate::flow::provision::{self, ActorPlan, AgencyPlan, By};
-use crate::flow::{Gateway, now, verify};
+use crate::flow::{Gateway, now, rotation, verify};
 use crate::store::continuity::{self as life, FormerHandle};
 use crate::store::{Db, Queried, actors, followers, proofs};
 use crate::urls::Base;
@@ -35,11 +37,15 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Change how an actor is found and quoted; its followers are told.
+    Set(set::Arguments),
     /// Fetch the proof of an actor now, and say what holds and why not.
     Verify {
         /// Its handle, without @ and domain.
         handle: String,
     },
+    /// Make new keys: announced now, they sign after the overlap, and nobody has to follow anew.
+    RotateKey(RotateKey),
     /// Print the file that the agency puts on its website.
     Proof {
         /// The handle of one of the agency's actors.
@@ -47,6 +53,20 @@ pub enum Command {
     },
     #[command(flatten)]
     Life(continuity::Command),
+}
+
+/// `heraut actor rotate-key`.
+#[derive(Debug, Args)]
+pub struct RotateKey {
+    /// Its handle, without @ and domain.
+    handle: String,
+    /// For how many days the old keys go on signing: 2 to 90.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(2..=90), conflicts_with = "now")]
+    overlap_days: u64,
+    /// The old keys sign nothing more, and count for nothing: for a key that was stolen or lost. Servers that keep the old key
+    /// refuse what comes until they look again, some for a day; and the agency must name the new key in its proof at once.
+    #[arg(long)]
+    now: bool,
 }
 
 /// `heraut actor add`.
@@ -86,7 +106,9 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::List { json } => list(&gateway, json).await?,
         Command::Show { handle, json } => show(&gateway, &handle, json).await?,
+        Command::Set(arguments) => set::run(&gateway, arguments).await?,
         Command::Verify { handle } => return verify(&gateway, &handle).await,
+        Command::RotateKey(rotate) => rotate_key(&gateway, rotate).await?,
         Command::Proof { handle } => proof(&gateway, &handle).await?,
         Command::Life(command) => continuity::run(&gateway, command).await?,
     }
@@ -193,6 +215,8 @@ fn describe(gateway: &Gateway, actor: &Actor, facts: &Facts) -> serde_json::Valu
         "url": actor.url,
         "page": actor.base().actor_page(actor.handle.as_str()),
         "key_fingerprint": actor.keys.fingerprint(),
+        "key_id": actor.keys.serial.rsa_key_id(&actor.url),
+        "other_fingerprints": actor.keys.fingerprints().split_off(1),
         "verified": verified.is_ok(),
         "verified_until": verified.as_ref().ok().map(|v| v.until().to_rfc3339()),
         "proof_failure": verified.err().map(|e| e.to_string()),
@@ -206,6 +230,12 @@ fn describe(gateway: &Gateway, actor: &Actor, facts: &Facts) -> serde_json::Valu
         "moved_to": continuity.moved_to,
         "moved_at": continuity.moved_at.map(|at| at.to_rfc3339()),
         "former_handles": former.iter().map(|f| format!("@{}@{}", f.handle, f.domain)).collect::<Vec<_>>(),
+        "discoverable": actor.profile.discoverable,
+        "indexable": actor.profile.indexable,
+        "quotes": actor.profile.quotes.name(),
+        "featured_tags": actor.profile.featured_tags,
+        "attribution_domains": actor.attribution_domains(),
+        "creator_meta": format!("<meta name=\"fediverse:creator\" content=\"{}\">", actor.full_handle()),
     })
 }
 
@@ -219,7 +249,7 @@ async fn show(gateway: &Gateway, handle: &str, json: bool) -> anyhow::Result<()>
     }
     for (key, value) in row.as_object().into_iter().flatten() {
         let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-        output::line(format!("{key:<17} {value}"));
+        output::line(format!("{key:<19} {value}"));
     }
     Ok(())
 }
@@ -250,6 +280,26 @@ async fn verify(gateway: &Gateway, handle: &str) -> anyhow::Result<ExitCode> {
     output::line(String::new());
     proof(gateway, handle).await?;
     Ok(ExitCode::from(1))
+}
+
+async fn rotate_key(gateway: &Gateway, rotate: RotateKey) -> anyhow::Result<()> {
+    let actor = find(gateway, &rotate.handle).await?;
+    if rotate.now {
+        let replaced = rotation::replace_now(gateway, &actor, &who()).await?;
+        output::line(format!("signs    {} from now on", replaced.keys.serial.rsa_key_id(&replaced.url)));
+        output::line("forgotten  all keys before");
+        output::line(format!("next: put this at {} at once, or posts are held:", document_url(&actor.agency)));
+    } else {
+        let overlap = std::time::Duration::from_secs(rotate.overlap_days * 86_400);
+        let switch_at = rotation::begin(gateway, &actor, overlap, &who()).await?;
+        output::line(format!("signs    {} until {switch_at}", actor.keys.serial.rsa_key_id(&actor.url)));
+        output::line(format!(
+            "next: put this at {} before that; both keys count until then:",
+            document_url(&actor.agency)
+        ));
+    }
+    output::line(String::new());
+    proof(gateway, &rotate.handle).await
 }
 
 async fn proof(gateway: &Gateway, handle: &str) -> anyhow::Result<()> {

@@ -12,6 +12,7 @@ mod init;
 mod message;
 pub mod output;
 mod post;
+mod quote;
 mod restore;
 mod serve;
 mod source;
@@ -66,6 +67,9 @@ enum Command {
     /// Posts: what was, is and will be published.
     #[command(subcommand)]
     Post(post::Command),
+    /// Quotes: who quotes posts with our leave, and who asks for it.
+    #[command(subcommand)]
+    Quote(quote::Command),
     /// Messages: what citizens replied.
     #[command(subcommand)]
     Message(message::Command),
@@ -125,6 +129,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Source(command) => source::run(config, command).await?,
         Command::Token(command) => token::run(config, command).await?,
         Command::Post(command) => post::run(config, command).await?,
+        Command::Quote(command) => quote::run(config, command).await?,
         Command::Message(command) => message::run(config, command).await?,
         Command::Deliveries(command) => deliveries::run(config, &command).await?,
         Command::Audit(command) => audit::run(config, &command).await?,

@@ -1,5 +1,7 @@
 //! `heraut post`.
 
+mod reach;
+
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -8,6 +10,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::cli::{open, output, who};
+use crate::flow::pins::{self, Pinning};
 use crate::flow::{Gateway, review};
 use crate::ids::{ActorId, PostId, SourceId};
 use crate::post::text::plain;
@@ -46,6 +49,18 @@ pub enum Command {
         /// Its number.
         post: PostId,
     },
+    /// Pin a post to the top of its actor's profile, at most five; its followers are told.
+    Pin {
+        /// Its number.
+        post: PostId,
+    },
+    /// Take a post off the top of its actor's profile.
+    Unpin {
+        /// Its number.
+        post: PostId,
+    },
+    /// How far a post reached, by receipts.
+    Reach(reach::Arguments),
 }
 
 /// `heraut post release`.
@@ -71,6 +86,17 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<()> {
             output::line(format!("post {post} is withdrawn"));
             Ok(())
         }
+        Command::Pin { post } => {
+            pins::change(&gateway, post, Pinning::Pin, &who()).await?;
+            output::line(format!("post {post} is pinned"));
+            Ok(())
+        }
+        Command::Unpin { post } => {
+            pins::change(&gateway, post, Pinning::Unpin, &who()).await?;
+            output::line(format!("post {post} is not pinned any more"));
+            Ok(())
+        }
+        Command::Reach(arguments) => reach::run(&gateway, &arguments).await,
     }
 }
 

@@ -1,7 +1,7 @@
 //! `heraut source`.
 
 mod catalogue;
-mod hooks;
+pub(super) mod hooks;
 mod shown;
 mod websub;
 
@@ -204,7 +204,8 @@ async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
     };
     let id = provision::source(gateway, plan, By::Person(&who())).await?;
     if written {
-        output::line(format!("source {name} is {id}; clients write to {}", gateway.base.micropub()));
+        let endpoint = hooks::micropub(gateway, &name).await?;
+        output::line(format!("source {name} is {id}; clients write to {endpoint}"));
         output::line(format!("next: `heraut token add {name} --name \"who uses it\"`, and give the client both"));
         return Ok(());
     }

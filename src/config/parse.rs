@@ -17,6 +17,9 @@ use heraut_connectors::contract::Kind;
 use heraut_connectors::error::ConnectorError;
 
 use crate::actor::continuity::{ALIASES_MAX, AliasError};
+use crate::actor::reach::{
+    ATTRIBUTION_DOMAINS_MAX, FEATURED_TAGS_MAX, QuotePolicy, parse_attribution_domain, parse_featured_tag,
+};
 use crate::actor::{ActorKind, Handle, Language};
 use crate::config::error::Problem;
 use crate::config::hook::{self, PUSHED_EVERY, READ_EVERY};
@@ -277,6 +280,9 @@ fn actor(mut s: Section<'_>) -> Option<ActorConfig> {
         s.problem("also_known_as", AliasError::TooMany.to_string());
     }
     let formerly = s.list("formerly", Vec::new(), Handle::parse);
+    let featured_tags = at_most(&mut s, "featured_tags", FEATURED_TAGS_MAX, parse_featured_tag);
+    let attribution_domains = at_most(&mut s, "attribution_domains", ATTRIBUTION_DOMAINS_MAX, parse_attribution_domain);
+    let quotes = s.read("quotes", QuotePolicy::parse).unwrap_or_default();
     s.finish();
     let handle = handle?;
     Some(ActorConfig {
@@ -293,8 +299,25 @@ fn actor(mut s: Section<'_>) -> Option<ActorConfig> {
         indexable,
         also_known_as,
         formerly,
+        featured_tags,
+        attribution_domains,
+        quotes,
         handle,
     })
+}
+
+/// The texts of the list `key`, none where it is absent, each as `read` makes it out.
+fn at_most(
+    s: &mut Section<'_>,
+    key: &'static str,
+    most: usize,
+    read: impl Fn(&str) -> Result<String, String>,
+) -> Vec<String> {
+    let found = s.list(key, Vec::new(), read);
+    if found.len() > most {
+        s.problem(key, format!("has {} entries; at most {most} are possible", found.len()));
+    }
+    found
 }
 
 /// Language of an actor that names none.

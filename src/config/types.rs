@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use crate::actor::reach::QuotePolicy;
 use crate::actor::{ActorKind, Handle, Language};
 use crate::config::hook::SourceHook;
 use crate::config::secret::Secret;
@@ -234,6 +235,12 @@ pub struct ActorConfig {
     pub also_known_as: Vec<String>,
     /// Handles that it had.
     pub formerly: Vec<Handle>,
+    /// Hashtags that its profile shows, without `#`.
+    pub featured_tags: Vec<String>,
+    /// Websites that may name it as their author; none is the domain of its agency.
+    pub attribution_domains: Vec<String>,
+    /// Who may quote its posts.
+    pub quotes: QuotePolicy,
 }
 
 /// One `[[source]]`. Shown and serialised without the values of its settings, because a connector's may be secrets.

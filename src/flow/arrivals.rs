@@ -7,7 +7,7 @@ use crate::flow::effects::{self, Arrival};
 use crate::flow::groups::Groups;
 use crate::flow::hosts::FRESH;
 use crate::flow::rates::Rates;
-use crate::flow::{Gateway, Shared, now};
+use crate::flow::{Shared, now};
 use crate::store::{Db, Queried, StoreError, odd_row};
 
 /// What one request brought: mostly one arrival, more when it named objects that had to be fetched. All of it or nothing.
@@ -28,7 +28,7 @@ impl Arrivals {
         let wake = gateway.clone();
         let write = move |loads| {
             let gateway = gateway.clone();
-            async move { write(&gateway, loads).await }
+            async move { write(gateway, loads).await }
         };
         let groups = Groups::start("activities", write, move || wake.wake.deliver.notify_one());
         Self { groups, rates: Arc::new(Rates::new(per_host_s)) }
@@ -40,13 +40,13 @@ impl Arrivals {
     }
 }
 
-async fn write(gateway: &Gateway, loads: Vec<Arc<Load>>) -> Result<Vec<()>, StoreError> {
+async fn write(gateway: Shared, loads: Vec<Arc<Load>>) -> Result<Vec<()>, StoreError> {
     let base = gateway.hosts(FRESH).await?.reading().clone();
-    let (mint, at, n) = (gateway.mint.clone(), now(), loads.len());
+    let (at, n, store) = (now(), loads.len(), gateway.store.clone());
     let write = move |db: &mut Db<'_>| -> Queried<()> {
-        let carry_out = || effects::carry_out(db, &base, &mint, at, loads.iter().flat_map(|load| load.iter()));
+        let carry_out = || effects::carry_out(db, &gateway, &base, at, loads.iter().flat_map(|load| load.iter()));
         // A panic is an error of the one that panicked, as any other.
         catch_unwind(AssertUnwindSafe(carry_out)).unwrap_or_else(|_| odd_row(Err("an effect panicked")))
     };
-    gateway.store.write("take activities in", write).await.map(|()| vec![(); n])
+    store.write("take activities in", write).await.map(|()| vec![(); n])
 }

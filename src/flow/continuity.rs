@@ -9,10 +9,13 @@ use crate::actor::continuity::{
 };
 use crate::actor::verification::{Unverified, VerifiedActor};
 use crate::actor::{Actor, Handle};
+use crate::flow::keyring::KeyringError;
+use crate::flow::provision;
 use crate::flow::remote::{self, RemoteFetchError};
 use crate::flow::verify::{self, with_causes};
 use crate::flow::{Gateway, now};
 use crate::ids::{ActivityId, ActorId};
+use crate::signature::integrity;
 use crate::store::activities::{self, ActivityRow};
 use crate::store::continuity::{self, FormerHandle};
 use crate::store::deliveries::FanOut;
@@ -58,6 +61,9 @@ pub enum ContinuityError {
     /// It has no proof that holds, so nobody would be told.
     #[error("followers cannot be told, because nothing is signed without a proof: {0}")]
     Unverified(#[from] Unverified),
+    /// Its keys cannot be opened.
+    #[error("its last Delete cannot be signed")]
+    Key(#[source] KeyringError),
     /// The other account cannot be read.
     #[error("the other account cannot be read: {0}")]
     Target(String),
@@ -103,11 +109,10 @@ pub(super) fn row(id: ActivityId, actor: ActorId, kind: &str, bytes: Vec<u8>, at
 
 /// The Update by which a changed actor tells its followers, if its proof holds.
 async fn update(gateway: &Gateway, changed: &Actor, at: Timestamp) -> Result<Option<ActivityRow>, StoreError> {
-    Ok(proved(gateway, changed, at).await?.ok().map(|verified| {
-        let id = ActivityId(gateway.mint.next());
-        let bytes = activity::update_actor(&verified, &changed.base(), id, at);
-        row(id, changed.id, "Update", bytes, at)
-    }))
+    match proved(gateway, changed, at).await? {
+        Ok(verified) => Ok(Some(provision::update_of(gateway, &verified, at).await)),
+        Err(_) => Ok(None),
+    }
 }
 
 async fn proved(
@@ -271,6 +276,7 @@ pub async fn move_out(gateway: &Gateway, actor: Actor, to: &ActorUrl, who: &str)
     // Minted before the Update, so its turn comes by the order in which they are owed, which is Update first.
     let id = ActivityId(gateway.mint.next());
     let bytes = activity::continuity::move_to(&verified, &moved.base(), to, id, at);
+    let bytes = gateway.attested(&verified, bytes, at).await;
     let after = vec![row(id, actor.id, "Move", bytes, at)];
     change(gateway, actor, continuity, ("actor.move", who, to.to_string()), after).await
 }
@@ -322,6 +328,10 @@ pub async fn retire(gateway: &Gateway, actor: Actor, who: &str) -> Result<Change
     let Some(retiring) = RetiringActor::of(changed.clone()) else { return Err(refused(&changed)) };
     let id = ActivityId(gateway.mint.next());
     let bytes = activity::continuity::delete_actor(&retiring, &changed.base(), id, at);
+    let bytes = match gateway.sign_as_retiring(&retiring).await {
+        Ok(identity) => integrity::attach(bytes, &identity, at),
+        Err(error) => return Err(ContinuityError::Key(error)),
+    };
     let delete = row(id, changed.id, "Delete", bytes, at);
     let entry = gateway.audit(who, "actor.retire", subject(&changed), changed.url.to_string());
     let (stored, handle) = (changed.clone(), changed.full_handle());

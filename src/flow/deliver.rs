@@ -4,6 +4,7 @@
 
 mod courier;
 mod hosts;
+mod knock;
 mod payloads;
 mod recorder;
 mod seats;

@@ -1,28 +1,33 @@
 //! Decides and carries out what inbound activities mean, inside the transaction that stores them: what was known when it was
 //! decided is what is there when it is done.
 
-use std::collections::{HashMap, HashSet};
+pub mod quotes;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::activity;
 use crate::actor::Actor;
+use crate::actor::verification::VerifiedActor;
 use crate::flow::Gateway;
 use crate::flow::mint::Mint;
 use crate::flow::receive;
 use crate::flow::remote::{self, Signer};
 use crate::flow::verify::with_causes;
-use crate::ids::{ActivityId, ActorId, FollowerId, InboxId, MessageId, QuoteId, ReactionId};
+use crate::ids::{ActivityId, ActorId, FollowerId, InboxId, MessageId, ReactionId};
 use crate::inbox::decide::{Effect, IgnoreReason, ReactionKind, decide, names};
 use crate::inbox::remote::RemoteActor;
 use crate::inbox::{Incoming, NoteIn};
 use crate::post::sanitize::sanitize;
+use crate::signature::{Scheme, SigningIdentity, integrity};
 use crate::store::activities::{self, ActivityRow};
 use crate::store::deliveries::{self, Answer};
 use crate::store::followers::{self, FollowerRow};
+use crate::store::host_signatures::{self, ShownBy};
 use crate::store::messages::{self, MessageRow};
-use crate::store::reactions::{self, QuoteRow, ReactionRow};
-use crate::store::{Db, Queried, actors, audit, inboxes, remote as remote_store};
+use crate::store::reactions::{self, ReactionRow};
+use crate::store::{Db, Queried, actors, audit, inboxes, proofs, remote as remote_store};
 use crate::time::Timestamp;
 use crate::urls::{Base, InboxUrl};
 
@@ -37,6 +42,8 @@ pub struct Arrival {
     pub meaning: Meaning,
     /// Who sent it.
     pub sender: Arc<Signer>,
+    /// What its server showed by the signature, if that is to be noted.
+    pub shown: Option<Scheme>,
 }
 
 /// What an activity means.
@@ -64,24 +71,32 @@ pub async fn refresh(gateway: &Gateway, effects: &mut Vec<Effect>) {
     *effects = kept;
 }
 
-/// Carries out what arrived, in order, inside the caller's transaction. Nothing is done twice.
+/// Carries out what arrived, in order; `base` reads what was minted under every root of ours. Inside the caller's transaction. Nothing is done twice.
 pub fn carry_out<'a>(
     db: &mut Db<'_>,
+    gateway: &Gateway,
     base: &Base,
-    mint: &Mint,
     at: Timestamp,
     arrivals: impl Iterator<Item = &'a Arrival>,
 ) -> Queried<()> {
     let mut seen = Seen::default();
+    let mut shown = BTreeMap::new();
     for arrival in arrivals {
+        if let Some(scheme) = arrival.shown {
+            shown.insert(arrival.sender.actor.url.authority(), scheme);
+        }
         if let Some(fetched_at) = arrival.sender.to_be_stored() {
             remote_store::upsert(db, &arrival.sender.actor, fetched_at)?;
         }
-        Desk { db, base, mint, at, sender: &arrival.sender.actor, seen: &mut seen }.take(arrival)?;
+        let mint = gateway.mint.as_ref();
+        Desk { db, gateway, base, mint, at, sender: &arrival.sender.actor, seen: &mut seen }.take(arrival)?;
     }
     // At the end and all at once: places in line first and rows of inboxes after, as everybody locks them.
     if !seen.answers.is_empty() {
         deliveries::owe_answers(db, &seen.answers, at)?;
+    }
+    for (host, scheme) in shown {
+        host_signatures::note(db, &host, scheme, ShownBy::Request, at)?;
     }
     // A valid signature shows that the host is back: what is owed to it need not wait for its turn.
     let mut hosts: Vec<String> = seen.hosts.into_iter().collect();
@@ -94,6 +109,7 @@ pub fn carry_out<'a>(
 struct Seen {
     hosts: HashSet<String>,
     actors: HashMap<ActorId, Option<Rc<Actor>>>,
+    identities: HashMap<ActorId, Option<Rc<SigningIdentity>>>,
     inboxes: HashMap<String, InboxId>,
     /// What our actors answer, and to which inbox.
     answers: Vec<Answer>,
@@ -102,6 +118,7 @@ struct Seen {
 /// What the effects of one arrival share inside the transaction.
 struct Desk<'a, 'c> {
     db: &'a mut Db<'c>,
+    gateway: &'a Gateway,
     base: &'a Base,
     at: Timestamp,
     sender: &'a RemoteActor,
@@ -132,6 +149,7 @@ impl Desk<'_, '_> {
             remote_store::note_deleted(self.db, object, self.at)?;
             // A post that quoted ours is remembered as a reaction by its own id.
             reactions::remove_by_activity(self.db, object, self.sender.url.as_str())?;
+            crate::store::quotes::forget(self.db, object, self.sender.url.as_str())?;
         }
         decided.iter().try_for_each(|effect| self.apply(effect))
     }
@@ -143,6 +161,30 @@ impl Desk<'_, '_> {
         }
         let found = actors::by_id(self.db, id)?.map(Rc::new);
         self.seen.actors.insert(id, found.clone());
+        Ok(found)
+    }
+
+    /// Who signs for one of our actors, if its proof holds and its key can be opened.
+    fn identity(&mut self, id: ActorId) -> Queried<Option<Rc<SigningIdentity>>> {
+        if let Some(known) = self.seen.identities.get(&id) {
+            return Ok(known.clone());
+        }
+        let mut found = None;
+        if let Some(own) = self.own(id)? {
+            let proof = proofs::of_actor(self.db, id)?;
+            let verified = VerifiedActor::prove((*own).clone(), &proof, &self.gateway.settings.proof_times, self.at);
+            if let Ok(verified) = verified {
+                let rows = actors::keys(self.db, Some(id))?;
+                let identity = self.gateway.keyring.identity(&verified, &rows).inspect_err(|error| {
+                    tracing::error!(
+                        error = error as &dyn std::error::Error,
+                        "an answer goes without an integrity proof"
+                    );
+                });
+                found = identity.ok().map(Rc::new);
+            }
+        }
+        self.seen.identities.insert(id, found.clone());
         Ok(found)
     }
 
@@ -289,6 +331,10 @@ impl Desk<'_, '_> {
 
     /// Owes an answer to the sender's own inbox.
     fn answer(&mut self, actor: ActorId, id: ActivityId, kind: &str, bytes: Vec<u8>) -> Queried<()> {
+        let bytes = match self.identity(actor)? {
+            Some(identity) => integrity::attach(bytes, &identity, self.at),
+            None => bytes,
+        };
         let row = ActivityRow { id, actor_id: actor, post_id: None, kind: kind.to_owned(), bytes, created_at: self.at };
         activities::insert(self.db, &row)?;
         let inbox = self.inbox(&self.sender.inbox.clone())?;
@@ -318,37 +364,6 @@ impl Desk<'_, '_> {
             received_at: self.at,
         };
         messages::insert(self.db, &row)
-    }
-
-    fn answer_quote(&mut self, effect: &Effect) -> Queried<()> {
-        let Effect::AnswerQuote { post, actor, instrument, by, accept, request } = effect else { return Ok(()) };
-        let Some(own) = self.own(*actor)? else { return Ok(()) };
-        let id = ActivityId(self.mint.next());
-        if !accept {
-            let bytes = activity::reject_quote(&own, &own.base(), request, id);
-            return self.answer(*actor, id, "Reject", bytes);
-        }
-        let row = QuoteRow {
-            id: QuoteId(self.mint.next()),
-            post_id: *post,
-            author_url: by.to_string(),
-            quote_url: instrument.to_string(),
-            revoked_at: None,
-            created_at: self.at,
-        };
-        let quote = reactions::authorize_quote(self.db, &row)?;
-        let bytes = activity::accept_quote(&own, &own.base(), request, quote, id);
-        let reaction = ReactionRow {
-            id: ReactionId(self.mint.next()),
-            activity_url: Some(instrument.to_string()),
-            kind: ReactionKind::Quote.name().to_owned(),
-            post_id: *post,
-            author_url: by.to_string(),
-            content: None,
-            created_at: self.at,
-        };
-        reactions::insert(self.db, &reaction)?;
-        self.answer(*actor, id, "Accept", bytes)
     }
 
     fn note(&mut self, who: &str, act: &str, subject: String, detail: String) -> Queried<()> {

@@ -11,7 +11,7 @@ use crate::post::policy::embargo;
 use crate::post::revision::{GoneDecision, gone};
 use crate::store::items::{self, ItemRow};
 use crate::store::sources::Source;
-use crate::store::{Db, StoreError, audit};
+use crate::store::{Db, StoreError, audit, lock_actor};
 use crate::time::Timestamp;
 
 /// Pages looked at after one poll.
@@ -67,21 +67,25 @@ async fn look(gateway: &Gateway, source: &Source, row: ItemRow) -> Result<bool, 
     let decision = status.map_or(GoneDecision::Nothing, |status| gone(policy, row.gone_at, status, at));
     match decision {
         GoneDecision::Retract => {
-            tracing::info!(
-                source.name = source.name,
-                item.url = row.canonical_url,
-                "a page is gone; its post is withdrawn"
-            );
+            let (actor, url) = (source.actor_id, row.canonical_url.clone());
             let detail = format!("{} answered {}", row.canonical_url.clone().unwrap_or_default(), status.unwrap_or(0));
             let entry = gateway.audit("policy", "item.gone", format!("item:{}", row.id), detail);
             let withdraw = move |db: &mut Db<'_>| {
+                lock_actor(db, actor)?;
+                // Another look may have come to the same, or the item be back in its feed.
+                let watched = items::by_id(db, row.id)?.is_some_and(|now| now.gone_check_at == row.gone_check_at);
+                if !watched || !intake::withdraw_item(db, &row, at)? {
+                    return Ok(false);
+                }
                 items::note_gone(db, row.id, row.gone_at, None)?;
-                audit::add(db, &entry)?;
-                intake::withdraw_item(db, &row, at)
+                audit::add(db, &entry).map(|()| true)
             };
-            gateway.store.write("withdraw a post whose page is gone", withdraw).await?;
-            gateway.wake.publish.notify_one();
-            Ok(true)
+            let withdrawn = gateway.store.write("withdraw a post whose page is gone", withdraw).await?;
+            if withdrawn {
+                tracing::info!(source.name = source.name, item.url = url, "a page is gone; its post is withdrawn");
+                gateway.wake.publish.notify_one();
+            }
+            Ok(withdrawn)
         }
         GoneDecision::FirstSeen => {
             let first = row.gone_at.unwrap_or(at);

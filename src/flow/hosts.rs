@@ -101,6 +101,11 @@ impl Gateway {
         Ok(hosts)
     }
 
+    /// The hosts that we answer for; what is remembered of them where the database fails.
+    pub async fn hosts_known(&self) -> Arc<Hosts> {
+        self.hosts(FRESH).await.unwrap_or_else(|_| self.hosts_seen())
+    }
+
     /// What is remembered of hosts, however old; our own host alone where nothing is.
     pub fn hosts_seen(&self) -> Arc<Hosts> {
         let known = self.hosts.0.lock().unwrap_or_else(PoisonError::into_inner).clone();

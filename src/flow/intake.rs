@@ -31,6 +31,8 @@ use crate::store::{Queried, StoreError, audit, from_json};
 use crate::time::Timestamp;
 
 const DAY_MS: i64 = 86_400_000;
+/// How often a page is decided about while others change what is known of its items.
+const TRIES_MAX: usize = 5;
 
 /// An item that came in, and what of it is known.
 #[derive(Debug, Clone)]
@@ -204,6 +206,8 @@ pub enum Through {
     Poll {
         /// Where the source stands now.
         progress: Box<Progress>,
+        /// When the poll began.
+        began_at: Timestamp,
         /// When it is polled next.
         due_at: Timestamp,
     },
@@ -216,7 +220,8 @@ pub enum Through {
     },
 }
 
-/// Takes the items of a page in, with where the source or the request stands, in one transaction.
+/// Takes the items of a page in, with where the source or the request stands, in one transaction. What somebody else did to one
+/// of them meanwhile (another process, a push while a poll is read) is decided about anew.
 pub async fn take_in(
     gateway: &Gateway,
     source: &Source,
@@ -224,6 +229,24 @@ pub async fn take_in(
     page: &Page,
     through: Through,
 ) -> Result<Tally, StoreError> {
+    for _ in 1..TRIES_MAX {
+        if let Some(tally) = try_to_take_in(gateway, source, actor, page, through.clone()).await? {
+            return Ok(tally);
+        }
+    }
+    let last = try_to_take_in(gateway, source, actor, page, through).await?;
+    let problem = format!("what is known of its items changed {TRIES_MAX} times while it was read");
+    last.ok_or(StoreError::Busy { what: "take items in", problem })
+}
+
+/// `None` if what was decided about is not what is there any more: then nothing was stored.
+async fn try_to_take_in(
+    gateway: &Gateway,
+    source: &Source,
+    actor: &Actor,
+    page: &Page,
+    through: Through,
+) -> Result<Option<Tally>, StoreError> {
     let at = now();
     let incoming = look_up(gateway, source, page).await?;
     let decisions = decide(&incoming, source, &through, at);
@@ -243,7 +266,7 @@ pub async fn take_in(
     };
     tally.retracted += absent.retract.len();
     let end = match through {
-        Through::Poll { progress, due_at } => End::Poll { progress, due_at },
+        Through::Poll { progress, began_at, due_at } => End::Poll { progress, began_at, due_at },
         Through::Hook { done: Some((receipt, mut sum, notes)), .. } => {
             sum.add(tally.clone());
             End::Hook { receipt, outcome: sum.sentence(&notes) }
@@ -252,17 +275,25 @@ pub async fn take_in(
     };
     let who = format!("source:{}", source.name);
     let batch = Arc::new(Batch { source: source.clone(), who, steps, absent, end, at });
+    let files = batch.files();
     let entries = Arc::new(batch.entries(gateway));
-    gateway
+    let stored = gateway
         .store
         .write("take items in", move |db| {
             crate::store::lock_actor(db, batch.source.actor_id)?;
+            if batch.is_overtaken(db)? {
+                return Ok(false);
+            }
             batch.commit(db)?;
-            entries.iter().try_for_each(|entry| audit::add(db, entry))
+            entries.iter().try_for_each(|entry| audit::add(db, entry)).map(|()| true)
         })
         .await?;
+    if !stored {
+        picture::discard(gateway, &files).await;
+        return Ok(None);
+    }
     gateway.wake.publish.notify_one();
-    Ok(tally)
+    Ok(Some(tally))
 }
 
 /// What was found for an item, if the decision believes it. A URL that several items of a page share is no identity: then what

@@ -6,13 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
 
 use crate::actor::continuity::RetiringActor;
-use crate::actor::key::{Ed25519PrivateKey, KeyError, PublicKeys, RsaPrivateKey};
+use crate::actor::key::{Ed25519PrivateKey, KeyError, KeySerial, PublicKeys, RsaPrivateKey};
 use crate::actor::verification::{InstanceActor, VerifiedActor};
 use crate::flow::{Gateway, now};
-use crate::ids::{ActorId, KeyRowId, SecretId, SubscriptionId};
-use crate::signature::SigningIdentity;
-use crate::store::StoreError;
+use crate::ids::{ActivityId, ActorId, KeyRowId, SecretId, SubscriptionId};
+use crate::signature::{SigningIdentity, integrity};
 use crate::store::actors::{self, ED25519, KeyRow, RSA};
+use crate::store::rotations::{self, Rotation};
+use crate::store::{Db, Queried, StoreError};
+use crate::time::Timestamp;
 use crate::urls::Base;
 use crate::vault::{self, MasterKey, VaultError};
 
@@ -40,16 +42,22 @@ pub enum KeyringError {
         #[source]
         source: KeyError,
     },
+    /// The actor was read before its keys were replaced.
+    #[error("the keys of {0} were replaced a moment ago; what is to be signed is signed with the next attempt")]
+    Changed(String),
     /// There is none.
     #[error("there is no key of {0} in the database; restore it from the backup")]
     Missing(String),
 }
 
+/// Keys that were opened, by their row.
+type Opened<K> = Mutex<HashMap<KeyRowId, Arc<K>>>;
+
 /// The private keys of our actors.
 pub struct Keyring {
     master: MasterKey,
-    open: Mutex<HashMap<Option<ActorId>, Arc<RsaPrivateKey>>>,
-    open_ed25519: Mutex<HashMap<ActorId, Arc<Ed25519PrivateKey>>>,
+    open: Opened<RsaPrivateKey>,
+    open_ed25519: Opened<Ed25519PrivateKey>,
 }
 
 /// Keys made for a new actor: sealed rows for the store, and the public halves.
@@ -121,6 +129,42 @@ impl Keyring {
         Ok(String::from_utf8_lossy(opened.expose()).into_owned())
     }
 
+    /// The identity of a verified actor, with the keys that were read of it. They are opened once and kept.
+    pub fn identity(&self, actor: &VerifiedActor, rows: &[KeyRow]) -> Result<SigningIdentity, KeyringError> {
+        let (id, keys) = (actor.actor().id, &actor.actor().keys);
+        if actors::public_half(rows, RSA).as_ref() != Some(&keys.rsa_pem) {
+            return Err(KeyringError::Changed(whose(Some(id))));
+        }
+        let (rsa, ed25519) = (self.rsa(rows, Some(id))?, self.ed25519(rows, id)?);
+        Ok(SigningIdentity::verified(actor, rsa).with_ed25519(actor, ed25519))
+    }
+
+    fn rsa(&self, rows: &[KeyRow], actor: Option<ActorId>) -> Result<Arc<RsaPrivateKey>, KeyringError> {
+        self.opened(&self.open, rows, RSA, actor, RsaPrivateKey::from_pkcs8_der)
+    }
+
+    fn ed25519(&self, rows: &[KeyRow], actor: ActorId) -> Result<Arc<Ed25519PrivateKey>, KeyringError> {
+        self.opened(&self.open_ed25519, rows, ED25519, Some(actor), Ed25519PrivateKey::from_pkcs8_der)
+    }
+
+    /// The key of a kind among the rows.
+    fn opened<K>(
+        &self,
+        open: &Opened<K>,
+        rows: &[KeyRow],
+        kind: &str,
+        actor: Option<ActorId>,
+        parse: fn(&[u8]) -> Result<K, KeyError>,
+    ) -> Result<Arc<K>, KeyringError> {
+        let row = rows.iter().find(|row| row.kind == kind).ok_or_else(|| KeyringError::Missing(whose(actor)))?;
+        if let Some(key) = open.lock().unwrap_or_else(PoisonError::into_inner).get(&row.id) {
+            return Ok(key.clone());
+        }
+        let key = self.unseal(row, parse)?;
+        open.lock().unwrap_or_else(PoisonError::into_inner).insert(row.id, key.clone());
+        Ok(key)
+    }
+
     /// Opens the seal of a key, and parses what is inside.
     fn unseal<K>(&self, row: &KeyRow, parse: fn(&[u8]) -> Result<K, KeyError>) -> Result<Arc<K>, KeyringError> {
         let whose = whose(row.actor_id);
@@ -135,19 +179,50 @@ impl Keyring {
 impl Gateway {
     /// The identity that signs as a verified actor: no proof, no key.
     pub async fn sign_as(&self, actor: &VerifiedActor) -> Result<SigningIdentity, KeyringError> {
-        let key = self.rsa_key(Some(actor.actor().id)).await?;
-        let identity = SigningIdentity::verified(actor, key);
-        if !self.settings.bench_ed25519 {
-            return Ok(identity);
+        let id = actor.actor().id;
+        let rows = self.store.read("read the keys of an actor", move |db| actors::keys(db, Some(id))).await?;
+        self.keyring.identity(actor, &rows)
+    }
+
+    /// The activity of an actor that tells of its new keys, and the identity that signs it: with the key before.
+    pub async fn farewell(&self, actor: &VerifiedActor) -> Result<Option<(ActivityId, SigningIdentity)>, KeyringError> {
+        let (id, serial) = (actor.actor().id, actor.actor().keys.serial);
+        if serial == KeySerial::default() {
+            return Ok(None);
         }
-        let key = self.ed25519_key(actor.actor().id).await?;
-        Ok(identity.with_ed25519(actor, key))
+        let load = move |db: &mut Db<'_>| {
+            let Some(rotation) = rotations::of_actor(db, id)? else { return Ok(None) };
+            let before = actors_before(db, &rotation)?;
+            Ok(rotation.farewell.zip(before))
+        };
+        let Some((farewell, (serial, rows))) = self.store.read("read the keys before", load).await? else {
+            return Ok(None);
+        };
+        let key = self.keyring.rsa(&rows, Some(id))?;
+        Ok(Some((farewell, SigningIdentity::before(actor, serial, key))))
+    }
+
+    /// Adds the integrity proof of its actor to an activity that is about to be stored. One whose key cannot be opened goes without:
+    /// it cannot be delivered either until that is mended, and then needs none.
+    pub async fn attested(&self, actor: &VerifiedActor, bytes: Vec<u8>, at: Timestamp) -> Vec<u8> {
+        match self.sign_as(actor).await {
+            Ok(identity) => integrity::attach(bytes, &identity, at),
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "an activity goes without an integrity proof"
+                );
+                bytes
+            }
+        }
     }
 
     /// The identity that signs as an actor that is being retired: it needs no proof, and may only take back.
     pub async fn sign_as_retiring(&self, actor: &RetiringActor) -> Result<SigningIdentity, KeyringError> {
-        let key = self.rsa_key(Some(actor.actor().id)).await?;
-        Ok(SigningIdentity::retiring(actor, key))
+        let id = actor.actor().id;
+        let rows = self.store.read("read the keys of an actor", move |db| actors::keys(db, Some(id))).await?;
+        let (rsa, ed25519) = (self.keyring.rsa(&rows, Some(id))?, self.keyring.ed25519(&rows, id)?);
+        Ok(SigningIdentity::retiring(actor, rsa, ed25519))
     }
 
     /// The instance actor as it is named on one of our hosts: the same keys under an id there.
@@ -158,7 +233,8 @@ impl Gateway {
 
     /// The instance actor, made with its keys the first time.
     pub async fn instance_actor(&self) -> Result<InstanceActor, KeyringError> {
-        if let Some(actor) = self.known_instance_actor().await? {
+        let read = || self.store.read("read the keys of the instance actor", |db| actors::keys(db, None));
+        if let Some(actor) = self.instance_of(&read().await?) {
             return Ok(actor);
         }
         let made = self.keyring.generate([KeyRowId(self.mint.next()), KeyRowId(self.mint.next())], None)?;
@@ -166,56 +242,39 @@ impl Gateway {
         let stored = self
             .store
             .write("store the keys of the instance actor", move |db| {
-                if actors::key(db, None, RSA)?.is_some() {
+                if !actors::keys(db, None)?.is_empty() {
                     return Ok(()); // another process was first
                 }
                 rows.iter().try_for_each(|row| actors::insert_key(db, row))
             })
             .await;
         stored?;
-        self.known_instance_actor().await?.ok_or_else(|| KeyringError::Missing(whose(None)))
+        self.instance_of(&read().await?).ok_or_else(|| KeyringError::Missing(whose(None)))
     }
 
-    async fn known_instance_actor(&self) -> Result<Option<InstanceActor>, KeyringError> {
-        let rows = self
-            .store
-            .read("read the keys of the instance actor", |db| {
-                Ok((actors::key(db, None, RSA)?, actors::key(db, None, ED25519)?))
-            })
-            .await?;
-        let (Some(rsa), Some(ed25519)) = rows else { return Ok(None) };
-        let keys = PublicKeys { rsa_pem: rsa.public, ed25519_multibase: ed25519.public };
-        Ok(Some(InstanceActor::new(&self.base, keys, rsa.created_at)))
+    fn instance_of(&self, rows: &[KeyRow]) -> Option<InstanceActor> {
+        let (rsa, ed25519) = (actors::public_half(rows, RSA)?, actors::public_half(rows, ED25519)?);
+        let created_at = rows.iter().find(|row| row.kind == RSA)?.created_at;
+        Some(InstanceActor::new(&self.base, PublicKeys::first(rsa, ed25519), created_at))
     }
 
     /// The identity that signs our own fetches.
     pub async fn sign_as_instance(&self) -> Result<SigningIdentity, KeyringError> {
         let actor = self.instance_actor().await?;
-        let key = self.rsa_key(None).await?;
-        Ok(SigningIdentity::instance(&actor, key))
+        let rows = self.store.read("read a key", |db| actors::keys(db, None)).await?;
+        Ok(SigningIdentity::instance(&actor, self.keyring.rsa(&rows, None)?))
     }
+}
 
-    async fn rsa_key(&self, actor: Option<ActorId>) -> Result<Arc<RsaPrivateKey>, KeyringError> {
-        if let Some(key) = self.keyring.open.lock().unwrap_or_else(PoisonError::into_inner).get(&actor) {
-            return Ok(key.clone());
+/// The keys by which an actor signed before its last switch.
+fn actors_before(db: &mut Db<'_>, rotation: &Rotation) -> Queried<Option<(KeySerial, Vec<KeyRow>)>> {
+    for serial in (1..rotation.serial).rev() {
+        let rows = rotations::others(db, rotation.actor_id, serial)?;
+        if !rows.is_empty() {
+            return Ok(Some((KeySerial(serial), rows)));
         }
-        let row = self.store.read("read a key", move |db| actors::key(db, actor, RSA)).await?;
-        let row = row.ok_or_else(|| KeyringError::Missing(whose(actor)))?;
-        let key = self.keyring.unseal(&row, RsaPrivateKey::from_pkcs8_der)?;
-        self.keyring.open.lock().unwrap_or_else(PoisonError::into_inner).insert(actor, key.clone());
-        Ok(key)
     }
-
-    async fn ed25519_key(&self, actor: ActorId) -> Result<Arc<Ed25519PrivateKey>, KeyringError> {
-        if let Some(key) = self.keyring.open_ed25519.lock().unwrap_or_else(PoisonError::into_inner).get(&actor) {
-            return Ok(key.clone());
-        }
-        let row = self.store.read("read a key", move |db| actors::key(db, Some(actor), ED25519)).await?;
-        let row = row.ok_or_else(|| KeyringError::Missing(whose(Some(actor))))?;
-        let key = self.keyring.unseal(&row, Ed25519PrivateKey::from_pkcs8_der)?;
-        self.keyring.open_ed25519.lock().unwrap_or_else(PoisonError::into_inner).insert(actor, key.clone());
-        Ok(key)
-    }
+    Ok(None)
 }
 
 fn whose(actor: Option<ActorId>) -> String {

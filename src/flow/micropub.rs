@@ -187,7 +187,8 @@ fn held(reason: HoldReason) -> String {
 
 /// The names of the pictures of an item that were sent before.
 fn sent_before(gateway: &Gateway, item: &Item) -> Vec<String> {
-    item.media.iter().filter_map(|media| gateway.base.read_upload(&media.url)).map(str::to_owned).collect()
+    let hosts = gateway.hosts_seen();
+    item.media.iter().filter_map(|media| hosts.reading().read_upload(&media.url)).map(str::to_owned).collect()
 }
 
 /// The refusal in what became of an item, if it is one.

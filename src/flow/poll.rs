@@ -31,6 +31,8 @@ use crate::store::sources::{self, Progress, Source};
 use crate::store::{Db, StoreError, actors, items};
 use crate::time::Timestamp;
 
+/// How old a change must be before the validators of a document are believed: longer than a page takes to be made.
+const VALIDATORS_SETTLE: Duration = Duration::from_secs(60);
 /// How long one process may take over a poll with its images.
 const LEASE: Duration = Duration::from_secs(300);
 /// How long a source rests whose poll could not be recorded.
@@ -135,6 +137,7 @@ pub async fn run(gateway: &Gateway, source: Source) {
                 retracted = tally.retracted,
                 held = tally.held,
                 stored = tally.stored,
+                unchanged = tally.unchanged,
                 duration_ms,
                 "a source was polled"
             );
@@ -211,12 +214,12 @@ pub async fn poll(gateway: &Gateway, source: &Source) -> Result<Tally, PollError
     let mut tally = match &asked.page {
         Some(page) => {
             let actor = load_actor(gateway, source).await?;
-            let through = Through::Poll { progress: Box::new(progress), due_at };
+            let through = Through::Poll { progress: Box::new(progress), began_at, due_at };
             intake::take_in(gateway, source, &actor, page, through).await?
         }
         None => {
             let id = source.id;
-            let record = move |db: &mut Db<'_>| sources::record(db, id, &progress, due_at);
+            let record = move |db: &mut Db<'_>| sources::record(db, id, &progress, began_at, due_at);
             gateway.store.write("record a poll", record).await?;
             Tally::default()
         }
@@ -426,7 +429,8 @@ fn progress(source: &Source, asked: &Asked, at: Timestamp) -> (Progress, Timesta
 fn keep_validators(progress: &mut Progress, asked: &Asked) {
     let Some(fetched) = &asked.fetched else { return };
     let no_store = fetched.header("expires").is_some_and(|value| value.trim() == "0");
-    let keep = |name: &str| if no_store { None } else { fetched.header(name).map(ToOwned::to_owned) };
+    let unused = no_store || changed_just_now(fetched);
+    let keep = |name: &str| if unused { None } else { fetched.header(name).map(ToOwned::to_owned) };
     if fetched.status == 304 {
         progress.etag = keep("etag").or(progress.etag.take());
         progress.last_modified = keep("last-modified").or(progress.last_modified.take());
@@ -435,6 +439,15 @@ fn keep_validators(progress: &mut Progress, asked: &Asked) {
         progress.last_modified = keep("last-modified");
         progress.reader = READER;
     }
+}
+
+/// Whether a document changed so short a time before it was sent that its validators may be those of a later one: they are of whole
+/// seconds (RFC 9110 §8.8.2.2), and WordPress since 6.1 looks up what the feed says first and its validators, `ETag` too, afterwards.
+/// Who sends them back is told for good that nothing changed.
+fn changed_just_now(fetched: &Fetched) -> bool {
+    let time = |name: &str| fetched.header(name).and_then(Timestamp::parse_http_date);
+    let (Some(modified), Some(sent)) = (time("last-modified"), time("date")) else { return false };
+    sent < modified.after(VALIDATORS_SETTLE)
 }
 
 fn keep_page_facts(progress: &mut Progress, page: &Page, at: Timestamp) {

@@ -21,6 +21,7 @@ use crate::store::deliveries::FanOut;
 use crate::store::secrets::{self, Role};
 use crate::store::sources::{self, Progress, Settings, Source};
 use crate::store::{Db, StoreError, audit, deliveries, proofs};
+use crate::time::Timestamp;
 use crate::urls::Base;
 
 /// Why something could not be made or changed.
@@ -309,6 +310,14 @@ async fn make_actor(
     taken.map_or(Ok(actor), |taken| Err(taken.into()))
 }
 
+/// What a verified actor says of itself, to be told to its followers.
+pub async fn update_of(gateway: &Gateway, verified: &VerifiedActor, at: Timestamp) -> ActivityRow {
+    let id = ActivityId(gateway.mint.next());
+    let bytes = gateway.attested(verified, activity::update_actor(verified, &verified.actor().base(), id, at), at).await;
+    let actor_id = verified.actor().id;
+    ActivityRow { id, actor_id, post_id: None, kind: "Update".to_owned(), bytes, created_at: at }
+}
+
 async fn change_actor(
     gateway: &Gateway,
     known: Actor,
@@ -332,11 +341,10 @@ async fn change_actor(
     let id = changed.id;
     let proof = gateway.store.read("read a proof", move |db| proofs::of_actor(db, id)).await?;
     let verified = VerifiedActor::prove(changed.clone(), &proof, &gateway.settings.proof_times, at).ok();
-    let update = verified.map(|verified| {
-        let activity = ActivityId(gateway.mint.next());
-        let bytes = activity::update_actor(&verified, &changed.base(), activity, at);
-        ActivityRow { id: activity, actor_id: id, post_id: None, kind: "Update".to_owned(), bytes, created_at: at }
-    });
+    let update = match &verified {
+        Some(verified) => Some(update_of(gateway, verified, at).await),
+        None => None,
+    };
     let entry = gateway.audit(&by.name(), "actor.change", format!("actor:{}", changed.handle), "");
     let (stored, provisioned) = (changed.clone(), by == By::Config);
     let former = FormerHandle {

@@ -89,6 +89,7 @@ async fn publish(gateway: &Gateway, post: Post) -> Result<(), PublishError> {
     let said = PublishedPost { id: post.id, content: post.content.clone(), published: at, updated: None };
     let id = ActivityId(gateway.mint.next());
     let bytes = activity::create(&verified, &verified.actor().base(), &said, id);
+    let bytes = gateway.attested(&verified, bytes, at).await;
     let post = Post { state: PostState::Published(at), published_at: Some(at), ..post };
     let row = row(id, &post, "Create", bytes, at);
     let entry = gateway.audit("policy", "post.publish", subject(post.id), "");
@@ -186,6 +187,7 @@ async fn edit(gateway: &Gateway, verified: &VerifiedActor, post: Post) -> Result
     let said = PublishedPost { id: post.id, content: post.content.clone(), published, updated: Some(at) };
     let id = ActivityId(gateway.mint.next());
     let bytes = activity::update(verified, &verified.actor().base(), &said, id);
+    let bytes = gateway.attested(verified, bytes, now()).await;
     let post = Post { updated_at: Some(at), ..post };
     let row = row(id, &post, "Update", bytes, at);
     commit_change(gateway, post, row, "post.edit", &["published"]).await
@@ -198,6 +200,7 @@ async fn withdraw(gateway: &Gateway, verified: &VerifiedActor, post: Post) -> Re
     };
     let id = ActivityId(gateway.mint.next());
     let bytes = activity::delete(verified, &verified.actor().base(), post.id, id, at);
+    let bytes = gateway.attested(verified, bytes, now()).await;
     let post = Post { state: PostState::Withdrawn(at), ..post };
     let row = row(id, &post, "Delete", bytes, at);
     commit_change(gateway, post, row, "post.withdraw", &["published", "withdrawn"]).await

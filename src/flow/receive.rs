@@ -9,7 +9,9 @@ use bytes::Bytes;
 use crate::actor::continuity::ActorState;
 use crate::flow::arrivals::Arrivals;
 use crate::flow::effects::{self, Arrival, Meaning};
+use crate::flow::forwarded::{self, ForwardError};
 use crate::flow::hosts::FRESH;
+use crate::flow::quotes;
 use crate::flow::remote::{self, RemoteFetchError, Signer};
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, now};
@@ -17,7 +19,7 @@ use crate::inbox::decide::{Effect, Known, KnownMessage, KnownPost, Named, decide
 use crate::inbox::read::{deletes_its_actor, read};
 use crate::inbox::{INBOX_BODY_BYTES_MAX, Incoming, IncomingKind, Said, Updated};
 use crate::post::PostState;
-use crate::signature::{ParsedSignature, ReceivedRequest, SignatureError, cavage};
+use crate::signature::{self, ParsedSignature, ReceivedRequest, Scheme, SignatureError, Site};
 use crate::store::{Db, Queried, StoreError, continuity, followers, messages, posts};
 use crate::urls::ActorUrl;
 
@@ -27,8 +29,8 @@ const KEY_RETRY_S: u32 = 300;
 /// A POST to an inbox, as it came in.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The host that it is for, one of ours, as a signature must name it.
-    pub host: String,
+    /// The host of ours that it is for, as a signature must name it.
+    pub site: Site,
     /// The request target as the client wrote it: path, and query with its `?` if there is one.
     pub path_and_query: String,
     /// Header names in lower case, and values, in order; repeated headers repeated.
@@ -83,11 +85,12 @@ pub async fn receive(gateway: &Gateway, arrivals: &Arrivals, request: Request) -
         headers: &request.headers,
         body: &request.body,
     };
-    let signature = cavage::parse(&received, &[&request.host], now())?;
-    let sender = match sender(gateway, &signature).await {
+    let signatures = signature::parse(&received, std::slice::from_ref(&request.site), now())?;
+    let (sender, scheme) = match sender(gateway, &signatures).await {
         Ok(sender) => sender,
-        Err(problem) => match last_words(gateway, &request.body, &signature, &problem).await? {
-            Some(sender) => sender,
+        Err(None) => return Err(SignatureError::Unsigned.into()),
+        Err(Some((signature, problem))) => match last_words(gateway, &request.body, &signature, &problem).await? {
+            Some(sender) => (sender, Scheme::Cavage),
             None => return without_key(&request.body, &signature, problem),
         },
     };
@@ -96,8 +99,27 @@ pub async fn receive(gateway: &Gateway, arrivals: &Arrivals, request: Request) -
         let detail = format!("{host} sends more activities than are taken in from one server");
         return Err(Refusal { status: 429, detail, retry_after_s: Some(wait_s) });
     }
-    let incoming = read(&request.body, &sender.actor.url).map_err(|e| Refusal::new(e.status(), with_causes(&e)))?;
-    handle(gateway, arrivals, incoming, sender).await
+    let by = forwarded::author_of(gateway, &request.body, &sender.actor.url).await.map_err(by_another)?;
+    let is_forwarded = by.is_some();
+    let by = by.unwrap_or_else(|| sender.clone());
+    let incoming = read(&request.body, &by.actor.url).map_err(|e| Refusal::new(e.status(), with_causes(&e)))?;
+    if is_forwarded {
+        if !forwarded::may_be_forwarded(&incoming) {
+            return Err(Refusal::new(403, format!("{} must send this itself", incoming.actor)));
+        }
+        return handle(gateway, arrivals, incoming, by, None).await;
+    }
+    let shown = (scheme > Scheme::Cavage && gateway.remote.shows(&host, scheme)).then_some(scheme);
+    handle(gateway, arrivals, incoming, sender, shown).await
+}
+
+/// What to answer when what another sent is not believed.
+fn by_another(error: ForwardError) -> Refusal {
+    match error {
+        ForwardError::Fetch(RemoteFetchError::Store(error)) => error.into(),
+        ForwardError::Fetch(RemoteFetchError::Unavailable { .. } | RemoteFetchError::Keyring(_)) => Refusal::later(),
+        other => Refusal::new(401, with_causes(&other)),
+    }
 }
 
 /// Why the sender of a request is not known.
@@ -106,25 +128,41 @@ enum NoSender {
     Signature(SignatureError),
 }
 
+/// The actor whose key made one of the signatures, and what its server thereby shows that it knows. When none holds, the first one
+/// and what is wrong with it.
+async fn sender(
+    gateway: &Gateway,
+    signatures: &[ParsedSignature],
+) -> Result<(Arc<Signer>, Scheme), Option<(ParsedSignature, NoSender)>> {
+    let mut problem = None;
+    for signature in signatures {
+        match signer(gateway, signature).await {
+            Ok(signer) => return Ok(signer),
+            Err(error) => drop(problem.get_or_insert((signature.clone(), error))),
+        }
+    }
+    Err(problem)
+}
+
 /// The actor whose key made the signature. A key that we know and that does not fit is fetched anew, once: it may have been
 /// rotated.
-async fn sender(gateway: &Gateway, signature: &ParsedSignature) -> Result<Arc<Signer>, NoSender> {
+async fn signer(gateway: &Gateway, signature: &ParsedSignature) -> Result<(Arc<Signer>, Scheme), NoSender> {
     let known = remote::key_owner(gateway, signature.key_id()).await.map_err(NoSender::Fetch)?;
     match fits(&known, signature) {
-        Ok(()) => Ok(known),
+        Ok(scheme) => Ok((known, scheme)),
         Err(first) => {
             let fresh =
                 remote::key_owner_anew(gateway, signature.key_id()).await.map_err(|_| NoSender::Signature(first))?;
-            fits(&fresh, signature).map_err(NoSender::Signature)?;
-            Ok(fresh)
+            let scheme = fits(&fresh, signature).map_err(NoSender::Signature)?;
+            Ok((fresh, scheme))
         }
     }
 }
 
-fn fits(owner: &Signer, signature: &ParsedSignature) -> Result<(), SignatureError> {
+fn fits(owner: &Signer, signature: &ParsedSignature) -> Result<Scheme, SignatureError> {
     let key_id = signature.key_id();
     let key = owner.key(key_id).ok_or_else(|| SignatureError::Invalid(key_id.to_string()))?;
-    cavage::verify(signature, key?)
+    signature.verify(&*key?)
 }
 
 /// The actor that deletes itself, after its server took its document away: believed with the key that we know, however old.
@@ -173,9 +211,11 @@ fn without_key(body: &[u8], signature: &ParsedSignature, problem: NoSender) -> R
 async fn handle(
     gateway: &Gateway,
     arrivals: &Arrivals,
-    incoming: Incoming,
+    mut incoming: Incoming,
     sender: Arc<Signer>,
+    shown: Option<Scheme>,
 ) -> Result<(), Refusal> {
+    quotes::look(gateway, &mut incoming).await;
     let (id, deleted) = (remembered(&incoming), deleted(&incoming));
     let changes_sender = changes_sender(&incoming);
     if changes_sender {
@@ -184,10 +224,10 @@ async fn handle(
     }
     let load = if may_need_a_fetch(&incoming.kind) {
         let (mut load, effects) = looked_after(gateway, &incoming).await?;
-        load.push(Arrival { id, deleted, meaning: Meaning::Decided(effects), sender: sender.clone() });
+        load.push(Arrival { id, deleted, meaning: Meaning::Decided(effects), sender: sender.clone(), shown });
         load
     } else {
-        vec![Arrival { id, deleted, meaning: Meaning::Open(Box::new(incoming)), sender: sender.clone() }]
+        vec![Arrival { id, deleted, meaning: Meaning::Open(Box::new(incoming)), sender: sender.clone(), shown }]
     };
     let stored = arrivals.take(load).await;
     if stored {
@@ -249,7 +289,8 @@ async fn fetched(gateway: &Gateway, object: &crate::urls::ObjectUrl) -> Option<A
     match attempt.await {
         Ok((incoming, author)) => {
             let sender = Arc::new(Signer::known(author));
-            Some(Arrival { id: None, deleted: None, meaning: Meaning::Open(Box::new(incoming)), sender })
+            let meaning = Meaning::Open(Box::new(incoming));
+            Some(Arrival { id: None, deleted: None, meaning, sender, shown: None })
         }
         Err(error) => {
             tracing::info!(object.url = %object, error = with_causes(&error), "an object elsewhere was not read");
@@ -281,7 +322,7 @@ async fn load(gateway: &Gateway, incoming: &Incoming) -> Result<Known, StoreErro
 
 /// Looks up what an activity names.
 pub fn known(db: &mut Db<'_>, named: &Named, incoming: &Incoming) -> Queried<Known> {
-    let mut known = Known { quotes_allowed: true, ..Known::default() };
+    let mut known = Known::default();
     for id in &named.actors {
         let Some((url, continuity)) = continuity::state_of(db, *id)? else { continue };
         if !named.only_at(id.0, &url.base()) {
@@ -302,6 +343,9 @@ pub fn known(db: &mut Db<'_>, named: &Named, incoming: &Incoming) -> Queried<Kno
             }
             let public = matches!(post.state, PostState::Published(_)) && continuity.state.listens();
             known.posts.push(KnownPost { id: post.id, actor: post.actor_id, public });
+            if matches!(incoming.kind, IncomingKind::QuoteRequest { .. }) {
+                (known.quotes, known.sender_follows) = quotes::policy(db, post.actor_id, &incoming.actor)?;
+            }
         }
     }
     for object in &named.objects {

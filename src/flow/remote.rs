@@ -17,8 +17,8 @@ use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, now};
 use crate::inbox::NoteIn;
 use crate::inbox::remote::{KeyDocument, RemoteActor, RemoteError, read_actor, read_key, read_note};
-use crate::net::{Get, SignHop};
-use crate::signature::cavage;
+use crate::net::{FetchError, Fetched, Get, SignHop};
+use crate::signature::{Scheme, SigningIdentity, cavage, rfc9421};
 use crate::store::{Db, StoreError, remote};
 use crate::time::Timestamp;
 use crate::urls::{ActorUrl, KeyUrl, ObjectUrl};
@@ -40,6 +40,10 @@ const FRESH_FOR: Duration = Duration::from_secs(86_400);
 const FAILURE_KEPT: Duration = Duration::from_secs(300);
 /// Most failures that are remembered.
 const FAILURES_MAX: usize = 10_000;
+/// How long after a host showed that it knows RFC 9421 that is not noted again.
+const SHOWN_AGAIN_AFTER: Duration = Duration::from_secs(3_600);
+/// Most hosts of which that is remembered.
+const SHOWN_MAX: usize = 10_000;
 /// Hosts may fail so often in [`FAILURE_KEPT`] before nothing is asked of them.
 const HOST_FAILURES_MAX: u32 = 10;
 
@@ -81,12 +85,26 @@ pub enum RemoteFetchError {
 pub struct Memory {
     failures: Failures,
     keys: Keys,
+    shown: Mutex<HashMap<String, (Scheme, Instant)>>,
 }
 
 impl Memory {
+    /// A host sent a request that was signed so. Returns whether that is to be noted: not when it was a while ago already.
+    pub fn shows(&self, host: &str, scheme: Scheme) -> bool {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if shown.get(host).is_some_and(|(known, at)| *known >= scheme && at.elapsed() < SHOWN_AGAIN_AFTER) {
+            return false;
+        }
+        if shown.len() >= SHOWN_MAX {
+            shown.clear();
+        }
+        shown.insert(host.to_owned(), (scheme, Instant::now()));
+        true
+    }
+
     /// What is known of a key was said to have changed: the next signature by it is looked up anew.
     pub fn forget_key(&self, actor: &RemoteActor) {
-        if let Some(key) = &actor.key {
+        for key in actor.key.iter().chain(&actor.assertion_keys) {
             self.keys.forget(&key.id);
         }
     }
@@ -239,17 +257,10 @@ async fn fetch(gateway: &Gateway, text: &str) -> Result<(Vec<u8>, String), Remot
     if failures.count(text) > 0 || failures.count(&host) >= HOST_FAILURES_MAX {
         return Err(unavailable("it failed a moment ago and is asked again in five minutes".to_owned()));
     }
-    let get = Get {
-        same_host_redirects: true,
-        redirects_max: 3,
-        bytes_max: DOCUMENT_BYTES_MAX,
-        timeout: FETCH_TIMEOUT,
-        sign: Some(signer(gateway).await?),
-        ..Get::new(url.clone(), ACCEPT)
-    };
+    let identity = Arc::new(gateway.sign_as_instance().await?);
     let gate = failures.gate.clone();
     let Ok(_slot) = gate.acquire_owned().await else { return Err(unavailable("the gateway is stopping".to_owned())) };
-    let fetched = match gateway.net.get(get).await {
+    let fetched = match knock_twice(gateway, &url, &identity).await {
         Ok(fetched) => fetched,
         Err(error) => {
             failures.note(text);
@@ -287,15 +298,39 @@ fn is_activity_json(media_type: &str) -> bool {
         || (essence == "application/ld+json" && lower.contains("https://www.w3.org/ns/activitystreams"))
 }
 
-async fn signer(gateway: &Gateway) -> Result<SignHop, KeyringError> {
-    let identity = gateway.sign_as_instance().await?;
-    Ok(Arc::new(move |url: &Url| match cavage::sign(&identity, "GET", url, None, "", now()) {
-        Ok(headers) => headers,
-        Err(error) => {
+/// Fetches with the signature that every server reads, and once more by RFC 9421 where that is refused. Never the other way round:
+/// Misskey answers a signature that it does not know with half an actor.
+async fn knock_twice(gateway: &Gateway, url: &Url, identity: &Arc<SigningIdentity>) -> Result<Fetched, FetchError> {
+    let began = Instant::now();
+    let get = |scheme| Get {
+        same_host_redirects: true,
+        redirects_max: 3,
+        bytes_max: DOCUMENT_BYTES_MAX,
+        timeout: FETCH_TIMEOUT.saturating_sub(began.elapsed()),
+        sign: Some(signer(identity.clone(), scheme)),
+        ..Get::new(url.clone(), ACCEPT)
+    };
+    let first = gateway.net.get(get(Scheme::Cavage)).await?;
+    if !matches!(first.status, 400 | 401) {
+        return Ok(first);
+    }
+    match gateway.net.get(get(Scheme::Rfc9421)).await {
+        Ok(second) if (200..300).contains(&second.status) => Ok(second),
+        _ => Ok(first),
+    }
+}
+
+fn signer(identity: Arc<SigningIdentity>, scheme: Scheme) -> SignHop {
+    Arc::new(move |url: &Url| {
+        let signed = match scheme {
+            Scheme::Cavage => cavage::sign(&identity, "GET", url, None, "", now()),
+            Scheme::Rfc9421 | Scheme::Ed25519 => rfc9421::sign(&identity, ("GET", url), None, false, None, now()),
+        };
+        signed.unwrap_or_else(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "a fetch goes out unsigned");
             Vec::new()
-        }
-    }))
+        })
+    })
 }
 
 #[cfg(test)]

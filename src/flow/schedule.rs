@@ -8,9 +8,9 @@ use tokio::task::JoinSet;
 use crate::flow::embargo::Finishing;
 use crate::flow::hooks::work;
 use crate::flow::websub::{self, ask};
-use crate::flow::{Shared, continuity, deliver, micropub, now, poll, publish, verify};
+use crate::flow::{Shared, continuity, deliver, micropub, now, poll, publish, rotation, verify};
 use crate::metrics::pulse::{self, Loop};
-use crate::store::remote;
+use crate::store::{host_signatures, remote};
 use crate::websub::ENDED_KEPT;
 
 /// How often a loop looks by itself when nobody wakes it.
@@ -21,6 +21,8 @@ const POLLS_MAX: usize = 8;
 const HOOKS_MAX: usize = 4;
 /// Hubs that are asked at the same time.
 const ASKING_MAX: usize = 4;
+/// How often it is looked for keys that are to sign.
+const SWITCH_EVERY: Duration = Duration::from_secs(5);
 /// How often old records are cleared away.
 const CLEAR_EVERY: Duration = Duration::from_secs(3_600);
 /// How long the id of a received activity is remembered against replays (`reference/federation.md` 6.1: a week or more).
@@ -214,8 +216,15 @@ async fn publish_loop(gateway: Shared, mut stop: Stop) {
 }
 
 async fn verify_loop(gateway: Shared, mut stop: Stop) {
+    let mut switched: Option<Instant> = None;
     while !stop.is_set() {
         pulse::beat(Loop::Verify);
+        if switched.is_none_or(|at| at.elapsed() >= SWITCH_EVERY) {
+            switched = Some(Instant::now());
+            if let Err(error) = rotation::run_due(&gateway).await {
+                tracing::error!(error = &error as &dyn std::error::Error, "keys that are to sign do not yet");
+            }
+        }
         match verify::run_due(&gateway).await {
             Ok(true) => continue,
             Ok(false) => {}
@@ -231,6 +240,13 @@ async fn clear_loop(gateway: Shared, mut stop: Stop) {
         let clear = move |db: &mut crate::store::Db<'_>| remote::forget_seen(db, before);
         if let Err(error) = gateway.store.write("clear old activity ids away", clear).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "old records were not cleared away");
+        }
+        let clear = |db: &mut crate::store::Db<'_>| host_signatures::clear(db, now());
+        if let Err(error) = gateway.store.write("clear what hosts showed once", clear).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "what hosts showed once was not cleared away");
+        }
+        if let Err(error) = rotation::clear(&gateway).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "old keys were not forgotten");
         }
         if let Err(error) = websub::clear(&gateway, ENDED_KEPT).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "old subscriptions were not cleared away");

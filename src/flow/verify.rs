@@ -5,11 +5,10 @@ use std::time::Duration;
 use thiserror::Error;
 use url::Url;
 
-use crate::activity;
 use crate::actor::Actor;
 use crate::actor::verification::{FetchedProof, PROOF_BYTES_MAX, Proof, VerifiedActor, document_url, judge};
-use crate::flow::{Gateway, now};
-use crate::ids::{ActivityId, ActorId};
+use crate::flow::{Gateway, now, provision};
+use crate::ids::ActorId;
 use crate::net::Get;
 use crate::post::{HoldReason, PostState};
 use crate::store::activities::{self, ActivityRow};
@@ -146,7 +145,7 @@ async fn commit(
         Some(failure) => ("proof.fails", failure.clone()),
     };
     let entry = gateway.audit(who, act, format!("actor:{}", actor.handle), detail);
-    let update = if holds && changed { update_of(gateway, actor, proof) } else { None };
+    let update = if holds && changed { update_of(gateway, actor, proof).await } else { None };
     let proof = proof.clone();
     let released = gateway
         .store
@@ -172,12 +171,10 @@ async fn commit(
 
 /// What the actor says of itself, told anew to its followers: while it was not verified, a change of its profile could not be
 /// sent.
-fn update_of(gateway: &Gateway, actor: &Actor, proof: &Proof) -> Option<ActivityRow> {
+async fn update_of(gateway: &Gateway, actor: &Actor, proof: &Proof) -> Option<ActivityRow> {
     let at = now();
     let verified = VerifiedActor::prove(actor.clone(), proof, &gateway.settings.proof_times, at).ok()?;
-    let id = ActivityId(gateway.mint.next());
-    let bytes = activity::update_actor(&verified, &actor.base(), id, at);
-    Some(ActivityRow { id, actor_id: actor.id, post_id: None, kind: "Update".to_owned(), bytes, created_at: at })
+    Some(provision::update_of(gateway, &verified, at).await)
 }
 
 /// Frees all that waited for the proof of an actor.

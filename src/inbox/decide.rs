@@ -3,9 +3,10 @@
 
 use serde_json::Value;
 
+use crate::actor::reach::QuotePolicy;
 use crate::ids::{ActorId, MessageId, PostId};
-pub use crate::inbox::effect::{Effect, IgnoreReason, ReactionKind};
-use crate::inbox::{Incoming, IncomingKind, NoteIn, Said, Undone, UndoneKind, Updated, json};
+pub use crate::inbox::effect::{Effect, IgnoreReason, QuoteAnswer, ReactionKind};
+use crate::inbox::{Incoming, IncomingKind, NoteIn, QuoteSeen, Said, Undone, UndoneKind, Updated, json};
 use crate::urls::{ActorUrl, Base, ObjectUrl};
 
 /// What an activity names: the keys to look up.
@@ -62,8 +63,10 @@ pub struct Known {
     pub sender_blocked: bool,
     /// Anything is kept of the sender: it follows, wrote or reacted.
     pub sender_known: bool,
-    /// Quoting is allowed by our policy; then a QuoteRequest is accepted.
-    pub quotes_allowed: bool,
+    /// Who may quote the post that a QuoteRequest names.
+    pub quotes: QuotePolicy,
+    /// The sender of a QuoteRequest follows the actor of that post.
+    pub sender_follows: bool,
 }
 
 /// What of ours an activity names.
@@ -196,7 +199,20 @@ pub fn decide(incoming: &Incoming, base: &Base, known: &Known) -> Vec<Effect> {
         // until it says otherwise. Only its document has changed.
         IncomingKind::Move { .. } if known.sender_known => vec![Effect::RefreshActor { actor: by.clone() }],
         IncomingKind::Move { .. } => ignore(IgnoreReason::Unknown),
-        IncomingKind::QuoteRequest { object, instrument } => quote_request(incoming, object, instrument, base, known),
+        IncomingKind::QuoteRequest { object, instrument, seen } => {
+            let Some(post) = our_post(object, base, known) else { return ignore(IgnoreReason::NotAboutUs) };
+            // The authorization names the id, and peers compare it byte for byte: a page or another spelling is not the post.
+            let exact = *object == base.object(post.id);
+            let answer = if exact && post.public { may_quote(known, *seen) } else { QuoteAnswer::Reject };
+            vec![Effect::AnswerQuote {
+                post: post.id,
+                actor: post.actor,
+                instrument: instrument.clone(),
+                by: by.clone(),
+                answer,
+                request: incoming.raw.clone(),
+            }]
+        }
         IncomingKind::Flag { content, .. } => report(by, content.as_deref(), known),
         IncomingKind::Create(Said::Other(_))
         | IncomingKind::Update(Updated::Other(_))
@@ -347,22 +363,16 @@ fn reaction(incoming: &Incoming, kind: ReactionKind, object: &ObjectUrl, base: &
     }
 }
 
-fn quote_request(
-    incoming: &Incoming,
-    object: &ObjectUrl,
-    instrument: &ObjectUrl,
-    base: &Base,
-    known: &Known,
-) -> Vec<Effect> {
-    let Some(post) = our_post(object, base, known) else { return ignore(IgnoreReason::NotAboutUs) };
-    vec![Effect::AnswerQuote {
-        post: post.id,
-        actor: post.actor,
-        instrument: instrument.clone(),
-        by: incoming.actor.clone(),
-        accept: post.public && known.quotes_allowed,
-        request: incoming.raw.clone(),
-    }]
+/// Whether the sender of a QuoteRequest may quote a public post.
+fn may_quote(known: &Known, seen: QuoteSeen) -> QuoteAnswer {
+    match (known.quotes, seen) {
+        (QuotePolicy::Nobody, _) | (_, QuoteSeen::Contradicts) => QuoteAnswer::Reject,
+        (QuotePolicy::Everyone, _) => QuoteAnswer::Accept,
+        // A follower must not get it for somebody else on its server.
+        (QuotePolicy::Followers, QuoteSeen::Fits) if known.sender_follows => QuoteAnswer::Accept,
+        (QuotePolicy::Followers, _) => QuoteAnswer::Reject,
+        (QuotePolicy::Approval, _) => QuoteAnswer::Ask,
+    }
 }
 
 fn report(by: &ActorUrl, text: Option<&str>, known: &Known) -> Vec<Effect> {

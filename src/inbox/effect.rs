@@ -31,6 +31,17 @@ impl ReactionKind {
     }
 }
 
+/// How a QuoteRequest is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QuoteAnswer {
+    /// Accept, with an authorization.
+    Accept,
+    /// A person answers.
+    Ask,
+    /// Reject.
+    Reject,
+}
+
 /// Something to do. Effects of one activity are done in one transaction.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
@@ -149,8 +160,8 @@ pub enum Effect {
         instrument: ObjectUrl,
         /// Who asks.
         by: ActorUrl,
-        /// Accept with an authorization; otherwise Reject.
-        accept: bool,
+        /// How.
+        answer: QuoteAnswer,
         /// The request, for the answer.
         request: Value,
     },

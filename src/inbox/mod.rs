@@ -106,6 +106,8 @@ pub enum IncomingKind {
         object: ObjectUrl,
         /// The quoting post.
         instrument: ObjectUrl,
+        /// What is known of the quoting post.
+        seen: QuoteSeen,
     },
     /// Reports. Only the moderation desk sees it.
     Flag {
@@ -126,6 +128,29 @@ pub enum IncomingKind {
     },
     /// Of a type that we do not act on.
     Unknown(String),
+}
+
+/// What is known of a post that wants to quote: an authorization is bound to it, so it must be the sender's and quote that post of
+/// ours and no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QuoteSeen {
+    /// Only its id, on the sender's host.
+    IdAlone,
+    /// It is by the sender and quotes our post.
+    Fits,
+    /// It is by somebody else, or quotes something else.
+    Contradicts,
+}
+
+impl QuoteSeen {
+    /// What a quoting post shows, as its own server gives it: who wrote it and what it quotes.
+    pub fn of(note: &NoteIn, sender: &ActorUrl, quoted: &ObjectUrl) -> Self {
+        if note.attributed_to == *sender && note.quote.as_ref() == Some(quoted) {
+            Self::Fits
+        } else {
+            Self::Contradicts
+        }
+    }
 }
 
 /// What an Undo takes back.

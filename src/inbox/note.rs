@@ -115,7 +115,7 @@ fn attachment(value: &Value) -> Option<AttachmentIn> {
 }
 
 /// FEP-044f, and the forms that were used before it.
-fn quote(object: &Value) -> Option<ObjectUrl> {
+pub(super) fn quote(object: &Value) -> Option<ObjectUrl> {
     ["quote", "quoteUrl", "quoteUri", "_misskey_quote"].into_iter().find_map(|key| object_of(object, key))
 }
 

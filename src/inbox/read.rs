@@ -5,7 +5,9 @@
 
 use serde_json::Value;
 
-use crate::inbox::{ENTRIES_MAX, InboxError, Incoming, IncomingKind, Said, Undone, UndoneKind, Updated, json, note};
+use crate::inbox::{
+    ENTRIES_MAX, InboxError, Incoming, IncomingKind, QuoteSeen, Said, Undone, UndoneKind, Updated, json, note,
+};
 use crate::urls::{ActivityUrl, ActorUrl, ObjectUrl};
 
 /// Types that are read as texts.
@@ -30,6 +32,13 @@ pub fn read(body: &[u8], key_owner: &ActorUrl) -> Result<Incoming, InboxError> {
     }
     let kind = read_kind(&raw, &actor)?;
     Ok(Incoming { id, actor, kind, raw })
+}
+
+/// The actor in whose name a body speaks, and the body as JSON. May be asked before anything is verified, to find out whether it
+/// was sent by another.
+pub fn author(body: &[u8]) -> Option<(ActorUrl, Value)> {
+    let raw = json::parse(body).ok()?;
+    Some((actor_of(&raw, "actor")?, raw))
 }
 
 /// The actor whom a body says that it deletes, if it is the Delete of an account by itself. May be asked before the signature
@@ -72,7 +81,9 @@ fn read_kind(raw: &Value, actor: &ActorUrl) -> Result<IncomingKind, InboxError> 
         "QuoteRequest" => {
             let instrument = object_of(raw, "instrument").ok_or(InboxError::Shape("instrument"))?;
             must_share_host(instrument.as_str(), &instrument.authority(), actor)?;
-            IncomingKind::QuoteRequest { object: object()?, instrument }
+            let object = object()?;
+            let seen = quote_seen(raw, &object, &instrument, actor)?;
+            IncomingKind::QuoteRequest { object, instrument, seen }
         }
         "Flag" => {
             let ids = json::many(raw, "object").into_iter().filter_map(json::id_of).take(ENTRIES_MAX);
@@ -82,6 +93,24 @@ fn read_kind(raw: &Value, actor: &ActorUrl) -> Result<IncomingKind, InboxError> 
         "Reject" => IncomingKind::Reject { object: json::id(raw, "object").map(json::cut) },
         other => IncomingKind::Unknown(json::cut(other)),
     })
+}
+
+/// What the embedded quoting post shows of itself, where it is embedded with its author. It is on the sender's host.
+fn quote_seen(
+    raw: &Value,
+    object: &ObjectUrl,
+    instrument: &ObjectUrl,
+    actor: &ActorUrl,
+) -> Result<QuoteSeen, InboxError> {
+    let embedded = json::one(raw, "instrument").filter(|value| value.is_object());
+    let Some((embedded, author)) = embedded.and_then(|value| Some((value, json::id(value, "attributedTo")?))) else {
+        return Ok(QuoteSeen::IdAlone);
+    };
+    if author != actor.as_str() {
+        return Err(InboxError::ForeignAuthor { id: instrument.to_string(), author: author.to_owned() });
+    }
+    let fits = note::quote(embedded).is_some_and(|quoted| quoted == *object);
+    Ok(if fits { QuoteSeen::Fits } else { QuoteSeen::Contradicts })
 }
 
 /// Mastodon sends up to 5,000 characters.

@@ -3,7 +3,9 @@
 use serde_json::Value;
 use thiserror::Error;
 
+use crate::activity::actor_document::{ED25519_FEATURE, RFC9421_FEATURE};
 use crate::actor::key::PEM_BYTES_MAX;
+use crate::actor::public_key::multikey_to_pem;
 use crate::inbox::read::{ACTORS, actor_of};
 use crate::inbox::{InboxError, NAME_CHARS_MAX, NoteIn, json, note};
 use crate::time::Timestamp;
@@ -13,6 +15,8 @@ use crate::urls::{ActorUrl, InboxUrl, KeyUrl, ObjectUrl};
 const KEYS_MAX: usize = 10;
 /// Most other ids of one actor that are kept (GoToSocial: 20).
 const ALSO_KNOWN_AS_MAX: usize = 20;
+/// Most features of one server that are looked at.
+const IMPLEMENTS_MAX: usize = 64;
 
 /// A remote actor as its own document describes it. All texts are untrusted and bounded.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -45,6 +49,28 @@ pub struct RemoteActor {
     pub moved_to: Option<ActorUrl>,
     /// When it was made.
     pub published: Option<Timestamp>,
+    /// Ed25519 keys of its `assertionMethod` (FEP-521a): by these it signs objects, and some sign requests by them.
+    #[serde(default)]
+    pub assertion_keys: Vec<RemoteKey>,
+    /// What its server says that it implements (FEP-844e).
+    #[serde(default)]
+    pub implements: Implements,
+}
+
+impl RemoteActor {
+    /// The key with that id, if it is the actor's.
+    pub fn key_with(&self, id: &KeyUrl) -> Option<&RemoteKey> {
+        self.key.iter().chain(&self.assertion_keys).find(|key| key.id == *id)
+    }
+}
+
+/// Features that a server names in `generator.implements` (FEP-844e), of those that we can use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Implements {
+    /// It takes RFC 9421.
+    pub rfc9421: bool,
+    /// It takes RFC 9421 with Ed25519.
+    pub ed25519: bool,
 }
 
 /// A public key as a remote document gives it.
@@ -129,7 +155,8 @@ pub fn read_key(bytes: &[u8], fetched_url: &str, key: &KeyUrl) -> Result<KeyDocu
         return actor(&document, fetched_url, Some(key)).map(|actor| KeyDocument::Actor(Box::new(actor)));
     }
     // A key by itself, or GoToSocial's stub of the actor with the key in it.
-    let found = read_one_key(&document).into_iter().chain(keys(&document)).find(|k| k.id == *key).ok_or_else(no_key)?;
+    let known = read_one_key(&document).into_iter().chain(read_one_multikey(&document)).chain(keys(&document));
+    let found = known.chain(multikeys(&document)).find(|k| k.id == *key).ok_or_else(no_key)?;
     // Only the owner's own host may say whose key it is.
     if found.owner.authority() != key.authority() {
         return Err(no_key());
@@ -179,14 +206,17 @@ fn actor(document: &Value, fetched_url: &str, wanted: Option<&KeyUrl>) -> Result
     let inbox = inbox.filter(|i| i.authority() == host).ok_or_else(|| shape("inbox"))?;
     let shared = json::one(document, "endpoints").and_then(|e| json::id(e, "sharedInbox"));
     let shared = shared.and_then(|t| InboxUrl::parse(t).ok()).filter(|i| i.authority() == host);
-    let own: Vec<RemoteKey> = keys(document).into_iter().filter(|key| key.owner == url).collect();
-    let key = match wanted {
-        None => own.into_iter().next(),
-        Some(wanted) => {
-            let no_key = || RemoteError::NoSuchKey { url: fetched_url.to_owned(), key: wanted.to_string() };
-            Some(own.into_iter().find(|key| key.id == *wanted).ok_or_else(no_key)?)
+    let is_own = |key: &RemoteKey| key.owner == url;
+    let mut own: Vec<RemoteKey> = keys(document).into_iter().filter(is_own).collect();
+    let assertion_keys: Vec<RemoteKey> = multikeys(document).into_iter().filter(is_own).collect();
+    let mut key = None;
+    if let Some(wanted) = wanted {
+        key = own.iter().position(|key| key.id == *wanted).map(|at| own.swap_remove(at));
+        if key.is_none() && !assertion_keys.iter().any(|key| key.id == *wanted) {
+            return Err(RemoteError::NoSuchKey { url: fetched_url.to_owned(), key: wanted.to_string() });
         }
-    };
+    }
+    let key = key.or_else(|| own.into_iter().next());
     let username = username(document).ok_or_else(|| shape("preferredUsername"))?;
     Ok(RemoteActor {
         handle: handle(document, &username, &host),
@@ -199,12 +229,40 @@ fn actor(document: &Value, fetched_url: &str, wanted: Option<&KeyUrl>) -> Result
         also_known_as: also_known_as(document),
         moved_to: actor_of(document, "movedTo"),
         published: json::text(document, "published").and_then(Timestamp::parse_rfc3339),
+        implements: implements(document),
         url,
         inbox,
         shared_inbox: shared,
         key,
+        assertion_keys,
         username,
     })
+}
+
+/// The Ed25519 Multikeys of `assertionMethod`. A key that is only named there would have to be fetched, and is passed over.
+fn multikeys(document: &Value) -> Vec<RemoteKey> {
+    json::many(document, "assertionMethod").into_iter().take(KEYS_MAX).filter_map(read_one_multikey).collect()
+}
+
+fn read_one_multikey(key: &Value) -> Option<RemoteKey> {
+    let text = key.get("publicKeyMultibase").and_then(Value::as_str)?;
+    let id = key.get("id").and_then(Value::as_str).and_then(|text| KeyUrl::parse(text).ok())?;
+    Some(RemoteKey { id, owner: actor_of(key, "controller")?, pem: multikey_to_pem(text).ok()? })
+}
+
+/// What `generator`, or an Application itself, says that its server implements (FEP-844e).
+fn implements(document: &Value) -> Implements {
+    let generator = json::one(document, "generator").filter(|generator| generator.is_object());
+    let features = [Some(document).filter(|d| json::kind(d) == Some("Application")), generator];
+    let mut implements = Implements::default();
+    for application in features.into_iter().flatten() {
+        for feature in json::many(application, "implements").into_iter().take(IMPLEMENTS_MAX) {
+            let href = feature.as_str().or_else(|| feature.get("href").and_then(Value::as_str));
+            implements.rfc9421 |= href == Some(RFC9421_FEATURE);
+            implements.ed25519 |= href == Some(ED25519_FEATURE);
+        }
+    }
+    implements
 }
 
 /// All keys of a document: one object with most peers, an array with some.

@@ -129,6 +129,8 @@ pub struct Posted {
     pub body_start: String,
     /// `Location` as sent.
     pub location: Option<String>,
+    /// `Accept-Signature` as sent (RFC 9421 §5.1).
+    pub accept_signature: Option<String>,
 }
 
 /// The guarded client; cloning is cheap and shares connections and TLS sessions.
@@ -207,6 +209,11 @@ impl Client {
             status: response.status().as_u16(),
             retry_after: text(RETRY_AFTER),
             location: text(LOCATION),
+            accept_signature: response
+                .headers()
+                .get("accept-signature")
+                .and_then(|v| v.to_str().ok())
+                .map(str::to_owned),
             body_start: body_start(response).await,
         })
     }

@@ -10,9 +10,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use url::Url;
 
+use crate::actor::public_key::PublicKey;
 use crate::signature::digest::{self, Digested};
 use crate::signature::parameters;
-use crate::signature::{Algorithm, ParsedSignature, ReceivedRequest, RsaPublicKey, SignatureError, SigningIdentity};
+use crate::signature::{
+    Algorithm, How, ParsedSignature, ReceivedRequest, RsaPublicKey, SignatureError, SigningIdentity, rfc9421,
+};
 use crate::time::Timestamp;
 use crate::urls::{KeyUrl, authority};
 
@@ -92,24 +95,19 @@ pub fn parse(
         // Friendica, PieFed and older Mastodon sign the path alone.
         candidates.push(signing_string(request, &covered, &parameters, path)?);
     }
-    Ok(ParsedSignature { key_id, algorithm, signature, candidates })
+    Ok(ParsedSignature { key_id, how: How::Cavage(algorithm), signature, candidates })
 }
 
 /// Whether `key` made the signature. `key` must come from [`ParsedSignature::key_id`], with its owner's back-link checked.
 pub fn verify(parsed: &ParsedSignature, key: &RsaPublicKey) -> Result<(), SignatureError> {
-    let holds = parsed.candidates.iter().any(|text| {
-        let text = text.as_bytes();
-        key.verifies_sha256(text, &parsed.signature)
-            || (parsed.algorithm == Algorithm::Hs2019 && key.verifies_sha512(text, &parsed.signature))
-    });
-    if holds { Ok(()) } else { Err(SignatureError::Invalid(parsed.key_id.to_string())) }
+    parsed.verify(&PublicKey::Rsa(key.clone())).map(|_| ())
 }
 
 /// The one signature of a request.
 fn find<'a>(request: &ReceivedRequest<'a>) -> Result<&'a str, SignatureError> {
     // With Signature-Input beside it, `Signature` is that of RFC 9421 unless it is written as a cavage one.
-    let rfc9421 = request.values("signature-input").next().is_some();
-    let cavage = |value: &&str| !rfc9421 || value.to_ascii_lowercase().contains("keyid=");
+    let by_rfc9421 = request.values("signature-input").next().is_some();
+    let cavage = |value: &&str| !by_rfc9421 || rfc9421::is_cavage(value);
     let found = request.values("signature").filter(cavage);
     let authorization = request.values("authorization").filter_map(|value| {
         let (scheme, rest) = value.trim().split_once(' ')?;
@@ -118,7 +116,6 @@ fn find<'a>(request: &ReceivedRequest<'a>) -> Result<&'a str, SignatureError> {
     let all: Vec<&str> = found.chain(authorization).collect();
     match all.as_slice() {
         [one] => Ok(one),
-        [] if rfc9421 => Err(SignatureError::Rfc9421),
         [] => Err(SignatureError::Unsigned),
         several => Err(SignatureError::Several(several.len())),
     }

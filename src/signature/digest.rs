@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use openssl::sha::sha256;
+use openssl::sha::{sha256, sha512};
 
 use crate::signature::SignatureError;
 
@@ -49,6 +49,27 @@ pub fn check(value: &str, body: &[u8]) -> Result<(), SignatureError> {
         }
         let bytes = STANDARD.decode(encoded.trim()).map_err(|_| SignatureError::DigestForm)?;
         if bytes != wanted {
+            return Err(SignatureError::DigestMismatch);
+        }
+        found = true;
+    }
+    if found { Ok(()) } else { Err(SignatureError::DigestForm) }
+}
+
+/// Whether the members of a `Content-Digest` (RFC 9530 §2) fit the raw body. Those of other algorithms are passed over; every
+/// SHA-256 and SHA-512 must fit, and there must be one.
+pub fn check_content<'d>(
+    digests: impl Iterator<Item = (&'d str, &'d [u8])>,
+    body: &[u8],
+) -> Result<(), SignatureError> {
+    let mut found = false;
+    for (algorithm, bytes) in digests {
+        let fits = match algorithm {
+            "sha-256" => bytes == sha256(body),
+            "sha-512" => bytes == sha512(body),
+            _ => continue,
+        };
+        if !fits {
             return Err(SignatureError::DigestMismatch);
         }
         found = true;

@@ -1,15 +1,16 @@
 //! Agencies, actors and their sealed keys.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 
-use crate::actor::key::PublicKeys;
 use crate::actor::{Actor, ActorKind, Agency, Handle, Language};
-use crate::ids::{ActorId, AgencyId, KeyRowId};
+use crate::ids::{ActorId, AgencyId, KeyRowId, PostId};
 use crate::on;
-use crate::store::schema::{actor_keys, actors, agencies};
-use crate::store::{Db, Queried, continuity, from_json, odd_row, to_json};
+use crate::store::schema::{actor_keys, actors, agencies, posts};
+use crate::store::{Db, Queried, continuity, from_json, odd_row, rotations, to_json};
 use crate::time::Timestamp;
-use crate::urls::ActorUrl;
+use crate::urls::{ActorUrl, Base};
 
 /// The `kind` of an RSA key row.
 pub const RSA: &str = "rsa";
@@ -167,6 +168,22 @@ pub fn places(db: &mut Db<'_>) -> Queried<Vec<(ActorId, ActorUrl, String)>> {
     rows.into_iter().map(|(id, url, domain)| Ok((id, odd_row(ActorUrl::parse(&url))?, domain))).collect()
 }
 
+/// The root that an actor's URLs are under.
+pub fn root_of(db: &mut Db<'_>, actor: ActorId) -> Queried<Option<Base>> {
+    let url: Option<String> = on!(db, c => actors::table.find(actor).select(actors::url).first(c).optional())?;
+    url.map(|url| Ok(odd_row(ActorUrl::parse(&url))?.base())).transpose()
+}
+
+/// The root that the URLs of each of these posts are under.
+pub fn roots_of_posts(db: &mut Db<'_>, ids: &[PostId]) -> Queried<HashMap<PostId, Base>> {
+    let rows: Vec<(PostId, String)> = on!(db, c => posts::table
+        .inner_join(actors::table.on(actors::id.eq(posts::actor_id)))
+        .filter(posts::id.eq_any(ids))
+        .select((posts::id, actors::url))
+        .load(c))?;
+    rows.into_iter().map(|(id, url)| Ok((id, odd_row(ActorUrl::parse(&url))?.base()))).collect()
+}
+
 /// Gives an actor another local part; its id, URL and keys stay.
 pub fn rename(db: &mut Db<'_>, actor: &Actor) -> Queried<()> {
     let stored = stored_handle(db, actor)?;
@@ -206,16 +223,17 @@ pub fn named(db: &mut Db<'_>, handle: &str) -> Queried<Vec<Actor>> {
     Ok(all_by_handle(db, name)?.into_iter().filter(there).collect())
 }
 
-/// A key of an actor, or of the instance actor when `actor` is `None`.
-pub fn key(db: &mut Db<'_>, actor: Option<ActorId>, kind: &str) -> Queried<Option<KeyRow>> {
-    on!(db, c => {
-        let query = actor_keys::table.filter(actor_keys::kind.eq(kind)).into_boxed();
-        let query = match actor {
-            Some(actor) => query.filter(actor_keys::actor_id.eq(Some(actor))),
-            None => query.filter(actor_keys::actor_id.is_null()),
-        };
-        query.first(c).optional()
+/// The keys by which an actor signs, or the instance actor when `actor` is `None`: one of each kind.
+pub fn keys(db: &mut Db<'_>, actor: Option<ActorId>) -> Queried<Vec<KeyRow>> {
+    on!(db, c => match actor {
+        Some(actor) => actor_keys::table.filter(actor_keys::actor_id.eq(Some(actor))).load(c),
+        None => actor_keys::table.filter(actor_keys::actor_id.is_null()).load(c),
     })
+}
+
+/// The public half of the key of a kind.
+pub fn public_half(keys: &[KeyRow], kind: &str) -> Option<String> {
+    keys.iter().find(|key| key.kind == kind).map(|key| key.public.clone())
 }
 
 /// How many actors there are, for NodeInfo.
@@ -240,8 +258,7 @@ fn row_of(actor: &Actor, provisioned: bool) -> Queried<ActorRow> {
 }
 
 fn complete(db: &mut Db<'_>, row: ActorRow, agency: AgencyRow) -> Queried<Actor> {
-    let rsa = key(db, Some(row.id), RSA)?.ok_or(diesel::result::Error::NotFound)?;
-    let ed25519 = key(db, Some(row.id), ED25519)?.ok_or(diesel::result::Error::NotFound)?;
+    let keys = rotations::public_keys(db, row.id)?.ok_or(diesel::result::Error::NotFound)?;
     let continuity = continuity::of(db, row.id)?;
     let kind: ActorKind = odd_row(serde_json::from_value(serde_json::Value::String(row.kind)))?;
     Ok(Actor {
@@ -253,7 +270,7 @@ fn complete(db: &mut Db<'_>, row: ActorRow, agency: AgencyRow) -> Queried<Actor>
         language: odd_row(Language::parse(&row.language))?,
         profile: from_json(&row.profile)?,
         url: odd_row(ActorUrl::parse(&row.url))?,
-        keys: PublicKeys { rsa_pem: rsa.public, ed25519_multibase: ed25519.public },
+        keys,
         continuity,
         created_at: row.created_at,
         updated_at: row.updated_at,

@@ -120,12 +120,18 @@ impl FanOut {
 ///
 /// Each host's first inbox comes before any host's second one: a host that hangs is known by then.
 pub fn fan_out(db: &mut Db<'_>, what: &FanOut) -> Queried<usize> {
+    fan_out_also(db, what, None)
+}
+
+/// As [`fan_out`], and to one inbox more.
+pub fn fan_out_also(db: &mut Db<'_>, what: &FanOut, also: Option<InboxId>) -> Queried<usize> {
     const OWE: &str = "INSERT INTO deliveries (activity_id, inbox_id, turn, state, attempts, created_at) \
         SELECT $1, s.id, $2 + ROW_NUMBER() OVER (ORDER BY s.nth, s.id), 0, 0, $3 FROM (\
           SELECT i.id AS id, ROW_NUMBER() OVER (PARTITION BY i.host ORDER BY i.id) AS nth FROM inboxes i WHERE i.id IN (\
             SELECT f.inbox_id FROM followers f WHERE f.actor_id = $4 \
             UNION SELECT d.inbox_id FROM activities a JOIN deliveries d ON d.activity_id = a.id \
-            WHERE a.post_id = $5 AND a.id <> $1)) s \
+            WHERE a.post_id = $5 AND a.id <> $1 \
+            UNION SELECT o.id FROM inboxes o WHERE o.id = $6)) s \
         WHERE 1 = 1 ORDER BY s.id ON CONFLICT DO NOTHING";
     let joined = turns::join(db, what.actor, what.dispatch.lane)?;
     let owed = on!(db, c => statement(OWE)
@@ -134,6 +140,7 @@ pub fn fan_out(db: &mut Db<'_>, what: &FanOut) -> Queried<usize> {
         .bind::<BigInt, _>(what.at)
         .bind::<BigInt, _>(what.actor)
         .bind::<Nullable<BigInt>, _>(what.post)
+        .bind::<Nullable<BigInt>, _>(also)
         .execute(c))?;
     let places = i64::try_from(owed).unwrap_or(i64::MAX);
     turns::take(db, joined, places)?;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text};
+use diesel::sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Text};
 
 use crate::ids::{ActivityId, ActorId, InboxId};
 use crate::on;
@@ -39,6 +39,9 @@ pub struct Leased {
     /// Its turn in line; `None` when it is tried again after a failure.
     #[diesel(sql_type = Nullable<BigInt>)]
     pub turn: Option<i64>,
+    /// [`crate::signature::Scheme::code`] of how its host is sent something first.
+    #[diesel(sql_type = SmallInt)]
+    pub scheme: i16,
     /// The end of the lease, which is also how it is told from a later one.
     #[diesel(sql_type = BigInt)]
     pub lease_until: Timestamp,
@@ -133,8 +136,10 @@ fn join_line(db: &mut Db<'_>, now: Timestamp) -> Queried<()> {
 
 /// Claims the inboxes that `pick` describes.
 fn claim(db: &mut Db<'_>, pick: &str, limit: i64, now: Timestamp, until: Timestamp) -> Queried<Vec<Leased>> {
-    const SELECT: &str =
-        "SELECT id, url, host, failures, failing_since, parked_at, turn, lease_until FROM inboxes WHERE";
+    const SELECT: &str = "SELECT id, url, host, failures, failing_since, parked_at, turn, lease_until, \
+        CAST(COALESCE((SELECT s.scheme FROM host_signatures s WHERE s.host = inboxes.host AND s.holds_until > $1), 0) \
+        AS SMALLINT) AS scheme \
+        FROM inboxes WHERE";
     match db {
         Db::Lite(c) => {
             let picked: Vec<Leased> =

@@ -1,12 +1,14 @@
 //! The item store: what each source said, under its own id, with the post that came of it.
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use heraut_connectors::item::{ALTERNATE_IDS_MAX, Item};
 
 use crate::ids::{ActorId, ItemId, PostId, SourceId};
 use crate::on;
 use crate::store::schema::{item_aliases, items, posts, sources};
-use crate::store::{Db, Queried};
+use crate::store::{BINDS_MAX, Db, Queried};
 use crate::time::Timestamp;
 
 /// An item as it is stored.
@@ -238,6 +240,29 @@ pub fn add_alias(db: &mut Db<'_>, source: SourceId, alias: &str, item: ItemId) -
         .on_conflict_do_nothing()
         .execute(c))
     .map(|_| ())
+}
+
+/// Whether items are in the database as they were read: what was decided about them still holds.
+pub fn are_still(db: &mut Db<'_>, rows: &[&ItemRow]) -> Queried<bool> {
+    type Now = (ItemId, String, String, Option<PostId>, Option<i64>, Option<Timestamp>);
+    for chunk in rows.chunks(BINDS_MAX) {
+        let ids: Vec<ItemId> = chunk.iter().map(|row| row.id).collect();
+        let now: Vec<Now> = on!(db, c => items::table
+            .filter(items::id.eq_any(&ids))
+            .select((items::id, items::state, items::digest, items::post_id, items::source_version, items::edited_at))
+            .load(c))?;
+        let now: HashMap<ItemId, Now> = now.into_iter().map(|row| (row.0, row)).collect();
+        let same = |row: &ItemRow| {
+            now.get(&row.id).is_some_and(|(_, state, digest, post, version, edited)| {
+                (state, digest, post, version, edited)
+                    == (&row.state, &row.digest, &row.post_id, &row.source_version, &row.edited_at)
+            })
+        };
+        if !chunk.iter().all(|row| same(row)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Items of a source that are live or wait: what a complete page, or a page that is gone, may retract.

@@ -80,13 +80,13 @@ pub fn counts(db: &mut Db<'_>, post: PostId) -> Queried<Vec<(String, i64)>> {
         .load(c))
 }
 
-/// Authorises a quote; asked twice, the first authorization stays. Returns the id that it has.
+/// Authorises a quote; asked twice, the first authorization stays as it is, revoked ones too. Returns the id that it has.
 pub fn authorize_quote(db: &mut Db<'_>, row: &QuoteRow) -> Queried<QuoteId> {
     on!(db, c => diesel::insert_into(quotes::table)
         .values(row)
         .on_conflict((quotes::post_id, quotes::quote_url))
         .do_update()
-        .set(quotes::revoked_at.eq(None::<Timestamp>))
+        .set(quotes::revoked_at.eq(quotes::revoked_at))
         .returning(quotes::id)
         .get_result(c))
 }

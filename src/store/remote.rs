@@ -4,9 +4,12 @@ use diesel::prelude::*;
 
 use crate::inbox::remote::RemoteActor;
 use crate::on;
+use crate::signature::Scheme;
+use crate::store::host_signatures::{self, ShownBy};
 use crate::store::schema::{deleted_objects, remote_actors, seen_activities};
 use crate::store::{Db, Queried, from_json, to_json};
 use crate::time::Timestamp;
+use crate::urls::KeyUrl;
 
 /// A remote actor and when it was fetched.
 #[derive(Debug, Clone)]
@@ -39,7 +42,12 @@ pub fn upsert(db: &mut Db<'_>, actor: &RemoteActor, fetched_at: Timestamp) -> Qu
         let kept: i64 = on!(db, c => remote_actors::table.filter(elsewhere).count().get_result(c))?;
         key_id = key_id.filter(|_| kept == 0);
     }
-    put(db, url, &document, key_id.as_deref(), fetched_at)
+    put(db, url, &document, key_id.as_deref(), fetched_at)?;
+    if actor.implements.rfc9421 {
+        let scheme = if actor.implements.ed25519 { Scheme::Ed25519 } else { Scheme::Rfc9421 };
+        host_signatures::note(db, &actor.url.authority(), scheme, ShownBy::Document, fetched_at)?;
+    }
+    Ok(())
 }
 
 /// The last step of [`upsert`], with the condition once more: another process may do the same.
@@ -64,8 +72,16 @@ fn put(db: &mut Db<'_>, url: &str, document: &str, key_id: Option<&str>, fetched
     .map(|_| ())
 }
 
-/// The actor that owns a key.
+/// The actor that owns a key: its main one, or one of those that its document holds.
 pub fn by_key(db: &mut Db<'_>, key_id: &str) -> Queried<Option<Known>> {
+    if let Some(known) = by_main_key(db, key_id)? {
+        return Ok(Some(known));
+    }
+    let Ok(key) = KeyUrl::parse(key_id) else { return Ok(None) };
+    Ok(by_url(db, &key.document())?.filter(|known| known.actor.key_with(&key).is_some()))
+}
+
+fn by_main_key(db: &mut Db<'_>, key_id: &str) -> Queried<Option<Known>> {
     let row: Option<(String, Timestamp)> = on!(db, c => remote_actors::table
         .filter(remote_actors::key_id.eq(Some(key_id)))
         .select((remote_actors::document, remote_actors::fetched_at))

@@ -39,6 +39,29 @@ diesel::table! {
 }
 
 diesel::table! {
+    other_keys (id) {
+        id -> BigInt,
+        actor_id -> BigInt,
+        serial -> Integer,
+        kind -> Text,
+        public -> Text,
+        sealed -> Binary,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    key_rotations (actor_id) {
+        actor_id -> BigInt,
+        serial -> Integer,
+        next_serial -> Nullable<Integer>,
+        switch_at -> Nullable<BigInt>,
+        switched_at -> Nullable<BigInt>,
+        farewell -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     proofs (actor_id) {
         actor_id -> BigInt,
         evidence -> Nullable<Text>,
@@ -169,6 +192,17 @@ diesel::table! {
         kind -> Text,
         bytes -> Binary,
         created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    host_signatures (host) {
+        host -> Text,
+        scheme -> SmallInt,
+        shown_by -> Text,
+        shown_at -> BigInt,
+        holds_until -> BigInt,
+        refused_at -> Nullable<BigInt>,
     }
 }
 
@@ -439,11 +473,31 @@ diesel::table! {
 }
 
 diesel::table! {
+    pins (post_id) {
+        post_id -> BigInt,
+        actor_id -> BigInt,
+        pinned_at -> BigInt,
+    }
+}
+
+diesel::table! {
     former_handles (handle, domain) {
         handle -> Text,
         domain -> Text,
         actor_id -> BigInt,
         until -> BigInt,
+    }
+}
+
+diesel::table! {
+    quote_requests (id) {
+        id -> BigInt,
+        post_id -> BigInt,
+        author_url -> Text,
+        quote_url -> Text,
+        request -> Text,
+        inbox_id -> BigInt,
+        created_at -> BigInt,
     }
 }
 
@@ -482,5 +536,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     websub_subscriptions,
     tokens,
     client_requests,
-    uploads
+    uploads,
+    pins,
+    quote_requests
 );

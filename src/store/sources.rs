@@ -215,10 +215,16 @@ pub fn lease_due(db: &mut Db<'_>, now: Timestamp, until: Timestamp) -> Queried<O
     if won == 1 { by_id(db, id) } else { Ok(None) }
 }
 
-/// Stores where a source stands after a poll, ends the lease and sets the next poll.
-pub fn record(db: &mut Db<'_>, id: SourceId, progress: &Progress, due_at: Timestamp) -> Queried<()> {
+/// Stores where a source stands after a poll that began at `began`, ends the lease and sets the next poll; one that was asked for
+/// meanwhile ([`poll_now`]) stays asked for, because what it was to find may have come after this one looked.
+pub fn record(db: &mut Db<'_>, id: SourceId, progress: &Progress, began: Timestamp, due_at: Timestamp) -> Queried<()> {
+    let asked: Option<Timestamp> = on!(db, c => sources::table
+        .filter(sources::id.eq(id).and(sources::lease_until.gt(0)).and(sources::due_at.gt(began)))
+        .select(sources::due_at)
+        .first(c)
+        .optional())?;
     on!(db, c => diesel::update(sources::table.find(id))
-        .set((progress, sources::due_at.eq(due_at), sources::lease_until.eq(0)))
+        .set((progress, sources::due_at.eq(asked.map_or(due_at, |asked| asked.min(due_at))), sources::lease_until.eq(0)))
         .execute(c))
     .map(|_| ())
 }

@@ -21,7 +21,7 @@ use crate::post::PostState;
 use crate::store::activities::ActivityRow;
 use crate::store::posts::Post;
 use crate::store::reactions::QuoteRow;
-use crate::store::{Db, Queried, activities, actors, posts, reactions};
+use crate::store::{Db, Queried, activities, actors, pins, posts, reactions};
 use crate::time::Timestamp;
 use crate::urls::{Base, ObjectUrl};
 use crate::web::caching::{self, Representation};
@@ -112,7 +112,7 @@ pub async fn actor(
     Ok(document(&request, &actor_document(&actor, &actor.base())))
 }
 
-/// `/ap/a/{n}/followers`, `following` and `featured`: counts, and no pinned posts.
+/// `/ap/a/{n}/followers` and `following`: counts; `featured`: pinned posts; `tags`: featured hashtags.
 pub async fn collection(
     gateway: web::Data<Gateway>,
     request: HttpRequest,
@@ -131,7 +131,12 @@ pub async fn collection(
             activity::collection::followers(&actor, &actor.base(), u64::try_from(count).unwrap_or(0))
         }
         "following" => activity::collection::following(&actor, &actor.base()),
-        "featured" => activity::collection::featured(&actor, &actor.base(), &[]),
+        "featured" => {
+            let id = actor.id;
+            let pinned = gateway.store.read("read pinned posts", move |db| pins::of_actor(db, id)).await?;
+            activity::collection::featured(&actor, &actor.base(), &pinned)
+        }
+        "tags" => activity::collection::featured_tags(&actor, &actor.base()),
         _ => return Err(Problem::NotFound),
     };
     Ok(document(&request, &found))
@@ -238,6 +243,7 @@ pub fn as_now(row: ActivityRow, post: Post, actor: &Actor) -> Vec<u8> {
         note.shift_remove("@context");
     }
     whole.insert("object".to_owned(), note);
+    whole.shift_remove("proof"); // it is of what was said then
     Value::Object(whole).to_string().into_bytes()
 }
 

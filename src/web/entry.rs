@@ -40,7 +40,7 @@ pub async fn enter<B: MessageBody + 'static>(
     let begun = Instant::now();
     let id = format!("{:016x}", rand::random::<u64>());
     let method = request.method().clone();
-    let mut response = match Key::of(&request, kept.ours()) {
+    let mut response = match Key::of(&request, kept.ours(), &gateway.hosts_seen()) {
         Some(key) => remember(&gateway, &kept, key, &id, request, next).await?,
         None => pass(&gateway, &id, request, next).await?.map_into_boxed_body(),
     };

@@ -94,7 +94,7 @@ async fn handshake(
 
 /// The address of the sender: that of the connection or, from trusted proxies, the last one that they name and that is none of
 /// them.
-fn remote(request: &HttpRequest, proxies: &[IpNet]) -> Option<IpAddr> {
+pub(super) fn remote(request: &HttpRequest, proxies: &[IpNet]) -> Option<IpAddr> {
     let trusted = |address: &IpAddr| proxies.iter().any(|net| net.contains(address));
     let peer = request.peer_addr().map(|peer| peer.ip())?;
     if !trusted(&peer) {

@@ -11,6 +11,7 @@ use crate::flow::{Gateway, receive};
 use crate::ids::ActorId;
 use crate::inbox::INBOX_BODY_BYTES_MAX;
 use crate::metrics;
+use crate::signature::Site;
 use crate::web::body;
 use crate::web::hosts::{self, Directory};
 use crate::web::negotiate::is_activity;
@@ -60,7 +61,7 @@ async fn take(
     let body = body::read(request, body, INBOX_BODY_BYTES_MAX).await?;
     let headers = request.headers().iter();
     let incoming = receive::Request {
-        host: hosts::base(request, gateway).authority(),
+        site: Site::of(&hosts::base(request, gateway)),
         path_and_query: request.uri().path_and_query().map_or_else(|| "/".to_owned(), |p| p.as_str().to_owned()),
         headers: headers
             .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))

@@ -8,6 +8,7 @@
 //! | `/hooks/{source}` | [`hooks`](self::hooks) |
 //! | `/micropub`, `/micropub/media`, `/micropub/media/{name}` | [`micropub`] |
 //! | `/`, `/@name`, `/@name/{n}`, `/tags/{name}`, `/about-bot` | [`pages`] |
+//! | `/@name/feed.{rss,atom,json}`, `/@name/follow`, `/oembed` | [`feeds`], [`follow`], [`oembed`] |
 //! | `/media/{n}.{extension}`, `/assets/…` | [`media`], [`assets`] |
 //! | `/health/live`, `/health/ready` | [`health`] |
 //! | `/metrics`, on a listener of its own | [`operations`] |
@@ -21,6 +22,8 @@ pub mod body;
 pub mod caching;
 pub mod discovery;
 pub mod entry;
+pub mod feeds;
+pub mod follow;
 pub mod health;
 pub mod hooks;
 pub mod hosts;
@@ -29,6 +32,7 @@ pub mod kept;
 pub mod media;
 pub mod micropub;
 pub mod negotiate;
+pub mod oembed;
 pub mod operations;
 pub mod outbox;
 pub mod pages;
@@ -51,6 +55,7 @@ use ipnet::IpNet;
 
 use crate::flow::arrivals::Arrivals;
 use crate::flow::hooks::Hooks;
+use crate::flow::subscribe::Lookups;
 use crate::flow::{Gateway, Shared};
 use crate::web::hooks::Proxies;
 use crate::web::hosts::Directory;
@@ -77,6 +82,7 @@ pub struct Shelf {
     hooks: Data<Hooks>,
     proxies: Data<Proxies>,
     clients: Data<Clients>,
+    lookups: Data<Lookups>,
 }
 
 /// How much is taken in, and whom is believed who sent it.
@@ -98,6 +104,7 @@ impl Shelf {
             hooks: Data::new(Hooks::start(gateway.clone(), limits.per_source_s)),
             proxies: Data::new(Proxies(limits.trusted_proxies)),
             clients: Data::new(Clients::new(limits.per_source_s)),
+            lookups: Data::new(Lookups::default()),
             directory: Data::new(Directory::new(gateway.clone())),
             kept: Data::new(Kept::new(gateway.clone())),
             gateway: Data::from(gateway),
@@ -109,6 +116,7 @@ impl Shelf {
         config.app_data(self.gateway.clone()).app_data(self.directory.clone());
         config.app_data(self.kept.clone()).app_data(self.arrivals.clone());
         config.app_data(self.hooks.clone()).app_data(self.proxies.clone()).app_data(self.clients.clone());
+        config.app_data(self.lookups.clone());
         config.service(readable("/health/live", health::live)).service(readable("/health/ready", health::ready));
         for_servers(config);
         for_people(config);
@@ -146,6 +154,9 @@ fn for_people(config: &mut ServiceConfig) {
     config
         .service(readable("/", pages::index))
         .service(readable("/@{name}", pages::actor))
+        .service(readable("/@{name}/feed.{ending}", feeds::feed))
+        .service(follow::resource("/@{name}/follow"))
+        .service(readable("/oembed", oembed::oembed))
         .service(readable("/@{name}/{n}", pages::post))
         .service(readable("/tags/{name}", pages::tag))
         .service(readable("/about-bot", pages::about_bot))

@@ -14,16 +14,18 @@ use crate::actor::verification::Proof;
 use crate::flow::{Gateway, now};
 use crate::ids::PostId;
 use crate::store::posts::Post;
-use crate::store::{Db, Queried, actors, continuity, posts, proofs, sources};
+use crate::store::{Db, Queried, actors, continuity, pins, posts, proofs, sources};
+use crate::time::Timestamp;
 use crate::urls::Base;
 use crate::web::activitypub::{Standing, see_other, shown, standing};
 use crate::web::caching::{self, Representation};
+use crate::web::feeds;
 use crate::web::hosts;
 use crate::web::negotiate::{Form, wanted};
 use crate::web::problem::Problem;
 use crate::web::routes::{Evenly, number};
 use crate::web::texts::{self, Texts};
-use crate::web::view::{ActorView, Frame, PostView, Verification, display_name};
+use crate::web::view::{ActorView, Frame, PostView, Verification, display_name, locale};
 
 /// Posts on one page of an actor.
 const POSTS_PER_PAGE: usize = 20;
@@ -50,7 +52,10 @@ struct IndexPage {
 struct ActorPage {
     frame: Frame,
     actor: ActorView,
+    /// On the first page only.
+    pinned: Vec<PostView>,
     posts: Vec<PostView>,
+    follow: String,
     newest: Option<String>,
     older: Option<String>,
 }
@@ -133,10 +138,11 @@ async fn actor_page(
     let read = gateway.store.read("read an actor with its posts", move |db| {
         let Some(actor) = at(db, &base, &handle)? else { return Ok(None) };
         let found = posts::published(db, actor.id, before, limit)?;
+        let pinned = if before.is_none() { pins::posts_of(db, actor.id)? } else { Vec::new() };
         let written = sources::feeds_by(db, actor.id, &WRITTEN)?;
-        Ok(Some((proofs::of_actor(db, actor.id)?, found, actor, written)))
+        Ok(Some((proofs::of_actor(db, actor.id)?, pinned, found, actor, written)))
     });
-    let (proof, mut found, actor, written) = read.await?.ok_or(Problem::NotFound)?;
+    let (proof, pinned, mut found, actor, written) = read.await?.ok_or(Problem::NotFound)?;
     shown(&actor)?;
     let page = actor.base().actor_page(actor.handle.as_str());
     if name != actor.handle.as_str() {
@@ -154,17 +160,26 @@ async fn actor_page(
     frame.description = crate::post::text::shorten_plain(&view.summary.join(" "), SUMMARY_CHARS_MAX);
     frame.kind = "profile";
     frame.picture = view.icon.clone().map(|icon| (icon, String::new()));
+    frame.creator = Some(actor.full_handle());
+    frame.locale = locale(actor.language.as_str());
+    frame.feeds = feeds::links(&actor.base(), actor.handle.as_str());
+    frame.oembed = Some(actor.base().oembed(&page));
     frame.listed = before.is_none();
     frame.canonical = before.is_none().then(|| page.clone());
     frame.alternate = Some(actor.url.to_string());
-    frame.micropub = written.then(|| gateway.base.micropub());
+    frame.micropub = written.then(|| actor.base().micropub());
     let link = match &frame.micropub {
         Some(endpoint) => format!("{}, <{endpoint}>; rel=\"micropub\"", alternate(actor.url.as_str())),
         None => alternate(actor.url.as_str()),
     };
+    let shown_as = |post: &Post| PostView::new(t, &actor.base(), &actor, post, 3);
+    // What is on top is not shown once more below.
+    found.retain(|post| !pinned.iter().any(|pin| pin.id == post.id));
     let shown = ActorPage {
         frame,
-        posts: found.iter().map(|post| PostView::new(t, &actor.base(), &actor, post, 3)).collect(),
+        pinned: pinned.iter().map(shown_as).collect(),
+        posts: found.iter().map(shown_as).collect(),
+        follow: actor.base().follow_page(actor.handle.as_str()),
         newest: before.map(|_| page.clone()),
         older: oldest.map(|id| format!("{page}?before={id}")),
         actor: view,
@@ -183,7 +198,7 @@ pub async fn post(
 }
 
 /// The actor whose page that is on a host, or was before it got another handle.
-fn at(db: &mut Db<'_>, base: &Base, handle: &str) -> Queried<Option<Actor>> {
+pub(super) fn at(db: &mut Db<'_>, base: &Base, handle: &str) -> Queried<Option<Actor>> {
     let here = |actor: &Actor| actor.base() == *base;
     if let Some(found) = actors::all_by_handle(db, handle)?.into_iter().find(here) {
         return Ok(Some(found));
@@ -232,7 +247,13 @@ async fn post_page(gateway: &Gateway, request: &HttpRequest, name: String, id: &
     let mut frame = Frame::new(t, &base, format!("{} – {}", view.title, display_name(&actor)));
     frame.description = view.description.clone();
     frame.kind = "article";
-    frame.picture = view.pictures.first().map(|p| (p.url.clone(), p.alt.clone().unwrap_or_default()));
+    // What is behind a warning is not given away in a preview.
+    let picture = view.pictures.first().filter(|_| view.warning.is_none());
+    frame.picture = picture.map(|p| (p.url.clone(), p.alt.clone().unwrap_or_default()));
+    frame.picture_size = picture.map(|p| (p.width, p.height));
+    frame.locale = locale(&view.lang);
+    frame.modified = post.updated_at.map(Timestamp::to_rfc3339);
+    frame.oembed = Some(base.oembed(&view.page));
     frame.creator = Some(actor.full_handle());
     frame.published = Some(post.published_at.unwrap_or(post.created_at).to_rfc3339());
     frame.canonical = Some(view.page.clone());
@@ -307,12 +328,16 @@ fn alternate(id: &str) -> String {
     format!("<{id}>; rel=\"alternate\"; type=\"{}\"", crate::activity::CONTENT_TYPE)
 }
 
-fn render(page: &impl Template) -> Result<String, Problem> {
+pub(super) fn render(page: &impl Template) -> Result<String, Problem> {
     page.render().map_err(|error| Problem::Internal.because(&error))
 }
 
 /// The answer, or a page that says what is wrong: a problem for a program, the same words for any "not found".
-fn or_problem(gateway: &Gateway, request: &HttpRequest, answer: Result<HttpResponse, Problem>) -> HttpResponse {
+pub(super) fn or_problem(
+    gateway: &Gateway,
+    request: &HttpRequest,
+    answer: Result<HttpResponse, Problem>,
+) -> HttpResponse {
     let problem = match answer {
         Ok(answer) => return answer,
         Err(problem) => problem,

@@ -66,6 +66,9 @@ pub enum Problem {
     /// The range is outside the file, which has that many bytes.
     #[error("the range is outside the file")]
     Range(u64),
+    /// A form is asked for that we do not have.
+    #[error("there is no such format; ask for `format=json`")]
+    Format,
     /// The `Host` is not one that we serve.
     #[error(
         "this server answers for {ours}, and the request is for `{asked}`; a proxy in front must pass on Host as it is"
@@ -107,6 +110,7 @@ impl Problem {
             Self::NotADocument => ("media-type", StatusCode::UNSUPPORTED_MEDIA_TYPE),
             Self::Busy(_) => ("too-many", StatusCode::TOO_MANY_REQUESTS),
             Self::Range(_) => ("range", StatusCode::RANGE_NOT_SATISFIABLE),
+            Self::Format => ("format", StatusCode::NOT_IMPLEMENTED),
             Self::Misdirected { .. } => ("misdirected", StatusCode::MISDIRECTED_REQUEST),
             Self::Refused(refusal) => ("refused", refusal_status(refusal.status)),
             Self::Hook(refusal) => {

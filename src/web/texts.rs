@@ -32,7 +32,21 @@ pub struct Texts {
     pub unverified_why: &'static str,
     pub follow: &'static str,
     pub follow_how: &'static str,
+    pub follow_button: &'static str,
+    pub follow_feed: &'static str,
+    pub follow_title: &'static str,
+    pub follow_field: &'static str,
+    pub follow_hint: &'static str,
+    pub follow_go: &'static str,
+    pub follow_copy: &'static str,
+    pub follow_app: &'static str,
+    pub follow_unreadable: &'static str,
+    pub follow_unknown: &'static str,
+    pub follow_busy: &'static str,
+    pub follow_try: &'static str,
+    pub follow_what: &'static str,
     pub about: &'static str,
+    pub pinned: &'static str,
     pub posts: &'static str,
     pub posts_none: &'static str,
     pub older: &'static str,
@@ -85,7 +99,21 @@ pub static NL: Texts = Texts {
     unverified_why: "We kunnen nu niet bevestigen van wie dit account is. Het account plaatst daarom geen nieuwe berichten. Het zegt te horen bij",
     follow: "Volgen",
     follow_how: "Zoek in uw app naar:",
+    follow_button: "Volgen met uw eigen account",
+    follow_feed: "Volgen zonder account kan ook, met een nieuwslezer:",
+    follow_title: "Volgen",
+    follow_field: "Uw server of uw accountnaam",
+    follow_hint: "Bijvoorbeeld mastodon.example of @naam@mastodon.example",
+    follow_go: "Verder naar uw server",
+    follow_copy: "Lukt het niet? Zoek dan in uw app of op uw server naar dit adres:",
+    follow_app: "Openen in een app op dit apparaat",
+    follow_unreadable: "Dit lijkt geen server of accountnaam. Controleer wat u hebt ingevuld.",
+    follow_unknown: "Deze server zegt niet waar u kunt volgen. Zoek er zelf naar het adres hieronder.",
+    follow_busy: "Er zijn nu te veel verzoeken. Wacht even en probeer het dan opnieuw.",
+    follow_try: "Of probeer deze pagina, die veel servers hebben:",
+    follow_what: "Wij vragen alleen aan uw server waar u kunt volgen. Wij bewaren niet wat u invult.",
     about: "Over dit account",
+    pinned: "Uitgelicht",
     posts: "Berichten",
     posts_none: "Er zijn nog geen berichten.",
     older: "Oudere berichten",
@@ -156,7 +184,21 @@ pub static EN: Texts = Texts {
     unverified_why: "We cannot confirm now whose account this is. So the account publishes no new posts. It claims to belong to",
     follow: "Follow",
     follow_how: "Search in your app for:",
+    follow_button: "Follow with your own account",
+    follow_feed: "You can also follow without an account, with a news reader:",
+    follow_title: "Follow",
+    follow_field: "Your server or your account name",
+    follow_hint: "For example mastodon.example or @name@mastodon.example",
+    follow_go: "Go on to your server",
+    follow_copy: "Does it not work? Then search in your app or on your server for this address:",
+    follow_app: "Open in an app on this device",
+    follow_unreadable: "This does not look like a server or account name. Check what you filled in.",
+    follow_unknown: "This server does not say where you can follow. Search there for the address below.",
+    follow_busy: "There are too many requests now. Wait a moment and try again.",
+    follow_try: "Or try this page, which many servers have:",
+    follow_what: "We only ask your server where you can follow. We do not keep what you fill in.",
     about: "About this account",
+    pinned: "Pinned",
     posts: "Posts",
     posts_none: "There are no posts yet.",
     older: "Older posts",
@@ -221,6 +263,11 @@ impl Texts {
 /// The language of the words around the content: what the reader prefers of the two, else that of the content, else Dutch.
 pub fn choose(request: &HttpRequest, content: Option<&str>) -> &'static Texts {
     preferred(request.headers()).or_else(|| content.and_then(known)).unwrap_or(&NL)
+}
+
+/// The words to go with a content in that language, whoever reads; Dutch where there are none.
+pub fn of_language(tag: &str) -> &'static Texts {
+    known(tag).unwrap_or(&NL)
 }
 
 /// What the reader prefers of the two, if either.
@@ -292,6 +339,10 @@ mod tests {
                 texts.privacy,
                 texts.tag_intro,
                 texts.tag_none,
+                texts.follow_unreadable,
+                texts.follow_unknown,
+                texts.follow_busy,
+                texts.follow_what,
             ];
             for sentence in short.iter().flat_map(|text| text.split(". ")) {
                 assert!(sentence.split(' ').count() <= 15, "{sentence}");

@@ -41,6 +41,16 @@ pub struct Frame {
     pub kind: &'static str,
     /// A picture for previews: URL and alternative text.
     pub picture: Option<(String, String)>,
+    /// Its width and height in pixels.
+    pub picture_size: Option<(u32, u32)>,
+    /// Language and country of the content, as OpenGraph writes them.
+    pub locale: Option<String>,
+    /// Feeds of who speaks here: media type and URL.
+    pub feeds: Vec<(&'static str, String)>,
+    /// Where other websites learn how to show the page.
+    pub oembed: Option<String>,
+    /// When it was last edited, RFC 3339.
+    pub modified: Option<String>,
     /// `@name@domain` of who wrote it (`fediverse:creator`).
     pub creator: Option<String>,
     /// When it was published, RFC 3339.
@@ -65,12 +75,33 @@ impl Frame {
             alternate: None,
             kind: "website",
             picture: None,
+            picture_size: None,
+            locale: None,
+            feeds: Vec::new(),
+            oembed: None,
+            modified: None,
             creator: None,
             published: None,
             listed: true,
             micropub: None,
         }
     }
+}
+
+/// A language as OpenGraph wants it, with a country: the one of the tag, else the one where most of our readers speak it.
+pub fn locale(tag: &str) -> Option<String> {
+    let mut parts = tag.split('-');
+    let language = parts.next().filter(|language| !language.is_empty())?;
+    let named = parts.find(|part| part.len() == 2 && part.chars().all(|c| c.is_ascii_alphabetic()));
+    let country = match language {
+        _ if named.is_some() => named.map(str::to_ascii_uppercase)?,
+        "nl" | "fy" => "NL".to_owned(),
+        "en" => "GB".to_owned(),
+        "de" => "DE".to_owned(),
+        "fr" => "FR".to_owned(),
+        _ => return None,
+    };
+    Some(format!("{language}_{country}"))
 }
 
 /// An instant: exact for machines, readable for people.
@@ -347,6 +378,21 @@ mod tests {
         ];
         for (value, link) in table {
             assert_eq!(field("Website", value).link, link, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_locale_has_a_country() {
+        let table = [
+            ("nl", Some("nl_NL")),
+            ("nl-BE", Some("nl_BE")),
+            ("en-us", Some("en_US")),
+            ("sr-Latn-RS", Some("sr_RS")),
+            ("pap", None),
+            ("", None),
+        ];
+        for (tag, expected) in table {
+            assert_eq!(locale(tag).as_deref(), expected, "{tag}");
         }
     }
 

@@ -230,13 +230,18 @@ impl Storm {
         for t in &self.troubled {
             t.recover(&self.world).await;
         }
+        self.settled("nothing is owed any more").await;
+    }
+
+    /// Waits until nothing is owed but to what never works.
+    async fn settled(&self, what: &str) {
         let [(nowhere, _), (closed, _)] = &self.never;
         let owed = format!(
             "SELECT COUNT(*) FROM deliveries d JOIN inboxes i ON i.id = d.inbox_id WHERE d.state = 0 \
              AND i.url NOT LIKE '{nowhere}/%' AND i.url NOT LIKE '{closed}/%'"
         );
         let done = || self.world.db.number(&owed) == 0;
-        within(AFTERMATH, "nothing is owed any more", || async { done().then_some(()) }).await;
+        within(AFTERMATH, what, || async { done().then_some(()) }).await;
     }
 
     /// Everybody has all, once and in order, and the receipts say so.
@@ -274,6 +279,8 @@ both! {
         let (world, healthy, troubled) = (&storm.world, &storm.healthy, &storm.troubled);
         publish(world, healthy, 0).await;
         until("the others have the first post too", || troubled.iter().all(|t| t.peer.count("Create") == 1)).await;
+        // Whoever still waits for the answer would see its connection cut.
+        storm.settled("the first post is settled").await;
 
         // A redirect leads to a server that would take it.
         let elsewhere = Peer::start();

@@ -7,11 +7,12 @@ use crate::harness::{ACTIVITY, Reply, Shared, get, get_as, looks, request};
 
 const LD: &str = "application/ld+json; profile=\"https://www.w3.org/ns/activitystreams\"";
 /// All contexts that peers have built in (`reference/federation.md` 1.7).
-const CONTEXTS: [&str; 5] = [
+const CONTEXTS: [&str; 6] = [
     "https://www.w3.org/ns/activitystreams",
     "https://w3id.org/security/v1",
     "https://www.w3.org/ns/did/v1",
     "https://w3id.org/security/multikey/v1",
+    "https://w3id.org/security/data-integrity/v2",
     "https://purl.archive.org/socialweb/webfinger",
 ];
 

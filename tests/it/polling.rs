@@ -15,6 +15,10 @@ fn now_ms() -> i64 {
     chrono::Utc::now().timestamp_millis()
 }
 
+/// As if the pages that were seen to be gone had been so six hours before.
+const SIX_HOURS_LATER: &str = "UPDATE items SET gone_at = gone_at - 21600000, gone_check_at = gone_check_at - 21600000 \
+                               WHERE gone_at IS NOT NULL";
+
 both! {
     async fn validators_are_sent_back_byte_for_byte_and_304_changes_nothing(db: Database) {
         let world = World::new(db).await;
@@ -82,13 +86,44 @@ both! {
         assert_eq!(world.site.requests("/nieuws/dijk").len(), 1, "once is looked, and then in six hours");
         assert_eq!((get(&id).await.status, world.peer.count("Delete")), (200, 0));
 
-        let six_hours = 6 * 3_600_000;
-        world.db.execute(&format!(
-            "UPDATE items SET gone_at = gone_at - {six_hours}, gone_check_at = gone_check_at - {six_hours} \
-             WHERE gone_at IS NOT NULL"
-        ));
+        world.db.execute(SIX_HOURS_LATER);
         world.told("Delete", &id, 1).await;
         assert_eq!(world.site.requests("/nieuws/dijk").len(), 2);
+    }
+
+    async fn validators_of_a_document_that_changed_just_before_it_was_sent_are_not_sent_back(db: Database) {
+        let world = World::new(db).await;
+        let document = world.site.document();
+        let modified = "Mon, 23 Nov 2026 09:00:00 GMT";
+        for (sent, believed) in [("Mon, 23 Nov 2026 09:00:59 GMT", false), ("Mon, 23 Nov 2026 09:01:00 GMT", true)] {
+            let reply = Reply::ok("application/rss+xml", document.clone());
+            let reply = reply.with("etag", "\"1\"").with("last-modified", modified).with("date", sent);
+            world.site.answer(FEED, reply);
+            world.site.polled(3).await;
+            let asked = world.site.requests(FEED).pop().unwrap();
+            assert_eq!(asked.header("if-none-match").is_some(), believed, "sent at {sent}");
+            assert_eq!(asked.header("if-modified-since").is_some(), believed, "sent at {sent}");
+        }
+    }
+
+    async fn a_page_that_two_polls_find_gone_at_once_is_withdrawn_once(db: Database) {
+        let setup = Setup::new().policy("retract_on_gone = true\ngone_after = \"6h\"");
+        let world = World::with(db, setup).await;
+        let id = world.published("dijk", "De dijk").await.activity["object"]["id"].as_str().unwrap().to_owned();
+        world.site.withdraw("dijk");
+        let seen_gone = || world.db.number("SELECT COUNT(*) FROM items WHERE gone_at IS NOT NULL") == 1;
+        until("the page is seen to be gone", seen_gone).await;
+
+        let page = "/nieuws/dijk";
+        world.site.lets_wait(Some(page));
+        world.db.execute(SIX_HOURS_LATER);
+        until("several polls look at it at once", || world.site.requests(page).len() >= 4).await;
+        world.site.lets_wait(None);
+        world.told("Delete", &id, 1).await;
+        world.site.polled(2).await;
+        assert_eq!((get(&id).await.status, world.peer.count("Delete")), (410, 1));
+        let acts = "SELECT COUNT(*) FROM audit WHERE act = 'item.gone'";
+        assert_eq!(world.db.number(acts), 1, "nor is it noted twice");
     }
 
     async fn an_item_that_only_left_its_feed_stays_published(db: Database) {

@@ -83,7 +83,13 @@ impl Script {
     }
 
     fn run(name: &'static str, mut command: Command) -> Self {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // Not our own standard error: Node makes that non-blocking for all who share it, and the test harness, which writes there
+        // too, dies of the first write that would have to wait.
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let complaints = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || {
+            complaints.lines().map_while(Result::ok).for_each(|line| eprintln!("{name}: {line}"))
+        });
         let stdin = RefCell::new(child.stdin.take().unwrap());
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = channel();

@@ -46,3 +46,11 @@ fn featured_names_posts_by_id() {
     let featured = featured(&actor(), &base(), &[PostId(9)]);
     assert_eq!(featured["orderedItems"], json!(["https://social.example.nl/ap/o/9"]));
 }
+
+#[test]
+fn featured_tags_link_to_our_pages_of_them() {
+    let mut actor = actor();
+    actor.profile.featured_tags = vec!["HoogWater".to_owned()];
+    insta::assert_json_snapshot!("featured_tags", featured_tags(&actor, &base()));
+    assert_eq!(featured_tags(&crate::actor::verification::tests::actor(), &base())["totalItems"], 0);
+}

@@ -32,12 +32,10 @@ pub(crate) fn actor() -> Actor {
             fields,
             discoverable: true,
             indexable: true,
+            ..Profile::default()
         },
         url: base().actor(ActorId(7)),
-        keys: PublicKeys {
-            rsa_pem: SAMPLE_PEM.to_owned(),
-            ed25519_multibase: "z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK".to_owned(),
-        },
+        keys: PublicKeys::first(SAMPLE_PEM.to_owned(), "z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK".to_owned()),
         continuity: Default::default(),
         created_at: Timestamp(1_793_491_200_000),
         updated_at: NOW,

@@ -76,7 +76,7 @@ impl Follower {
         .listen(listener)?;
         tokio::spawn(running.run());
         let actor = ActorUrl::parse(&format!("http://{address}/users/burger"))?;
-        let keys = PublicKeys { rsa_pem: keys.public_pem, ed25519_multibase: String::new() };
+        let keys = PublicKeys::first(keys.public_pem, String::new());
         let own = InstanceActor { url: actor.clone(), keys, created_at: now() };
         Ok(Self { actor, identity: SigningIdentity::instance(&own, Arc::new(private)), net, inbox })
     }

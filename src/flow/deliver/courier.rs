@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::activity::CONTENT_TYPE;
+use crate::delivery::Outcome;
 use crate::delivery::breaker::Admission;
 use crate::delivery::retry::{self, GIVE_UP_AFTER, Next};
-use crate::delivery::{Outcome, classify, unreachable};
 use crate::flow::deliver::Turn;
 use crate::flow::deliver::hosts::{Failed, Hosts, Rest};
 use crate::flow::deliver::payloads::{Payload, Payloads};
-use crate::flow::deliver::recorder::{Expected, Lease, Record, Recorder};
+use crate::flow::deliver::recorder::{Expected, Learnt, Lease, Record, Recorder};
 use crate::flow::deliver::seats::Seat;
 use crate::flow::deliver::signers::Signers;
 use crate::flow::schedule::Stop;
@@ -19,7 +18,6 @@ use crate::flow::{Shared, now};
 use crate::ids::{self, ActivityId};
 use crate::metrics;
 use crate::net::{FetchError, Posted};
-use crate::signature::{SigningIdentity, cavage, rfc9421};
 use crate::store::deliveries::DeliveryState;
 use crate::store::inboxes::{self, Failure, Leased};
 use crate::time::Timestamp;
@@ -51,9 +49,9 @@ enum After {
 }
 
 /// One delivery of a turn.
-struct Step<'t> {
-    inbox: &'t Leased,
-    url: &'t Url,
+pub(super) struct Step<'t> {
+    pub(super) inbox: &'t Leased,
+    pub(super) url: &'t Url,
     activity: ActivityId,
     /// It is the last one of the turn: the lease ends with its record.
     last: bool,
@@ -132,9 +130,10 @@ impl Courier {
                 return After::LeaveInbox; // the lease ends by itself
             }
         };
-        let outcome = match self.signers.identity(&self.gateway, payload.actor, payload.speech).await {
+        let signer = (payload.actor, payload.speech);
+        let (outcome, learnt) = match self.signers.identity(&self.gateway, signer, step.activity).await {
             Ok(Ok(identity)) => self.send(step, &identity, &payload, seat).await,
-            Ok(Err((why, checked_at))) => Outcome::Held { why, checked_at },
+            Ok(Err((why, checked_at))) => (Outcome::Held { why, checked_at }, None),
             Err(error) => {
                 tracing::error!(error = &*error, "a delivery cannot be signed; it is tried again when the lease ends");
                 return After::LeaveInbox;
@@ -143,39 +142,18 @@ impl Courier {
         if step.last {
             seat.leave(); // others need not wait for the disk
         }
-        self.settle(step, &payload, outcome, expected).await
-    }
-
-    async fn send(&self, step: &Step<'_>, identity: &SigningIdentity, payload: &Payload, seat: &mut Seat) -> Outcome {
-        let signed = if self.gateway.settings.bench_ed25519 {
-            rfc9421::sign_post(identity, step.url, &payload.body, CONTENT_TYPE, now())
-        } else {
-            cavage::sign(identity, "POST", step.url, Some(&payload.body), CONTENT_TYPE, now())
-        };
-        let headers = match signed {
-            Ok(headers) => headers,
-            Err(error) => return unreachable(error.to_string()),
-        };
-        match self.post(step, headers, payload, seat).await {
-            Ok(posted) => match classify(posted.status, posted.retry_after.as_deref(), now()) {
-                Outcome::TryLater { status, retry_after, why } => {
-                    Outcome::TryLater { status, retry_after, why: said(&why, &posted.body_start) }
-                }
-                other => other,
-            },
-            Err(error) => unreachable(error.to_string()),
-        }
+        self.settle(step, &payload, (outcome, learnt), expected).await
     }
 
     /// Posts; who waits long for an answer steps aside, and others of that host do not join it.
-    async fn post(
+    pub(super) async fn post(
         &self,
         step: &Step<'_>,
         headers: Vec<(&'static str, String)>,
         payload: &Payload,
+        timeout: Duration,
         seat: &mut Seat,
     ) -> Result<Posted, FetchError> {
-        let timeout = self.gateway.settings.delivery_timeout;
         let posting = self.gateway.net.post(step.url, headers, payload.body.bytes().clone(), timeout);
         tokio::pin!(posting);
         if let Ok(answer) = tokio::time::timeout(ASIDE_AFTER, &mut posting).await {
@@ -190,15 +168,21 @@ impl Courier {
         posting.await
     }
 
-    async fn settle(&self, step: &Step<'_>, payload: &Payload, outcome: Outcome, expected: Expected) -> After {
+    async fn settle(
+        &self,
+        step: &Step<'_>,
+        payload: &Payload,
+        (outcome, learnt): (Outcome, Option<Learnt>),
+        expected: Expected,
+    ) -> After {
         let at = now();
         metrics::attempted(&outcome, Timestamp(ids::composed_ms(step.activity.0)), at);
         let record = match outcome {
-            Outcome::Delivered { status } => self.settled(step, DeliveryState::Delivered, status, None, at),
+            Outcome::Delivered { status } => self.settled(step, DeliveryState::Delivered, (status, None), learnt, at),
             Outcome::Refused { status } => {
                 let error = format!("the inbox refused it for good with {status}");
                 tracing::warn!(delivery.inbox_host = step.inbox.host, status, "an inbox refused an activity");
-                self.settled(step, DeliveryState::Refused, status, Some(error), at)
+                self.settled(step, DeliveryState::Refused, (status, Some(error)), learnt, at)
             }
             Outcome::TryLater { status, retry_after, why } => {
                 let record = self.failed(step, status, retry_after, why, at);
@@ -220,8 +204,8 @@ impl Courier {
         &self,
         step: &Step<'_>,
         state: DeliveryState,
-        status: u16,
-        error: Option<String>,
+        (status, error): (u16, Option<String>),
+        learnt: Option<Learnt>,
         at: Timestamp,
     ) -> Record {
         let host = &step.inbox.host;
@@ -234,6 +218,7 @@ impl Courier {
             status,
             error,
             revived,
+            learnt,
             recovered,
             release: step.last,
             at,
@@ -280,7 +265,8 @@ fn lease(inbox: &Leased) -> Lease {
     Lease { inbox: inbox.id, until: inbox.lease_until }
 }
 
-fn said(why: &str, body_start: &str) -> String {
+/// Why, with what the server said.
+pub(super) fn said(why: &str, body_start: &str) -> String {
     let body: String = body_start.chars().filter(|c| !c.is_control()).take(120).collect();
     if body.is_empty() { why.to_owned() } else { format!("{why}: {body}") }
 }

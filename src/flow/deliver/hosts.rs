@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::delivery::breaker::{Admission, Breaker, FAILURES_MAX, STRANGER_FAILURES_MAX};
+use crate::signature::Scheme;
 use crate::time::Timestamp;
 
 /// Most hosts that are remembered; beyond it the memory starts anew, which costs each dead host a few attempts.
@@ -18,6 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const ASKED_MAX: Duration = Duration::from_secs(3_600);
 /// How long the other inboxes of a host wait while one of its answers is awaited for long.
 const REST: Duration = Duration::from_secs(5);
+
+/// How long what was learnt of a host's signatures is believed before what the database says: it is there by then.
+const LEARNT_HOLDS: Duration = Duration::from_secs(10);
+/// How long a host that refused both signatures is knocked at once only.
+const KNOCK_AGAIN_AFTER: Duration = Duration::from_secs(3_600);
 
 /// The hosts that were sent something. An open breaker is also in the database, for other processes and for the time after a
 /// restart.
@@ -37,6 +43,10 @@ struct Host {
     answers: bool,
     /// It answered at some time.
     met: bool,
+    /// How it is to be signed for, as learnt since it was last leased.
+    learnt: Option<(Scheme, Timestamp)>,
+    /// When it last refused both signatures.
+    refused_both: Option<Timestamp>,
 }
 
 /// Where a delivery may wait for its answer.
@@ -133,6 +143,31 @@ impl Hosts {
             Breaker::Open { until } => Some((i32::try_from(FAILURES_MAX).unwrap_or(1), until)),
             Breaker::Closed { .. } | Breaker::HalfOpen { .. } => None,
         }
+    }
+
+    /// How what is sent to a host is signed first: `known` is what the database said when its inbox was leased.
+    pub(super) fn scheme(&self, name: &str, known: Scheme, now: Timestamp) -> Scheme {
+        let known_here = self.lock();
+        match known_here.get(name).and_then(|host| host.learnt) {
+            Some((learnt, at)) if at.after(LEARNT_HOLDS) > now => learnt,
+            _ => known,
+        }
+    }
+
+    /// A host took a signature of this kind after it refused the other.
+    pub(super) fn learn(&self, name: &str, scheme: Scheme, now: Timestamp) {
+        self.change(name, |host| host.learnt = Some((scheme, now)));
+    }
+
+    /// A host refused both signatures: that is not about signatures, and it is not knocked at twice for a while.
+    pub(super) fn refused_both(&self, name: &str, now: Timestamp) {
+        self.change(name, |host| host.refused_both = Some(now));
+    }
+
+    /// Whether a host may be knocked at a second time.
+    pub(super) fn may_knock_again(&self, name: &str, now: Timestamp) -> bool {
+        let known = self.lock();
+        known.get(name).and_then(|host| host.refused_both).is_none_or(|at| at.after(KNOCK_AGAIN_AFTER) <= now)
     }
 
     /// Notes that an answer of a host is awaited aside, until the guard is dropped.

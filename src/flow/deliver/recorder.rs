@@ -13,7 +13,9 @@ use crate::flow::deliver::BREAKERS_EVERY;
 use crate::flow::deliver::hosts::Rest;
 use crate::ids::{ActivityId, ActorId, InboxId};
 use crate::metrics;
+use crate::signature::Scheme;
 use crate::store::deliveries::{self, DeliveryState};
+use crate::store::host_signatures::{self, ShownBy};
 use crate::store::inboxes::{self, Failure};
 use crate::store::{Db, Queried, proofs};
 use crate::time::Timestamp;
@@ -52,6 +54,8 @@ pub enum Record {
         error: Option<String>,
         /// The host whose breaker this answer closes.
         revived: Option<String>,
+        /// What its host showed of the signatures that it takes.
+        learnt: Option<Learnt>,
         /// The inbox failed before.
         recovered: bool,
         /// The turn is over: the lease ends.
@@ -120,6 +124,15 @@ impl Record {
             | Self::Done { lease, .. } => lease.inbox,
         }
     }
+}
+
+/// What a host showed when it was knocked at twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Learnt {
+    /// It takes this.
+    Takes(String, Scheme, ShownBy),
+    /// It does not take RFC 9421.
+    Refuses(String),
 }
 
 /// A record, and how to tell that it is on disk.
@@ -295,6 +308,7 @@ fn apply_all(db: &mut Db<'_>, records: &[Record]) -> Queried<usize> {
                 state: DeliveryState::Delivered,
                 status,
                 revived: None,
+                learnt: None,
                 recovered: false,
                 release,
                 at,
@@ -322,7 +336,7 @@ fn apply_all(db: &mut Db<'_>, records: &[Record]) -> Queried<usize> {
 /// Returns how many deliveries were given up.
 fn apply(db: &mut Db<'_>, record: &Record, known: &Known) -> Queried<usize> {
     match record {
-        Record::Settled { lease, activity, state, status, error, revived, recovered, release, at } => {
+        Record::Settled { lease, activity, state, status, error, revived, learnt, recovered, release, at } => {
             deliveries::record(db, lease.inbox, *activity, *state, Some(*status), error.as_deref(), *at)?;
             if *recovered {
                 inboxes::recovered(db, lease.inbox, *at)?;
@@ -332,6 +346,11 @@ fn apply(db: &mut Db<'_>, record: &Record, known: &Known) -> Queried<usize> {
             }
             if let Some(host) = revived {
                 inboxes::revive_host(db, host, *at)?;
+            }
+            match learnt {
+                Some(Learnt::Takes(host, scheme, by)) => host_signatures::note(db, host, *scheme, *by, *at)?,
+                Some(Learnt::Refuses(host)) => host_signatures::refused(db, host, *at)?,
+                None => {}
             }
         }
         Record::Failed { lease, host, activity, failure, breaker, give_up_before, at } => {

@@ -8,7 +8,7 @@ use crate::actor::Actor;
 use crate::actor::continuity::{RetiringActor, Speech};
 use crate::actor::verification::VerifiedActor;
 use crate::flow::{Gateway, now};
-use crate::ids::ActorId;
+use crate::ids::{ActivityId, ActorId};
 use crate::signature::SigningIdentity;
 use crate::store::{Db, actors, proofs};
 use crate::time::Timestamp;
@@ -29,6 +29,17 @@ struct Loaded {
     at: Instant,
     speaker: Speaker,
     identity: Arc<SigningIdentity>,
+    /// The activity that tells of the keys that sign now; the key before signs it.
+    farewell: Option<(ActivityId, Arc<SigningIdentity>)>,
+}
+
+impl Loaded {
+    fn identity_for(&self, activity: ActivityId) -> Arc<SigningIdentity> {
+        match &self.farewell {
+            Some((farewell, before)) if *farewell == activity => before.clone(),
+            _ => self.identity.clone(),
+        }
+    }
 }
 
 /// By what right an actor signs.
@@ -63,18 +74,18 @@ impl Speaker {
 type Signer = Result<Arc<SigningIdentity>, (String, Option<Timestamp>)>;
 
 impl Signers {
-    /// The identity that signs for an actor, if its proof holds now and its state lets it say that.
+    /// The identity that signs an activity of an actor, if its proof holds now and its state lets it say that.
     pub(super) async fn identity(
         &self,
         gateway: &Gateway,
-        id: ActorId,
-        speech: Speech,
+        (id, speech): (ActorId, Speech),
+        activity: ActivityId,
     ) -> Result<Signer, Box<dyn std::error::Error + Send + Sync>> {
-        if let Some(known) = self.known(id, speech) {
+        if let Some(known) = self.known(id, speech, activity) {
             return Ok(Ok(known));
         }
         let _loading = self.loading.lock().await;
-        if let Some(known) = self.known(id, speech) {
+        if let Some(known) = self.known(id, speech, activity) {
             return Ok(Ok(known));
         }
         // Nothing is held on old news: the proof may have come back a moment ago.
@@ -86,26 +97,27 @@ impl Signers {
             let why = format!("{} is {}: {}", actor.full_handle(), state.name(), state.explain());
             return Ok(Err((why, proof.checked_at)));
         }
-        let (speaker, identity) = if let Some(retiring) = RetiringActor::of(actor.clone()) {
+        let (speaker, identity, farewell) = if let Some(retiring) = RetiringActor::of(actor.clone()) {
             let identity = gateway.sign_as_retiring(&retiring).await?;
-            (Speaker::Retiring(Box::new(retiring)), identity)
+            (Speaker::Retiring(Box::new(retiring)), identity, None)
         } else {
             let verified = match VerifiedActor::prove(actor, &proof, &gateway.settings.proof_times, now()) {
                 Ok(verified) => verified,
                 Err(unverified) => return Ok(Err((unverified.to_string(), proof.checked_at))),
             };
             let identity = gateway.sign_as(&verified).await?;
-            (Speaker::Verified(Box::new(verified)), identity)
+            let farewell = gateway.farewell(&verified).await?.map(|(activity, before)| (activity, Arc::new(before)));
+            (Speaker::Verified(Box::new(verified)), identity, farewell)
         };
-        let identity = Arc::new(identity);
-        let entry = Loaded { at: Instant::now(), speaker, identity: identity.clone() };
+        let entry = Loaded { at: Instant::now(), speaker, identity: Arc::new(identity), farewell };
+        let identity = entry.identity_for(activity);
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(id, entry);
         Ok(Ok(identity))
     }
 
-    fn known(&self, id: ActorId, speech: Speech) -> Option<Arc<SigningIdentity>> {
+    fn known(&self, id: ActorId, speech: Speech, activity: ActivityId) -> Option<Arc<SigningIdentity>> {
         let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = loaded.get(&id).filter(|l| l.at.elapsed() < PROOF_CACHE && l.speaker.holds())?;
-        fresh.speaker.may_send(speech).then(|| fresh.identity.clone())
+        fresh.speaker.may_send(speech).then(|| fresh.identity_for(activity))
     }
 }

@@ -32,7 +32,7 @@ pub(super) struct Batch {
 /// What is stored with the items.
 pub(super) enum End {
     /// Where the source stands after a poll.
-    Poll { progress: Box<Progress>, due_at: Timestamp },
+    Poll { progress: Box<Progress>, began_at: Timestamp, due_at: Timestamp },
     /// A request that was pushed is done.
     Hook { receipt: ReceiptId, outcome: String },
     /// More is to come.
@@ -48,10 +48,24 @@ impl Batch {
         self.steps.iter().try_for_each(|step| add_alternates(db, self, step))?;
         self.absent.apply(db, self.at)?;
         match &self.end {
-            End::Poll { progress, due_at } => sources::record(db, self.source.id, progress, *due_at),
+            End::Poll { progress, began_at, due_at } => {
+                sources::record(db, self.source.id, progress, *began_at, *due_at)
+            }
             End::Hook { receipt, outcome } => hooks::finish(db, *receipt, hooks::DONE, outcome),
             End::Nothing => Ok(()),
         }
+    }
+
+    /// Whether anything that was decided about is not what it was then.
+    pub(super) fn is_overtaken(&self, db: &mut Db<'_>) -> Queried<bool> {
+        let known: Vec<&ItemRow> =
+            self.steps.iter().filter_map(|step| step.incoming.found.as_ref()).map(|(row, _)| row).collect();
+        Ok(!items::are_still(db, &known)?)
+    }
+
+    /// The files of the images that were fetched for it.
+    pub(super) fn files(&self) -> Vec<MediaRow> {
+        self.steps.iter().filter_map(|step| step.draft.as_ref()).flat_map(|draft| draft.files.clone()).collect()
     }
 
     /// What the audit log says of it.

@@ -258,6 +258,9 @@ async fn commit(
                 return Ok(Taken::Raced);
             }
         }
+        if batch.is_overtaken(db)? {
+            return Ok(Taken::Raced);
+        }
         if !uploads::bind(db, batch.source.id, item, &handed.uploads)? {
             return Ok(Taken::Refused("a `photo` that was sent before is not kept any more; send it again".to_owned()));
         }

@@ -82,8 +82,16 @@ impl Absent {
     }
 }
 
-/// Withdraws what came of an item, whatever state that is in.
-pub fn withdraw_item(db: &mut Db<'_>, row: &ItemRow, at: Timestamp) -> Queried<()> {
+/// Withdraws what came of an item, whatever state that is in, if it is still what it was when that was decided: who else found
+/// it gone has withdrawn it, and followers are told once. Returns whether it was.
+pub fn withdraw_item(db: &mut Db<'_>, row: &ItemRow, at: Timestamp) -> Queried<bool> {
+    if !items::are_still(db, &[row])? {
+        return Ok(false);
+    }
+    withdraw_post(db, row, at).map(|()| true)
+}
+
+fn withdraw_post(db: &mut Db<'_>, row: &ItemRow, at: Timestamp) -> Queried<()> {
     let Some(post) = row.post_id.map_or(Ok(None), |id| posts::by_id(db, id))? else { return Ok(()) };
     match post.state {
         PostState::Published(_) => retract(db, Some(post.id), at),

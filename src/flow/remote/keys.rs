@@ -1,14 +1,15 @@
 //! Keys of remote actors, ready for use, in memory: reading one from the database and from its PEM costs more than verifying
 //! with it. They are for this process alone, so what another one learns is looked up again after [`READ_AGAIN_AFTER`].
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::actor::key::KeyError;
+use crate::actor::public_key::PublicKey;
 use crate::inbox::remote::RemoteActor;
-use crate::signature::RsaPublicKey;
 use crate::time::Timestamp;
 use crate::urls::KeyUrl;
 
@@ -24,7 +25,7 @@ pub const KEYS_MAX: usize = 4_096;
 pub struct Signer {
     /// The actor.
     pub actor: RemoteActor,
-    key: OnceLock<Result<RsaPublicKey, KeyError>>,
+    key: OnceLock<Result<PublicKey, KeyError>>,
     /// When it was fetched, if the database does not have it yet.
     fetched_at: Option<Timestamp>,
     stored: AtomicBool,
@@ -52,9 +53,13 @@ impl Signer {
     }
 
     /// The key with that id, if it is the actor's.
-    pub fn key(&self, id: &KeyUrl) -> Option<Result<&RsaPublicKey, KeyError>> {
-        let key = self.actor.key.as_ref().filter(|key| key.id == *id)?;
-        Some(self.key.get_or_init(|| RsaPublicKey::from_pem(&key.pem)).as_ref().map_err(Clone::clone))
+    pub fn key(&self, id: &KeyUrl) -> Option<Result<Cow<'_, PublicKey>, KeyError>> {
+        if let Some(key) = self.actor.key.as_ref().filter(|key| key.id == *id) {
+            let read = self.key.get_or_init(|| PublicKey::from_pem(&key.pem));
+            return Some(read.as_ref().map(Cow::Borrowed).map_err(Clone::clone));
+        }
+        // An Ed25519 key: reading it costs next to nothing.
+        Some(PublicKey::from_pem(&self.actor.key_with(id)?.pem).map(Cow::Owned))
     }
 }
 
@@ -160,6 +165,8 @@ mod tests {
             also_known_as: Vec::new(),
             moved_to: None,
             published: None,
+            assertion_keys: Vec::new(),
+            implements: Default::default(),
         })
     }
 

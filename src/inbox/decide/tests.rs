@@ -10,7 +10,6 @@ fn known() -> Known {
     Known {
         actors: vec![ACTOR],
         posts: vec![KnownPost { id: PostId(9), actor: ACTOR, public: true }],
-        quotes_allowed: true,
         sender_known: true,
         ..Known::default()
     }
@@ -108,16 +107,62 @@ fn reactions_to_a_withdrawn_post_are_not_counted() {
     assert_eq!(reason(&effects("mastodon/like", &known)), IgnoreReason::NotAboutUs);
 }
 
+/// The answer to the QuoteRequest of the fixture, changed so.
+fn quote_answer(known: &Known, change: impl FnOnce(&mut Incoming)) -> QuoteAnswer {
+    let mut request = incoming("mastodon/quote_request");
+    change(&mut request);
+    match decide(&request, &base(), known).as_slice() {
+        [Effect::AnswerQuote { answer, post: PostId(9), actor: ACTOR, instrument, .. }] => {
+            assert_eq!(instrument.as_str(), "https://mastodon.example/users/anna/statuses/117");
+            *answer
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn c35_a_quote_request_is_answered_by_policy() {
-    for (quotes_allowed, public, accepted) in [(true, true, true), (false, true, false), (true, false, false)] {
-        let mut known = Known { quotes_allowed, ..known() };
+    use QuoteAnswer::{Accept, Ask, Reject};
+    use QuotePolicy::{Approval, Everyone, Followers, Nobody};
+    use QuoteSeen::{Contradicts, Fits, IdAlone};
+    let table = [
+        (Everyone, false, Fits, true, Accept),
+        (Everyone, false, IdAlone, true, Accept),
+        (Everyone, true, Contradicts, true, Reject),
+        (Everyone, true, Fits, false, Reject),
+        (Followers, true, Fits, true, Accept),
+        (Followers, false, Fits, true, Reject),
+        (Followers, true, IdAlone, true, Reject),
+        (Followers, true, Contradicts, true, Reject),
+        (Nobody, true, Fits, true, Reject),
+        (Approval, false, Fits, true, Ask),
+        (Approval, false, IdAlone, true, Ask),
+        (Approval, false, Contradicts, true, Reject),
+        (Approval, true, Fits, false, Reject),
+    ];
+    for (quotes, sender_follows, seen_now, public, expected) in table {
+        let mut known = Known { quotes, sender_follows, ..known() };
         known.posts[0].public = public;
-        let effects = effects("mastodon/quote_request", &known);
-        let [Effect::AnswerQuote { accept, post: PostId(9), actor: ACTOR, instrument, .. }] = effects.as_slice() else {
-            panic!("{effects:?}")
-        };
-        assert_eq!((*accept, instrument.as_str()), (accepted, "https://mastodon.example/users/anna/statuses/117"));
+        let answer = quote_answer(&known, |request| {
+            let IncomingKind::QuoteRequest { seen, .. } = &mut request.kind else { panic!() };
+            *seen = seen_now;
+        });
+        assert_eq!(answer, expected, "{quotes:?} {sender_follows} {seen_now:?} {public}");
+    }
+}
+
+#[test]
+fn an_authorization_is_for_the_exact_id_of_a_post() {
+    let base = base();
+    let named =
+        ["https://social.example.nl/ap/o/09", "https://social.example.nl/@nieuws/9", "https://social.example.nl/@x/9"];
+    for id in named {
+        let answer = quote_answer(&known(), |request| {
+            let IncomingKind::QuoteRequest { object, .. } = &mut request.kind else { panic!() };
+            *object = ObjectUrl::parse(id).unwrap();
+            assert_eq!(base.read_post(id), Some(PostId(9)));
+        });
+        assert_eq!(answer, QuoteAnswer::Reject, "{id}");
     }
 }
 

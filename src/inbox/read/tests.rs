@@ -111,6 +111,21 @@ fn c36_likes_reactions_and_boosts_are_read_from_every_software() {
 }
 
 #[test]
+fn every_type_that_we_say_we_read_is_read() {
+    let own = "https://mastodon.example/users/anna";
+    for kind in crate::activity::claims::READ {
+        let activity = json!({
+            "type": kind, "actor": own, "content": "x", "target": "https://mastodon.example/users/bert",
+            "instrument": "https://mastodon.example/n/1",
+            "object": if matches!(*kind, "Delete" | "Move" | "Undo") { own } else { POST },
+        });
+        let owner = ActorUrl::parse(own).unwrap();
+        let read = read(activity.to_string().as_bytes(), &owner).unwrap_or_else(|error| panic!("{kind}: {error}"));
+        assert!(!matches!(read.kind, IncomingKind::Unknown(_)), "{kind} is not read");
+    }
+}
+
+#[test]
 fn deletes_quotes_and_reports_are_read() {
     for (name, id) in [
         ("mastodon/delete", "https://mastodon.example/users/anna/statuses/115"),
@@ -125,7 +140,7 @@ fn deletes_quotes_and_reports_are_read() {
     let instrument = object("https://mastodon.example/users/anna/statuses/117");
     assert_eq!(
         incoming("mastodon/quote_request").kind,
-        IncomingKind::QuoteRequest { object: object(POST), instrument }
+        IncomingKind::QuoteRequest { object: object(POST), instrument, seen: QuoteSeen::Fits }
     );
     let objects = vec![NIEUWS.to_owned(), POST.to_owned()];
     assert_eq!(incoming("mastodon/flag").kind, IncomingKind::Flag { objects, content: Some("Klopt niet".to_owned()) });

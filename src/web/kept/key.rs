@@ -5,6 +5,7 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, AcceptEncoding, ContentEncoding, Encoding};
 use actix_web::http::{Method, Uri};
 
+use crate::flow::hosts::Hosts;
 use crate::web::negotiate::{self, Form};
 use crate::web::texts;
 
@@ -36,9 +37,9 @@ enum Kind {
 }
 
 impl Key {
-    /// The key of a request whose answer may be kept. `None` for everything that is not a public GET, for media files, which
-    /// the system keeps, for health, and for what changes without a version: followers and quotes.
-    pub fn of(request: &ServiceRequest, ours: &str) -> Option<Self> {
+    /// The key of a request whose answer may be kept. `None` for everything that is not a public GET, for hosts that are not ours, for media files,
+    /// which the system keeps, for health, and for what changes without a version: followers and quotes.
+    pub fn of(request: &ServiceRequest, ours: &str, hosts_of_ours: &Hosts) -> Option<Self> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) || request.uri().authority().is_some() {
             return None;
         }
@@ -48,7 +49,7 @@ impl Key {
         let mut hosts = headers.get_all(header::HOST);
         let host = match (hosts.next()?.to_str().ok()?, hosts.next()) {
             (host, None) if host == ours => None,
-            (host, None) if host.len() <= TARGET_BYTES_MAX => Some(host.to_ascii_lowercase()),
+            (host, None) => Some(known(kind, host, hosts_of_ours)?),
             _ => return None,
         };
         let fallback = if kind == Kind::Document { Form::Activity } else { Form::Html };
@@ -68,6 +69,13 @@ impl Key {
     }
 }
 
+/// A host that we answer for, as it stands in keys. Strangers cannot fill the shelves with names that they make up.
+fn known(kind: Kind, host: &str, hosts: &Hosts) -> Option<String> {
+    let host = host.to_ascii_lowercase();
+    let ours = hosts.own(&host).is_some() || (kind == Kind::Discovery && hosts.of_handles(&host).is_some());
+    ours.then_some(host)
+}
+
 impl Kind {
     fn of(path: &str) -> Option<Self> {
         if let Some(rest) = path.strip_prefix("/ap/") {
@@ -78,7 +86,7 @@ impl Kind {
         if path == "/" || path.starts_with("/@") || path.starts_with("/tags/") {
             return Some(Self::Page);
         }
-        let discovery = path.starts_with("/.well-known/") || path.starts_with("/nodeinfo/");
+        let discovery = path.starts_with("/.well-known/") || path.starts_with("/nodeinfo/") || path == "/oembed";
         (discovery && !path.contains('%')).then_some(Self::Discovery)
     }
 }
@@ -92,7 +100,7 @@ fn target(kind: Kind, uri: &Uri) -> String {
     let query = match kind {
         Kind::Document => uri.query().filter(names("page")),
         Kind::Page => uri.query().filter(names("before")),
-        Kind::Discovery => uri.query().filter(|_| uri.path().ends_with("/webfinger")),
+        Kind::Discovery => uri.query().filter(|_| uri.path().ends_with("/webfinger") || uri.path() == "/oembed"),
     };
     match query {
         Some(query) => format!("{}?{query}", uri.path()),

@@ -3,6 +3,7 @@
 mod inboxes;
 mod kept;
 mod people;
+mod reach;
 mod servers;
 
 use std::sync::Arc;
@@ -221,6 +222,7 @@ fn profile() -> Profile {
         ],
         discoverable: true,
         indexable: true,
+        ..Profile::default()
     }
 }
 

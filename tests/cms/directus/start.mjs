@@ -53,6 +53,8 @@ Object.assign(process.env, {
   EXTENSIONS_PATH: join(home, "extensions"),
   // Otherwise its flows do not speak to the machine that they run on.
   IMPORT_IP_DENY_LIST: "",
+  // On a busy machine it would answer 503 to who sets it up.
+  PRESSURE_LIMITER_ENABLED: "false",
   LOG_LEVEL: "error",
   LOG_STYLE: "raw",
 });

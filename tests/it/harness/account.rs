@@ -172,6 +172,35 @@ impl Letter {
         http::try_request("POST", &self.inbox, &headers, &self.body).await.ok()
     }
 
+    /// The headers, signed by RFC 9421 with the same key.
+    pub fn headers_of_rfc9421(&self) -> Vec<(&'static str, String)> {
+        let url = Url::parse(&self.inbox).unwrap();
+        let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
+        let digest = self.digest.replace("SHA-256=", "sha-256=:") + ":";
+        let parameters = format!(
+            r#"("@method" "@target-uri" "content-digest");created={};keyid="{}""#,
+            now().0 / 1_000,
+            self.key_id
+        );
+        let base = format!(
+            "\"@method\": POST\n\"@target-uri\": {url}\n\"content-digest\": {digest}\n\"@signature-params\": {parameters}"
+        );
+        vec![
+            ("host", host),
+            ("content-digest", digest),
+            ("content-type", self.content_type.clone()),
+            ("signature-input", format!("sig1={parameters}")),
+            ("signature", format!("sig1=:{}:", self.key.sign(&base))),
+        ]
+    }
+
+    /// Sends it with those headers.
+    pub async fn send_by_rfc9421(&self) -> Reply {
+        let headers = self.headers_of_rfc9421();
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        http::request("POST", &self.inbox, &headers, &self.body).await
+    }
+
     /// The headers, with the signature.
     pub fn headers(&self) -> Vec<(&'static str, String)> {
         let url = Url::parse(&self.inbox).unwrap();

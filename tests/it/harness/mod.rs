@@ -37,7 +37,7 @@ pub use gateway::{Finished, Gateway};
 pub use http::{get, get_as, request, try_request};
 pub use hub::{Asked, Hub};
 pub use key::Key;
-pub use peer::{Arrival, Behaviour, Peer};
+pub use peer::{Arrival, Behaviour, Peer, Reads};
 pub use process::{Launch, Process};
 pub use server::{Answer, Reply, serve};
 pub use setup::Setup;

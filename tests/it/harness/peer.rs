@@ -46,6 +46,8 @@ pub struct Arrival {
     pub inbox: String,
     /// The port that it came from.
     pub port: u16,
+    /// It was signed by RFC 9421, not by draft-cavage.
+    pub by_rfc9421: bool,
     /// Its `Date`.
     pub date: String,
     /// The bytes of the body.
@@ -75,7 +77,21 @@ impl Arrival {
     }
 }
 
+/// Which signatures a server reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// draft-cavage; others get a 401.
+    Cavage,
+    /// RFC 9421 alone; others get a 401.
+    Rfc9421,
+    /// draft-cavage; it says 202 to others and drops them, as Pixelfed does.
+    Swallows,
+}
+
 struct State {
+    reads: Reads,
+    /// It keeps one key per actor, and believes another only when an Update signed with that key brings it.
+    keeps_keys: bool,
     documents: HashMap<String, Value>,
     pages: HashMap<String, Reply>,
     script: VecDeque<Behaviour>,
@@ -97,6 +113,8 @@ impl Peer {
     /// Starts a server that takes everything with a 202.
     pub fn start() -> Self {
         let state = State {
+            reads: Reads::Cavage,
+            keeps_keys: false,
             documents: HashMap::new(),
             pages: HashMap::new(),
             script: VecDeque::new(),
@@ -169,6 +187,16 @@ impl Peer {
     /// Changes a document.
     pub fn change(&self, path: &str, change: impl FnOnce(&mut Value)) {
         change(self.lock().documents.get_mut(path).unwrap());
+    }
+
+    /// From now on reads these signatures.
+    pub fn reads(&self, reads: Reads) {
+        self.lock().reads = reads;
+    }
+
+    /// From now on never looks for a key that it has.
+    pub fn keeps_keys(&self) {
+        self.lock().keeps_keys = true;
     }
 
     /// From now on behaves so.
@@ -254,11 +282,14 @@ async fn answer(state: &Mutex<State>, request: Request) -> Answer {
 
 async fn receive(state: &Mutex<State>, request: Request) -> Answer {
     let verified = verified(state, &request).await;
+    let by_rfc9421 = request.header("signature-input").is_some();
     let (index, behaviour) = {
         let mut state = state.lock().unwrap();
+        let swallowed = by_rfc9421 && state.reads == Reads::Swallows;
         state.arrivals.push(Arrival {
             at: Instant::now(),
             inbox: request.target.clone(),
+            by_rfc9421,
             port: request.port,
             date: request.header("date").unwrap_or_default().to_owned(),
             activity: serde_json::from_slice(&request.body).unwrap_or_default(),
@@ -268,6 +299,7 @@ async fn receive(state: &Mutex<State>, request: Request) -> Answer {
         });
         let behaviour = match verified {
             Ok(()) => state.script.pop_front().unwrap_or_else(|| state.behaviour.clone()),
+            Err(_) if swallowed => Behaviour::Answer(202),
             Err(_) => Behaviour::Answer(401),
         };
         (state.arrivals.len() - 1, behaviour)
@@ -295,20 +327,39 @@ async fn receive(state: &Mutex<State>, request: Request) -> Answer {
 /// Whether the signature holds with the key that the signer's own document gives, and the signer is the activity's actor.
 async fn verified(state: &Mutex<State>, request: &Request) -> Result<(), String> {
     let signature = request.header("signature").ok_or("not signed")?;
-    let key_id = verify::parameters(signature).get("keyId").map(ToString::to_string).ok_or("no keyId")?;
-    let known = state.lock().unwrap().keys.get(&key_id).cloned();
+    let input = request.header("signature-input");
+    let (reads, keeps_keys) = {
+        let state = state.lock().unwrap();
+        (state.reads, state.keeps_keys)
+    };
+    if input.is_some() != (reads == Reads::Rfc9421) {
+        return Err("not signed in a way that is read here".to_owned());
+    }
+    let key_id = match input {
+        Some(input) => verify::key_id(input)?,
+        None => verify::parameters(signature).get("keyId").map(ToString::to_string).ok_or("no keyId")?,
+    };
+    let kept_as = if keeps_keys { key_id.split('#').next().unwrap_or_default().to_owned() } else { key_id.clone() };
+    let known = state.lock().unwrap().keys.get(&kept_as).cloned();
     let (owner, pem) = match known {
         Some(known) => known,
         None => {
             let found = fetch_key(&key_id).await?;
-            state.lock().unwrap().keys.insert(key_id.clone(), found.clone());
+            state.lock().unwrap().keys.insert(kept_as.clone(), found.clone());
             found
         }
     };
     let authority = request.header("host").unwrap_or_default().to_owned();
     let now = Timestamp(chrono::Utc::now().timestamp_millis());
-    verify::check(request, &authority, &pem, now)?;
+    match input {
+        Some(input) => verify::check_rfc9421(request, &authority, input, &pem, now)?,
+        None => verify::check(request, &authority, &pem, now)?,
+    }
     let activity: Value = serde_json::from_slice(&request.body).map_err(|e| e.to_string())?;
+    if keeps_keys && activity["type"] == "Update" && activity["object"]["id"] == json!(owner) {
+        let new = activity["object"]["publicKey"]["publicKeyPem"].as_str().unwrap_or_default().to_owned();
+        state.lock().unwrap().keys.insert(kept_as, (owner.clone(), new));
+    }
     if activity["actor"] == json!(owner) { Ok(()) } else { Err(format!("{owner} signed {activity}")) }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use heraut::time::Timestamp;
 use image::{ImageFormat, Rgb, RgbImage};
+use tokio::sync::watch;
 
 use super::server::{Answer, Reply, Request, serve};
 use super::until;
@@ -69,18 +70,27 @@ struct State {
 pub struct Site {
     pub address: SocketAddr,
     state: Arc<Mutex<State>>,
+    /// The path whose answers wait.
+    waiting: Arc<watch::Sender<Option<String>>>,
 }
 
 impl Site {
     /// Starts a site with one old article, so that its feed is never empty.
     pub fn start() -> Self {
         let state: Arc<Mutex<State>> = Arc::default();
-        let shared = state.clone();
+        let waiting = Arc::new(watch::Sender::new(None::<String>));
+        let (shared, gate) = (state.clone(), waiting.clone());
         let address = serve(Arc::new(move |request| {
-            let shared = shared.clone();
-            Box::pin(async move { Answer::Reply(answer(&mut shared.lock().unwrap(), request)) })
+            let (shared, mut gate) = (shared.clone(), gate.subscribe());
+            Box::pin(async move {
+                let path = request.target.clone();
+                let reply = answer(&mut shared.lock().unwrap(), request);
+                // It fails when the site ends, and then nobody waits.
+                let _ = gate.wait_for(|waits| waits.as_ref() != Some(&path)).await;
+                Answer::Reply(reply)
+            })
         }));
-        let site = Self { address, state };
+        let site = Self { address, state, waiting };
         let mut old = Article::new("oud", "Oud nieuws", "<p>Dit stond er al.</p>");
         old.published = now().before(Duration::from_secs(86_400));
         site.add(old);
@@ -165,6 +175,11 @@ impl Site {
     /// Answers a path as usual again.
     pub fn as_usual(&self, path: &str) {
         self.lock().overrides.remove(path);
+    }
+
+    /// Lets those who ask for a path wait for their answers, which are made when they ask; `None` answers them.
+    pub fn lets_wait(&self, path: Option<&str>) {
+        self.waiting.send_replace(path.map(ToOwned::to_owned));
     }
 
     /// All requests for a path.

@@ -70,3 +70,40 @@ fn text(request: &Request, covered: &[&str]) -> Result<String, String> {
     let lines: Result<Vec<String>, String> = covered.iter().map(line).collect();
     Ok(lines?.join("\n"))
 }
+
+/// The key id of a `Signature-Input`.
+pub fn key_id(input: &str) -> Result<String, String> {
+    let (_, rest) = input.split_once("keyid=\"").ok_or("no keyid")?;
+    rest.split_once('"').map(|(id, _)| id.to_owned()).ok_or_else(|| "no keyid".to_owned())
+}
+
+/// Checks all of a POST signed by RFC 9421 but who the key belongs to: the profile of `reference/federation.md` 4.3.
+pub fn check_rfc9421(request: &Request, authority: &str, input: &str, pem: &str, now: Timestamp) -> Result<(), String> {
+    let parameters = input.strip_prefix("sig1=").ok_or("no label sig1")?;
+    if !parameters.starts_with("(\"@method\" \"@target-uri\" \"content-digest\");created=") {
+        return Err(format!("covers something else: {parameters}"));
+    }
+    let created = parameters.split("created=").nth(1).and_then(|rest| rest.split(';').next()?.parse::<i64>().ok());
+    let created = Timestamp(created.ok_or("no created")? * 1_000);
+    if created.since(now).max(now.since(created)) > WINDOW {
+        return Err(format!("created {created}, now is {now}"));
+    }
+    let wanted = digest(&request.body).replace("SHA-256=", "sha-256=:") + ":";
+    if request.header("content-digest") != Some(&wanted) {
+        return Err("Content-Digest is not that of the body".to_owned());
+    }
+    let text = format!(
+        "\"@method\": {}\n\"@target-uri\": http://{authority}{}\n\"content-digest\": {wanted}\n\"@signature-params\": {parameters}",
+        request.method, request.target
+    );
+    let signature = request.header("signature").unwrap_or_default();
+    let signature = signature.trim_start_matches("sig1=:").trim_end_matches(':');
+    let signature = STANDARD.decode(signature).map_err(|e| e.to_string())?;
+    let key = PKey::public_key_from_pem(pem.as_bytes()).map_err(|e| e.to_string())?;
+    let mut verifier = Verifier::new(MessageDigest::sha256(), &key).map_err(|e| e.to_string())?;
+    verifier.update(text.as_bytes()).map_err(|e| e.to_string())?;
+    match verifier.verify(&signature) {
+        Ok(true) => Ok(()),
+        _ => Err("the signature does not hold".to_owned()),
+    }
+}

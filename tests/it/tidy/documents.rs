@@ -271,3 +271,40 @@ fn the_example_shows_every_key_of_compose_with_its_default() {
     let broken = unequal(&example("compose"), &default);
     assert!(broken.is_empty(), "config.example.toml and ComposeSettings::default() differ:\n{}", broken.join("\n"));
 }
+
+/// The text of a document below a heading, up to the next one of any level.
+fn below<'t>(document: &'t str, heading: &str) -> &'t str {
+    let start = document.find(&format!("\n{heading}\n")).unwrap_or_else(|| panic!("there is no {heading}"));
+    let text = &document[start + heading.len() + 2..];
+    text.find("\n#").map_or(text, |end| &text[..end])
+}
+
+/// The types that the first cells of a table name, before what they are about.
+fn types_of_table(text: &str) -> BTreeSet<String> {
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `")).map(|row| format!("`{row}"));
+    let cells: Vec<String> = rows.map(|row| row.split(" | ").next().unwrap_or_default().to_owned()).collect();
+    let named = cells.iter().map(|cell| cell.split(" of ").next().unwrap_or_default());
+    let named = named.map(|cell| cell.split(" with a ").next().unwrap_or_default());
+    named.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
+}
+
+/// FEP-67ff.
+#[test]
+fn federation_md_claims_what_the_code_claims_and_does() {
+    use heraut::activity::claims::{FEPS, READ, SENT};
+    let set = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<BTreeSet<_>>();
+    let document = text("FEDERATION.md");
+    let feps = below(&document, "## Supported FEPs").lines().filter_map(|line| line.strip_prefix("- [FEP-"));
+    let feps: BTreeSet<String> = feps.map(|rest| rest.split(']').next().unwrap_or_default().to_owned()).collect();
+    assert_eq!(feps, set(FEPS), "FEPs of FEDERATION.md (left) and of activity::claims (right)");
+    assert_eq!(types_of_table(below(&document, "### What is sent")), set(SENT), "sent: document, table");
+    assert_eq!(types_of_table(below(&document, "### What is read")), set(READ), "read: document, table");
+    let mut made = BTreeSet::new();
+    for path in files(&["src/activity"]).into_iter().filter(|path| path.ends_with(".rs") && !path.contains("tests")) {
+        let code = text(&path);
+        for maker in ["envelope(\"", "answer(\"", "change(\""] {
+            made.extend(code.split(maker).skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned));
+        }
+    }
+    assert_eq!(made, set(SENT), "the types that src/activity makes (left) and says that it makes (right)");
+}
