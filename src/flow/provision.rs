@@ -313,7 +313,8 @@ async fn make_actor(
 /// What a verified actor says of itself, to be told to its followers.
 pub async fn update_of(gateway: &Gateway, verified: &VerifiedActor, at: Timestamp) -> ActivityRow {
     let id = ActivityId(gateway.mint.next());
-    let bytes = gateway.attested(verified, activity::update_actor(verified, &verified.actor().base(), id, at), at).await;
+    let bytes =
+        gateway.attested(verified, activity::update_actor(verified, &verified.actor().base(), id, at), at).await;
     let actor_id = verified.actor().id;
     ActivityRow { id, actor_id, post_id: None, kind: "Update".to_owned(), bytes, created_at: at }
 }

@@ -96,8 +96,9 @@ both! {
     }
 
     async fn a_read_only_actor_publishes_nothing_new_and_takes_back_what_it_said(db: Database) {
-        let world = World::new(db).await;
+        let world = World::with(db, Setup::new().policy("retract_on_gone = true\ngone_after = \"1s\"")).await;
         let old = world.published("dijk", "De dijk").await.activity["object"]["id"].clone();
+        let gone = world.published("sluis", "De sluis").await.activity["object"]["id"].clone();
         world.gateway.cli(&["actor", "read-only", "nieuws"]).await.well();
         told_of_itself(&world, 1).await;
         world.site.publish("brug", "De brug", "<p>Over brug.</p>");
@@ -109,6 +110,10 @@ both! {
         let post = old.as_str().unwrap().rsplit('/').next().unwrap().to_owned();
         world.gateway.cli(&["post", "withdraw", &post]).await.well();
         world.told("Delete", old.as_str().unwrap(), 1).await;
+        world.site.withdraw("sluis");
+        world.told("Delete", gone.as_str().unwrap(), 1).await;
+        let pinned = world.gateway.cli(&["post", "pin", &post]).await;
+        assert_eq!(pinned.code, 1, "{}", pinned.stdout);
         assert_eq!(posted(&world, "De brug"), 0);
         assert_eq!(get(&world.gateway.actor()).await.json().get("suspended"), None);
         world.gateway.cli(&["actor", "resume", "nieuws"]).await.well();

@@ -173,7 +173,8 @@ async fn followers_are_counted_afresh_and_other_hosts_get_nothing_that_is_kept()
 #[actix_web::test]
 async fn a_query_that_is_read_is_not_taken_for_one_that_is_not_however_it_is_written() {
     let world = World::new().await;
-    let key = |path: &str| Key::of(&world.request(path).to_srv_request(), "social.example", &world.gateway.hosts_seen());
+    let key =
+        |path: &str| Key::of(&world.request(path).to_srv_request(), "social.example", &world.gateway.hosts_seen());
     for query in ["before=7", "b%65fore=7", "utm_source=x&%62efore=7", "before", "%62efore", "before=1&before=2"] {
         assert_ne!(key(&format!("/@nieuws?{query}")), key("/@nieuws"), "{query}");
     }
