@@ -299,6 +299,11 @@ impl Base {
         url.strip_prefix(&self.mint("/@")).filter(|handle| !handle.is_empty() && !handle.contains('/'))
     }
 
+    /// Whether that is the id of a post of ours, byte for byte.
+    pub fn is_object(&self, url: &ObjectUrl, id: PostId) -> bool {
+        self.after(url.as_str(), "/ap/o/").is_some_and(|number| number == id.to_string())
+    }
+
     fn number(&self, url: &str, prefix: &str) -> Option<i64> {
         self.after(url, prefix)?.parse().ok()
     }
@@ -338,5 +343,8 @@ mod tests {
         }
         assert_eq!(both.read_post("https://social.stad.example/@nieuws/9"), Some(PostId(9)));
         assert_eq!(home.read_actor("https://social.stad.example/ap/a/7"), None);
+        let is_nine = |url: &str| both.is_object(&ObjectUrl::parse(url).unwrap(), PostId(9));
+        assert!(is_nine("https://social.example/ap/o/9") && is_nine("https://social.stad.example/ap/o/9"));
+        assert!(!is_nine("https://social.stad.example/ap/o/09") && !is_nine("https://social.stad.example/@nieuws/9"));
     }
 }

@@ -17,7 +17,7 @@ use crate::flow::{Gateway, now};
 use crate::ids::{ActivityId, ActorId};
 use crate::signature::integrity;
 use crate::store::activities::{self, ActivityRow};
-use crate::store::continuity::{self, FormerHandle};
+use crate::store::continuity::{self, FormerHandle, HANDED_OVER};
 use crate::store::deliveries::FanOut;
 use crate::store::{Db, Queried, StoreError, actors, audit, deliveries, followers, proofs};
 use crate::time::Timestamp;
@@ -25,8 +25,6 @@ use crate::urls::ActorUrl;
 
 /// Why the sources of an actor that goes are stopped.
 const RETIRED: &str = "its actor is retired";
-/// Why those of one that another installation speaks for are.
-const HANDED_OVER: &str = "another installation speaks for its actor";
 
 /// Why an actor's life does not change so.
 #[derive(Debug, Error)]

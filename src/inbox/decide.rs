@@ -202,7 +202,7 @@ pub fn decide(incoming: &Incoming, base: &Base, known: &Known) -> Vec<Effect> {
         IncomingKind::QuoteRequest { object, instrument, seen } => {
             let Some(post) = our_post(object, base, known) else { return ignore(IgnoreReason::NotAboutUs) };
             // The authorization names the id, and peers compare it byte for byte: a page or another spelling is not the post.
-            let exact = *object == base.object(post.id);
+            let exact = base.is_object(object, post.id);
             let answer = if exact && post.public { may_quote(known, *seen) } else { QuoteAnswer::Reject };
             vec![Effect::AnswerQuote {
                 post: post.id,

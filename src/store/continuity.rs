@@ -16,6 +16,8 @@ use crate::store::{Db, Queried, from_json, inboxes, odd_row, to_json, turns};
 use crate::time::Timestamp;
 use crate::urls::ActorUrl;
 
+/// Why the sources of an actor are stopped that another installation speaks for.
+pub const HANDED_OVER: &str = "another installation speaks for its actor";
 /// When nothing is ever due.
 const NEVER: Timestamp = Timestamp(i64::MAX / 2);
 

@@ -6,6 +6,7 @@
 
 pub mod activities;
 pub mod actors;
+pub mod arriving;
 pub mod audit;
 pub mod catalogue;
 pub mod client_requests;
