@@ -174,12 +174,7 @@ impl Open {
     }
 
     /// A row as it will stand here; `None` where what is here stands for it.
-    fn adapted(
-        &mut self,
-        target: &Target<'_>,
-        table: &'static str,
-        mut row: Row,
-    ) -> Result<Option<Row>, BackupError> {
+    fn adapted(&mut self, target: &Target<'_>, table: &'static str, mut row: Row) -> Result<Option<Row>, BackupError> {
         // What belongs to another actor stays there: a reply to its post, a post of a source that feeds it now.
         for (_, column) in LOOSE.iter().filter(|(of, _)| *of == table) {
             if !self.is_known(&row, column) {

@@ -19,7 +19,7 @@ use crate::signature::integrity;
 use crate::store::activities::{self, ActivityRow};
 use crate::store::continuity::{self, FormerHandle, HANDED_OVER};
 use crate::store::deliveries::FanOut;
-use crate::store::{Db, Queried, StoreError, actors, audit, deliveries, followers, proofs};
+use crate::store::{Db, Queried, StoreError, actors, audit, deliveries, followers, lock_actor, proofs};
 use crate::time::Timestamp;
 use crate::urls::ActorUrl;
 
@@ -367,6 +367,8 @@ pub async fn hand_over(gateway: &Gateway, actor: Actor, who: &str) -> Result<Cha
     let done = gateway
         .store
         .write("hand an actor over", move |db| {
+            // What is being published as this actor is there before, or is not published.
+            lock_actor(db, stored.id)?;
             if !continuity::put(db, stored.id, &stored.continuity, from)? {
                 return Ok(false);
             }
@@ -410,6 +412,12 @@ pub async fn finish_retiring(gateway: &Gateway) -> Result<usize, StoreError> {
     };
     gateway.store.write("end retirements", finish).await?;
     Ok(n)
+}
+
+/// Whether an actor may still begin to say something, inside the transaction that stores it: until that ends, nobody hands it over.
+pub(super) fn may_still(db: &mut Db<'_>, actor: ActorId, speech: Speech) -> Queried<bool> {
+    lock_actor(db, actor)?;
+    continuity::of(db, actor).map(|now| now.state.may_begin(speech))
 }
 
 /// Why an actor may not begin to say something now; `None` when it may.

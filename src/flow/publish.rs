@@ -7,7 +7,7 @@ use tracing::Instrument;
 use crate::activity::{self, PublishedPost};
 use crate::actor::continuity::Speech;
 use crate::actor::verification::VerifiedActor;
-use crate::flow::continuity::silent;
+use crate::flow::continuity::{may_still, silent};
 use crate::flow::{Gateway, now};
 use crate::ids::{ActivityId, ActorId, PostId};
 use crate::metrics;
@@ -99,7 +99,7 @@ async fn publish(gateway: &Gateway, post: Post) -> Result<(), PublishError> {
     let owed = gateway
         .store
         .write("publish a post", move |db| {
-            if !posts::leave(db, &post, &["ready", "scheduled"])? {
+            if !may_still(db, post.actor_id, Speech::News)? || !posts::leave(db, &post, &["ready", "scheduled"])? {
                 return Ok(None); // another process was first
             }
             activities::insert(db, &row)?;
@@ -221,9 +221,13 @@ async fn commit_change(
         PostState::Withdrawn(_) => Dispatch::at_once(post.dispatch.lane),
         _ => post.dispatch,
     };
+    let speech = Speech::of(&kind, true);
     let fan_out = FanOut { activity: row.id, actor: post.actor_id, post: Some(post_id), dispatch, at: row.created_at };
     let commit = move |db: &mut Db<'_>| -> Queried<Option<usize>> {
-        if !posts::take_change(db, post.id)? || !posts::leave(db, &post, from)? {
+        if !may_still(db, post.actor_id, speech)?
+            || !posts::take_change(db, post.id)?
+            || !posts::leave(db, &post, from)?
+        {
             return Ok(None); // another process was first
         }
         activities::insert(db, &row)?;

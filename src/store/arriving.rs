@@ -61,7 +61,9 @@ pub enum ArrivingError {
         of: String,
     },
     /// A source of that name is there.
-    #[error("a source `{0}` is here already; rename that one, or the one on the old installation, and export the actor anew")]
+    #[error(
+        "a source `{0}` is here already; rename that one, or the one on the old installation, and export the actor anew"
+    )]
     Source(String),
     /// A text that is no handle or no URL.
     #[error("`{0}` stands in the file where it cannot: {1}")]

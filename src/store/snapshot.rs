@@ -199,5 +199,9 @@ fn postgres_rows(table: &Table, condition: Option<&str>) -> String {
         }
     });
     let columns = columns.collect::<Vec<_>>().join(", ");
-    format!("SELECT CAST(row_to_json(r) AS TEXT) AS t FROM (SELECT {columns} FROM {}{}) r", quoted(&table.name), filter(condition))
+    format!(
+        "SELECT CAST(row_to_json(r) AS TEXT) AS t FROM (SELECT {columns} FROM {}{}) r",
+        quoted(&table.name),
+        filter(condition)
+    )
 }
