@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::{open, output, who};
 use crate::flow::{Gateway, quotes as flow};
@@ -76,29 +76,20 @@ async fn list(gateway: &Gateway, post: Option<PostId>, limit: i64, json: bool) -
         Ok((actors::roots_of_posts(db, &posts)?, rows))
     };
     let (roots, rows) = gateway.store.read("list quotes", read).await?;
-    if json {
-        let shown = rows.iter().map(|row| {
-            json!({
-                "quote": row.id,
-                "post": row.post_id,
-                "author": row.author_url,
-                "url": row.quote_url,
-                "authorization": roots.get(&row.post_id).map(|base| base.quote_authorization(row.id)),
-                "allowed_at": row.created_at.to_rfc3339(),
-                "revoked_at": row.revoked_at.map(|at| at.to_rfc3339()),
-            })
+    let shown = rows.into_iter().map(|row| {
+        let document = json!({
+            "quote": row.id,
+            "post": row.post_id,
+            "author": row.author_url,
+            "url": row.quote_url,
+            "authorization": roots.get(&row.post_id).map(|base| base.quote_authorization(row.id)),
+            "allowed_at": row.created_at.to_rfc3339(),
+            "revoked_at": row.revoked_at.map(|at| at.to_rfc3339()),
         });
-        return output::json(&shown.collect::<Vec<_>>());
-    }
-    let rows: Vec<_> = rows
-        .into_iter()
-        .map(|row| {
-            let state = if row.revoked_at.is_some() { "revoked" } else { "allowed" };
-            [row.id.to_string(), row.post_id.to_string(), state.to_owned(), row.author_url, row.quote_url]
-        })
-        .collect();
-    output::table(["QUOTE", "POST", "STATE", "AUTHOR", "URL"], &rows);
-    Ok(())
+        let state = if row.revoked_at.is_some() { "revoked" } else { "allowed" };
+        (document, [row.id.to_string(), row.post_id.to_string(), state.to_owned(), row.author_url, row.quote_url])
+    });
+    show("STATE", shown, json)
 }
 
 /// The id of an authorization.
@@ -113,25 +104,26 @@ async fn authorization(gateway: &Gateway, quote: QuoteId) -> anyhow::Result<Stri
 
 async fn waiting(gateway: &Gateway, post: Option<PostId>, limit: i64, json: bool) -> anyhow::Result<()> {
     let rows = gateway.store.read("list quotes", move |db: &mut Db<'_>| quotes::waiting(db, post, limit)).await?;
-    if json {
-        let shown = rows.iter().map(|row| {
-            json!({
-                "quote": row.id,
-                "post": row.post_id,
-                "author": row.author_url,
-                "url": row.quote_url,
-                "asked_at": row.created_at.to_rfc3339(),
-            })
+    let shown = rows.into_iter().map(|row| {
+        let asked = row.created_at.to_rfc3339();
+        let document = json!({
+            "quote": row.id,
+            "post": row.post_id,
+            "author": row.author_url,
+            "url": row.quote_url,
+            "asked_at": asked,
         });
-        return output::json(&shown.collect::<Vec<_>>());
+        (document, [row.id.to_string(), row.post_id.to_string(), asked, row.author_url, row.quote_url])
+    });
+    show("ASKED", shown, json)
+}
+
+/// Quotes as JSON or as a table, whose third column has that heading.
+fn show(third: &str, quotes: impl Iterator<Item = (Value, [String; 5])>, json: bool) -> anyhow::Result<()> {
+    let (documents, cells): (Vec<Value>, Vec<_>) = quotes.unzip();
+    if json {
+        return output::json(&documents);
     }
-    let rows: Vec<_> = rows
-        .into_iter()
-        .map(|row| {
-            let asked = row.created_at.to_rfc3339();
-            [row.id.to_string(), row.post_id.to_string(), asked, row.author_url, row.quote_url]
-        })
-        .collect();
-    output::table(["QUOTE", "POST", "ASKED", "AUTHOR", "URL"], &rows);
+    output::table(["QUOTE", "POST", third, "AUTHOR", "URL"], &cells);
     Ok(())
 }

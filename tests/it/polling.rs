@@ -3,7 +3,7 @@
 use heraut::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::harness::{Gateway, Reply, Setup, World, both, eventually, get, until};
+use crate::harness::{Database, Gateway, Reply, Setup, World, both, eventually, get, until};
 
 const FEED: &str = "/nieuws.rss";
 
@@ -18,6 +18,17 @@ fn now_ms() -> i64 {
 /// As if the pages that were seen to be gone had been so six hours before.
 const SIX_HOURS_LATER: &str = "UPDATE items SET gone_at = gone_at - 21600000, gone_check_at = gone_check_at - 21600000 \
                                WHERE gone_at IS NOT NULL";
+
+/// A published post, and its page that was looked for once and was gone; the second look is six hours later.
+async fn seen_gone_once(db: Database) -> (World, String) {
+    let setup = Setup::new().policy("retract_on_gone = true\ngone_after = \"6h\"");
+    let world = World::with(db, setup).await;
+    let id = world.published("dijk", "De dijk").await.activity["object"]["id"].as_str().unwrap().to_owned();
+    world.site.withdraw("dijk");
+    let seen_gone = || world.db.number("SELECT COUNT(*) FROM items WHERE gone_at IS NOT NULL") == 1;
+    until("the page is seen to be gone", seen_gone).await;
+    (world, id)
+}
 
 both! {
     async fn validators_are_sent_back_byte_for_byte_and_304_changes_nothing(db: Database) {
@@ -76,12 +87,7 @@ both! {
     }
 
     async fn a_page_must_be_gone_twice_before_its_post_is_withdrawn(db: Database) {
-        let setup = Setup::new().policy("retract_on_gone = true\ngone_after = \"6h\"");
-        let world = World::with(db, setup).await;
-        let id = world.published("dijk", "De dijk").await.activity["object"]["id"].as_str().unwrap().to_owned();
-        world.site.withdraw("dijk");
-        let seen_gone = || world.db.number("SELECT COUNT(*) FROM items WHERE gone_at IS NOT NULL") == 1;
-        until("the page is seen to be gone", seen_gone).await;
+        let (world, id) = seen_gone_once(db).await;
         world.site.polled(2).await;
         assert_eq!(world.site.requests("/nieuws/dijk").len(), 1, "once is looked, and then in six hours");
         assert_eq!((get(&id).await.status, world.peer.count("Delete")), (200, 0));
@@ -107,12 +113,7 @@ both! {
     }
 
     async fn a_page_that_two_polls_find_gone_at_once_is_withdrawn_once(db: Database) {
-        let setup = Setup::new().policy("retract_on_gone = true\ngone_after = \"6h\"");
-        let world = World::with(db, setup).await;
-        let id = world.published("dijk", "De dijk").await.activity["object"]["id"].as_str().unwrap().to_owned();
-        world.site.withdraw("dijk");
-        let seen_gone = || world.db.number("SELECT COUNT(*) FROM items WHERE gone_at IS NOT NULL") == 1;
-        until("the page is seen to be gone", seen_gone).await;
+        let (world, id) = seen_gone_once(db).await;
 
         let page = "/nieuws/dijk";
         world.site.lets_wait(Some(page));
