@@ -28,6 +28,7 @@ mod faults;
 mod federation;
 mod fedify;
 mod following;
+mod handover;
 mod harness;
 mod health;
 mod hooks;

@@ -12,7 +12,7 @@ use crate::installation::fresh_address;
 
 const BROWSER: &str = "text/html,application/xhtml+xml";
 /// The actor that has a host of its own.
-const MINISTRY: &str = "nieuws@ministerie.example";
+pub const MINISTRY: &str = "nieuws@ministerie.example";
 
 /// A world with a second agency, which has a host of its own and handles at its domain. Gives its root and its actor's id.
 async fn with_own_host(db: Database) -> (World, String, String) {
@@ -43,7 +43,7 @@ async fn with_own_host(db: Database) -> (World, String, String) {
 }
 
 /// The same, with its proof on the site and seen.
-async fn verified(db: Database) -> (World, String, String) {
+pub async fn verified(db: Database) -> (World, String, String) {
     let (world, root, id) = with_own_host(db).await;
     let proof = world.gateway.cli(&["actor", "proof", MINISTRY]).await.well().stdout;
     world.site.prove(Some(&proof));
@@ -52,7 +52,7 @@ async fn verified(db: Database) -> (World, String, String) {
 }
 
 /// Follows that actor at its host, and waits for the Accept.
-async fn follows(citizen: &Account, root: &str, id: &str) -> Arrival {
+pub async fn follows(citizen: &Account, root: &str, id: &str) -> Arrival {
     let follow = citizen.activity("Follow", id);
     assert_eq!(citizen.letter(&format!("{root}/ap/inbox"), &follow).send().await.status, 202);
     let accept = |a: &Arrival| a.kind() == "Accept" && a.activity["object"]["id"] == follow["id"];
