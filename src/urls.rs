@@ -296,7 +296,7 @@ impl Base {
 
     /// The handle whose page `url` is, byte for byte.
     pub fn read_actor_page<'u>(&self, url: &'u str) -> Option<&'u str> {
-        url.strip_prefix(&self.mint("/@")).filter(|handle| !handle.is_empty() && !handle.contains('/'))
+        self.after(url, "/@").filter(|handle| !handle.is_empty() && !handle.contains('/'))
     }
 
     /// Whether that is the id of a post of ours, byte for byte.

@@ -5,7 +5,7 @@ pub const FEPS: &[&str] =
     &["67ff", "f1d5", "2c59", "521a", "5feb", "844e", "8b32", "d556", "fe34", "044f", "c0e0", "7628"];
 
 /// The types of activities that are sent.
-pub const SENT: &[&str] = &["Create", "Update", "Delete", "Add", "Remove", "Accept", "Reject"];
+pub const SENT: &[&str] = &["Create", "Update", "Delete", "Add", "Remove", "Move", "Accept", "Reject"];
 
 /// The types of activities that are read; all others are taken and ignored.
 pub const READ: &[&str] = &[

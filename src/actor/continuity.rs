@@ -125,6 +125,12 @@ impl ActorState {
         matches!(self, Self::Active | Self::ReadOnly)
     }
 
+    /// Whether what still arrives for it is kept. For one that was handed over inboxes refuse it within a second; what came
+    /// before that goes along.
+    pub fn takes_in(self) -> bool {
+        self.listens() || self == Self::HandedOver
+    }
+
     /// Whether its page and its posts can be read.
     pub fn is_shown(self) -> bool {
         matches!(self, Self::Active | Self::ReadOnly | Self::HandedOver)

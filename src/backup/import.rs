@@ -7,7 +7,6 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::actor::continuity::ActorState;
 use crate::backup::belongings::GOES;
 use crate::backup::manifest::{Manifest, Summary};
 use crate::backup::pictures::{self, Waiting};
@@ -15,7 +14,7 @@ use crate::backup::read::{Sink, read};
 use crate::backup::{BackupError, Watch, sealed};
 use crate::config::Secret;
 use crate::ids::ActorId;
-use crate::store::arriving::{Arriving, ArrivingError, Newcomer};
+use crate::store::arriving::{self, Arriving, ArrivingError, Newcomer};
 use crate::store::audit::Entry;
 use crate::store::catalogue::{Column, Table};
 use crate::store::continuity::HANDED_OVER;
@@ -215,8 +214,7 @@ impl Open {
             }
             "actor_continuity" => {
                 let moved = row.get("moved_to").is_some_and(Value::is_string);
-                let state = if moved { ActorState::ReadOnly } else { ActorState::Active };
-                put(&mut row, "state", state.name());
+                put(&mut row, "state", arriving::state_here(moved));
                 put(&mut row, "since", &now);
             }
             "sources" => {

@@ -380,7 +380,22 @@ async fn change_actor(
 /// Makes a source, or changes the one of that name. Its settings are checked by its connector first, and its secrets sealed.
 pub async fn source(gateway: &Gateway, plan: SourcePlan, by: By<'_>) -> Result<SourceId, ProvisionError> {
     let handle = plan.actor.clone();
-    let mut named = gateway.store.read("read the actor of a source", move |db| actors::named(db, &handle)).await?;
+    let of_config = by == By::Config;
+    let load = move |db: &mut Db<'_>| {
+        let named = actors::named(db, &handle)?;
+        if named.len() < 2 || !of_config {
+            return Ok(named);
+        }
+        // What the file names is what stands in the file; an actor that came later does not make it ambiguous.
+        let mut of_file = Vec::new();
+        for actor in &named {
+            if actors::is_provisioned(db, actor.id)? {
+                of_file.push(actor.clone());
+            }
+        }
+        Ok(if of_file.is_empty() { named } else { of_file })
+    };
+    let mut named = gateway.store.read("read the actor of a source", load).await?;
     let actor = named.pop().ok_or_else(|| ProvisionError::NoActor(plan.actor.clone()))?;
     if !named.is_empty() {
         return Err(ProvisionError::Ambiguous(plan.actor));

@@ -328,7 +328,7 @@ pub fn known(db: &mut Db<'_>, named: &Named, incoming: &Incoming) -> Queried<Kno
         if !named.only_at(id.0, &url.base()) {
             continue;
         }
-        if continuity.state.listens() {
+        if continuity.state.takes_in() {
             known.actors.push(*id);
         }
         if continuity.is_closed() && continuity.state != ActorState::HandedOver {
@@ -341,7 +341,7 @@ pub fn known(db: &mut Db<'_>, named: &Named, incoming: &Incoming) -> Queried<Kno
             if !named.only_at(id.0, &url.base()) {
                 continue;
             }
-            let public = matches!(post.state, PostState::Published(_)) && continuity.state.listens();
+            let public = matches!(post.state, PostState::Published(_)) && continuity.state.takes_in();
             known.posts.push(KnownPost { id: post.id, actor: post.actor_id, public });
             if matches!(incoming.kind, IncomingKind::QuoteRequest { .. }) {
                 (known.quotes, known.sender_follows) = quotes::policy(db, post.actor_id, &incoming.actor)?;

@@ -6,6 +6,7 @@ use diesel::sql_types::{BigInt, SmallInt};
 use thiserror::Error;
 
 use crate::actor::Handle;
+use crate::actor::continuity::ActorState;
 use crate::ids::{ActorId, AgencyId, InboxId};
 use crate::on;
 use crate::post::lane::Lane;
@@ -94,6 +95,11 @@ pub struct Newcomer {
     pub domain: String,
     /// Its id on the wire.
     pub url: ActorUrl,
+}
+
+/// The state in which an actor begins here: one that has moved its followers elsewhere publishes nothing.
+pub fn state_here(moved: bool) -> &'static str {
+    if moved { ActorState::ReadOnly.name() } else { ActorState::Active.name() }
 }
 
 /// A database that an actor is taken into. Dropped without [`Arriving::finish`], it is as it was before.

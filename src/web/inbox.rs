@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use tracing::Instrument;
 
 use crate::flow::arrivals::Arrivals;
-use crate::flow::hosts::FRESH;
+use crate::flow::hosts::RETRY;
 use crate::flow::{Gateway, receive};
 use crate::ids::ActorId;
 use crate::inbox::INBOX_BODY_BYTES_MAX;
@@ -26,7 +26,7 @@ pub async fn shared(
     body: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let base = hosts::base(&request, &gateway);
-    if gateway.hosts(FRESH).await?.is_handed_over(&base) {
+    if gateway.hosts(RETRY).await?.is_handed_over(&base) {
         return Err(Problem::HandedOver);
     }
     take(&gateway, &arrivals, &request, body).await
@@ -45,7 +45,7 @@ pub async fn personal(
     if !directory.has_actor(actor, &hosts::base(&request, &gateway)).await? {
         return Err(Problem::NotFound);
     }
-    if gateway.hosts(FRESH).await?.handed_over().contains(&actor) {
+    if gateway.hosts(RETRY).await?.handed_over().contains(&actor) {
         return Err(Problem::HandedOver);
     }
     take(&gateway, &arrivals, &request, body).await

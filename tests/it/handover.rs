@@ -180,7 +180,8 @@ both! {
 
         let file = exported(&world.gateway).await;
         // It is no backup, and a backup is no actor.
-        let elsewhere = world.gateway.elsewhere(&world.db, &Database::new(world.db.kind));
+        let empty = Database::new(world.db.kind);
+        let elsewhere = world.gateway.elsewhere(&world.db, &empty);
         let restored = elsewhere.cli(&["restore", &file, "--passphrase-file", &secret]).await;
         assert!(restored.code == 1 && restored.stderr.contains("heraut import actor"), "{}", restored.stderr);
         let backup = world.gateway.folder().join("all.backup").to_str().unwrap().to_owned();
@@ -189,7 +190,7 @@ both! {
         let whole = taken_in(&there, &backup).await;
         assert!(whole.code == 1 && whole.stderr.contains("heraut restore"), "{}", whole.stderr);
         // An agency of that name has another host there.
-        there.cli(&["agency", "add", "ministerie", "--domain", "ministerie.example", "--host", "http://127.0.0.9:9"]).await.well();
+        there.cli(&["agency", "add", "ministerie", "ministerie.example", "--host", "http://127.0.0.9:9"]).await.well();
         let other_host = taken_in(&there, &file).await;
         assert_eq!(other_host.code, 1);
         assert!(other_host.stderr.contains(&root) && other_host.stderr.contains("heraut actor move"), "{}", other_host.stderr);
