@@ -155,7 +155,7 @@ async fn run_alias(gateway: &Gateway, alias: Alias) -> anyhow::Result<()> {
     let mut wanted: Vec<String> = actor.continuity.aliases.iter().map(ToString::to_string).collect();
     if add {
         wanted.push(url.clone());
-    } else if wanted.iter().any(|known| *known == url) {
+    } else if wanted.contains(&url) {
         wanted.retain(|known| *known != url);
     } else {
         bail!("{} does not name {url}; `heraut actor alias list {}` shows whom it names", actor.full_handle(), handle);

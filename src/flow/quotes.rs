@@ -21,6 +21,7 @@ use crate::store::reactions::{self, QuoteRow};
 use crate::store::{
     Db, Queried, StoreError, actors, audit, followers, from_json, inboxes, posts, proofs, remote as remote_store,
 };
+use crate::time::Timestamp;
 use crate::urls::{ActorUrl, UrlError};
 
 /// Why a decision about a quote was not carried out.
@@ -103,6 +104,7 @@ pub async fn approve(gateway: &Gateway, id: QuoteId, who: &str) -> Result<(), Qu
     };
     let activity = ActivityId(gateway.mint.next());
     let bytes = activity::accept_quote(&actor, &actor.base(), &request, id, activity);
+    let bytes = attested(gateway, &actor, bytes, at).await?;
     let row = answer(activity, actor.id, "Accept", bytes);
     let reaction = reaction(ReactionId(gateway.mint.next()), &quote);
     let entry = gateway.audit(who, "quote.approve", format!("quote:{id}"), asked.quote_url.clone());
@@ -124,6 +126,7 @@ pub async fn refuse(gateway: &Gateway, id: QuoteId, who: &str) -> Result<(), Quo
     let request: Value = from_request(&asked)?;
     let activity = ActivityId(gateway.mint.next());
     let bytes = activity::reject_quote(&actor, &actor.base(), &request, activity);
+    let bytes = attested(gateway, &actor, bytes, now()).await?;
     let row = answer(activity, actor.id, "Reject", bytes);
     let entry = gateway.audit(who, "quote.refuse", format!("quote:{id}"), asked.quote_url.clone());
     let commit = move |db: &mut Db<'_>| {
@@ -142,6 +145,16 @@ fn from_request(asked: &QuoteRequestRow) -> Result<Value, StoreError> {
 
 fn answer(id: ActivityId, actor_id: ActorId, kind: &str, bytes: Vec<u8>) -> ActivityRow {
     ActivityRow { id, actor_id, post_id: None, kind: kind.to_owned(), bytes, created_at: now() }
+}
+
+/// With an integrity proof where the actor's own proof holds; without one it waits anyhow.
+async fn attested(gateway: &Gateway, actor: &Actor, bytes: Vec<u8>, at: Timestamp) -> Result<Vec<u8>, StoreError> {
+    let id = actor.id;
+    let proof = gateway.store.read("read a proof", move |db| proofs::of_actor(db, id)).await?;
+    match VerifiedActor::prove(actor.clone(), &proof, &gateway.settings.proof_times, at) {
+        Ok(verified) => Ok(gateway.attested(&verified, bytes, at).await),
+        Err(_) => Ok(bytes),
+    }
 }
 
 fn owe(db: &mut Db<'_>, row: &ActivityRow, inbox: InboxId) -> Queried<bool> {

@@ -223,7 +223,7 @@ both! {
             let text = arrival.activity.to_string();
             assert!(!text.contains(&home), "{text}");
             assert_eq!(arrival.verified, Ok(()), "{text}");
-            let method = arrival.activity["proof"]["verificationMethod"].as_str().unwrap().to_owned();
+            let method = arrival.activity["proof"]["verificationMethod"].as_str().unwrap_or_else(|| panic!("no proof: {text}"));
             assert!(method.starts_with(&format!("{id}#")), "{method}");
         }
         // What is named is there; where one only writes, a reader is told so.
