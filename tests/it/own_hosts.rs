@@ -67,6 +67,42 @@ fn named(text: &str, root: &str) -> BTreeSet<String> {
     tails.map(|tail| tail.split(ends).next().unwrap().to_owned()).collect()
 }
 
+/// Every address at which an actor, or a post of it, is shown, and as what.
+fn all_that_is_shown(
+    root: &str,
+    id: &str,
+    [object, page, authorization, create]: [&str; 4],
+) -> Vec<(&'static str, String, &'static str)> {
+    let asking = |what: &str| format!("{root}/oembed?url={}", encoded(what));
+    vec![
+        ("the actor", id.to_owned(), ACTIVITY),
+        ("its outbox", format!("{id}/outbox"), ACTIVITY),
+        ("a page of it", format!("{id}/outbox?page=first"), ACTIVITY),
+        ("its followers", format!("{id}/followers"), ACTIVITY),
+        ("whom it follows", format!("{id}/following"), ACTIVITY),
+        ("what it pinned", format!("{id}/featured"), ACTIVITY),
+        ("its hashtags", format!("{id}/tags"), ACTIVITY),
+        ("the post", object.to_owned(), ACTIVITY),
+        ("its activity", create.to_owned(), ACTIVITY),
+        ("the quote that is allowed", authorization.to_owned(), ACTIVITY),
+        ("the instance", format!("{root}/ap/instance"), ACTIVITY),
+        ("the front page", format!("{root}/"), BROWSER),
+        ("its page", format!("{root}/@nieuws"), BROWSER),
+        ("the page of the post", page.to_owned(), BROWSER),
+        ("the page to follow it", format!("{root}/@nieuws/follow"), BROWSER),
+        ("a hashtag", format!("{root}/tags/HoogWater"), BROWSER),
+        ("its RSS", format!("{root}/@nieuws/feed.rss"), "*/*"),
+        ("its Atom", format!("{root}/@nieuws/feed.atom"), "*/*"),
+        ("its JSON Feed", format!("{root}/@nieuws/feed.json"), "*/*"),
+        ("the post elsewhere", asking(page), "*/*"),
+        ("the account elsewhere", asking(&format!("{root}/@nieuws")), "*/*"),
+        ("WebFinger", format!("{root}/.well-known/webfinger?resource={}", encoded(id)), "*/*"),
+        ("host-meta", format!("{root}/.well-known/host-meta"), "*/*"),
+        ("host-meta as JSON", format!("{root}/.well-known/host-meta.json"), "*/*"),
+        ("NodeInfo", format!("{root}/.well-known/nodeinfo"), "*/*"),
+    ]
+}
+
 async fn finger(root: &str, host: Option<&str>, resource: &str) -> (u16, Value) {
     let encoded: String = url::form_urlencoded::byte_serialize(resource.as_bytes()).collect();
     let url = format!("{root}/.well-known/webfinger?resource={encoded}");
@@ -182,34 +218,7 @@ both! {
         let listed = cli(&["quote", "list", "--json"]).await.json();
         assert_eq!(listed[0]["authorization"], json!(authorization));
 
-        let asking = |what: &str| format!("{root}/oembed?url={}", encoded(what));
-        let table = [
-            ("the actor", id.clone(), ACTIVITY),
-            ("its outbox", format!("{id}/outbox"), ACTIVITY),
-            ("a page of it", format!("{id}/outbox?page=first"), ACTIVITY),
-            ("its followers", format!("{id}/followers"), ACTIVITY),
-            ("whom it follows", format!("{id}/following"), ACTIVITY),
-            ("what it pinned", format!("{id}/featured"), ACTIVITY),
-            ("its hashtags", format!("{id}/tags"), ACTIVITY),
-            ("the post", object.clone(), ACTIVITY),
-            ("its activity", create["id"].as_str().unwrap().to_owned(), ACTIVITY),
-            ("the quote that is allowed", authorization.clone(), ACTIVITY),
-            ("the instance", format!("{root}/ap/instance"), ACTIVITY),
-            ("the front page", format!("{root}/"), BROWSER),
-            ("its page", format!("{root}/@nieuws"), BROWSER),
-            ("the page of the post", page.clone(), BROWSER),
-            ("the page to follow it", format!("{root}/@nieuws/follow"), BROWSER),
-            ("a hashtag", format!("{root}/tags/HoogWater"), BROWSER),
-            ("its RSS", format!("{root}/@nieuws/feed.rss"), "*/*"),
-            ("its Atom", format!("{root}/@nieuws/feed.atom"), "*/*"),
-            ("its JSON Feed", format!("{root}/@nieuws/feed.json"), "*/*"),
-            ("the post elsewhere", asking(&page), "*/*"),
-            ("the account elsewhere", asking(&format!("{root}/@nieuws")), "*/*"),
-            ("WebFinger", format!("{root}/.well-known/webfinger?resource={}", encoded(&id)), "*/*"),
-            ("host-meta", format!("{root}/.well-known/host-meta"), "*/*"),
-            ("host-meta as JSON", format!("{root}/.well-known/host-meta.json"), "*/*"),
-            ("NodeInfo", format!("{root}/.well-known/nodeinfo"), "*/*"),
-        ];
+        let table = all_that_is_shown(&root, &id, [&object, &page, &authorization, create["id"].as_str().unwrap()]);
         let mut all = BTreeSet::new();
         for (what, url, accept) in &table {
             let reply = get_as(url, accept).await;
