@@ -62,7 +62,12 @@ pub async fn follows(citizen: &Account, root: &str, id: &str) -> Arrival {
 /// What a text names that begins so.
 fn named(text: &str, root: &str) -> BTreeSet<String> {
     let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>' | '\'' | '\\' | ';');
-    let text = text.replace("&amp;", "&").replace("&#x2f;", "/").replace("&quot;", "\"");
+    let text = text
+        .replace("&amp;", "&")
+        .replace("&#x2f;", "/")
+        .replace("&quot;", "\"")
+        .replace("&#34;", "\"")
+        .replace("&#39;", "'");
     let tails = text.match_indices(root).map(|(at, _)| &text[at..]);
     tails.map(|tail| tail.split(ends).next().unwrap().to_owned()).collect()
 }

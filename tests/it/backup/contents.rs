@@ -75,6 +75,8 @@ const REST_OF_ALL: &str = "
     INSERT INTO items (id, source_id, source_key, digest, state, content, first_seen_at, last_seen_at)
     VALUES (0, 1, 'k', 'd', 's', 'c', 1, 2);
     INSERT INTO item_aliases (source_id, alias, item_id) VALUES (1, 'a', 0);
+    INSERT INTO actor_continuity (actor_id, state, since, aliases, moved_to, moved_at) VALUES (1, 'read-only', 1, '[]', 'm', 2);
+    INSERT INTO former_handles (handle, domain, actor_id, until) VALUES ('was', 'a.example', 1, 3);
     INSERT INTO posts (id, actor_id, source_id, state, content, revision, published_at, created_at, lane, spread)
     VALUES (1, 1, 1, 'published', '{}', 1, 2, 1, 0, 3);
     INSERT INTO post_changes (post_id, kind, due_at, created_at) VALUES (1, 'withdraw', 1, 2);
