@@ -64,6 +64,7 @@ fn named(text: &str, root: &str) -> BTreeSet<String> {
     let ends = |c: char| c.is_whitespace() || matches!(c, '"' | '<' | '>' | '\'' | '\\' | ';');
     let text = text
         .replace("&amp;", "&")
+        .replace("&#38;", "&")
         .replace("&#x2f;", "/")
         .replace("&quot;", "\"")
         .replace("&#34;", "\"")
