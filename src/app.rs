@@ -17,7 +17,7 @@ use crate::actor::verification::ProofTimes;
 use crate::config::hook::{Held, HeldError};
 use crate::config::{ActorConfig, Config, MetricsListen, RegisterConfig, SourceConfig, environment};
 use crate::flow::keyring::{Keyring, KeyringError};
-use crate::flow::provision::{self, ActorPlan, By, ProvisionError, SourcePlan};
+use crate::flow::provision::{self, ActorPlan, AgencyPlan, By, ProvisionError, SourcePlan};
 use crate::flow::relays::{self, RelayError, RelayPlan};
 use crate::flow::schedule::{self, Roles, Stop, Stopper};
 use crate::flow::{FlowSettings, Gateway, Shared, clock, registers};
@@ -201,6 +201,7 @@ pub fn gateway_with(config: &Config, master: MasterKey) -> Result<Shared, AppErr
         store,
         net,
         base,
+        hosts: Default::default(),
         mint: Arc::default(),
         keyring: Keyring::new(master),
         settings,
@@ -221,14 +222,15 @@ fn prepare_media(folder: &std::path::Path) -> std::io::Result<()> {
 pub async fn provision(gateway: &Gateway, config: &Config) -> Result<(), AppError> {
     // Signing once shows whether the master key is the one that the keys were sealed under.
     gateway.sign_as_instance().await?;
-    check_public_url(gateway).await?;
     registers::provision(gateway, config.registers.iter().map(register_plan).collect()).await?;
     for agency in &config.agencies {
-        provision::agency(gateway, &agency.name, &agency.domain, By::Config)
+        let plan = AgencyPlan { name: agency.name.clone(), domain: agency.domain.clone(), host: agency.host.clone() };
+        provision::agency(gateway, plan, By::Config)
             .await
             .map_err(|source| AppError::Provision { what: format!("agency `{}`", agency.name), source })?;
         registers::set_organisation(gateway, &agency.name, agency.organisation.as_deref(), "config").await?;
     }
+    check_public_url(gateway).await?;
     for actor in &config.actors {
         let plan = actor_plan(config, actor);
         provision::actor(gateway, plan, By::Config)
@@ -247,10 +249,16 @@ pub async fn provision(gateway: &Gateway, config: &Config) -> Result<(), AppErro
     targets::provision(gateway, config).await
 }
 
-/// Other servers remember the ids of actors for ever: an actor that was made under another public URL would be lost to them.
+/// Other servers remember the ids of actors for ever: an actor that was made under another public URL, and not under the host of
+/// its agency, would be lost to them.
 async fn check_public_url(gateway: &Gateway) -> Result<(), AppError> {
     let known = gateway.store.read("list actors", crate::store::actors::list).await?;
-    match known.into_iter().find(|actor| !gateway.base.owns(actor.url.as_str())) {
+    let agencies = gateway.store.read("list agencies", crate::store::actors::list_agencies).await?;
+    let hosted = |actor: &crate::actor::Actor| {
+        let own = agencies.iter().find(|agency| agency.id == actor.agency.id).and_then(|agency| agency.host.clone());
+        own == Some(actor.base().root())
+    };
+    match known.into_iter().find(|actor| !gateway.base.owns(actor.url.as_str()) && !hosted(actor)) {
         Some(actor) => Err(AppError::PublicUrl {
             handle: actor.full_handle(),
             url: actor.url.to_string(),
@@ -288,6 +296,8 @@ fn actor_plan(config: &Config, actor: &ActorConfig) -> ActorPlan {
             attribution_domains: actor.attribution_domains.clone(),
             quotes: actor.quotes,
         },
+        aliases: Some(actor.also_known_as.clone()),
+        formerly: actor.formerly.clone(),
     }
 }
 

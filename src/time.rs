@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// An instant in epoch milliseconds, UTC.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, AsExpression, FromSqlRow,
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize, AsExpression, FromSqlRow,
 )]
 #[diesel(sql_type = diesel::sql_types::BigInt)]
 #[serde(transparent)]

@@ -2,6 +2,7 @@
 //! `/ap/…` for servers, `/@name` for people. No other module writes a path of ours.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -112,6 +113,14 @@ urls! {
     KeyUrl fragment=true,
 }
 
+impl ActorUrl {
+    /// The root that an actor's URLs are minted under: that of its id, which never changes.
+    pub fn base(&self) -> Base {
+        let scheme = self.0.split("://").next().unwrap_or_default().to_ascii_lowercase();
+        Base { scheme, authority: self.authority(), also: Arc::default() }
+    }
+}
+
 impl KeyUrl {
     /// The document to fetch for this key: the id without its fragment.
     pub fn document(&self) -> String {
@@ -143,9 +152,15 @@ impl RelayActivity {
     }
 }
 
-/// The root of every URL that we mint: scheme and host of `server.public_url`, without a path.
+/// The root of every URL that we mint: scheme and host, without a path. Each actor has the one that its own id is under
+/// ([`ActorUrl::base`]); the installation's own is that of `server.public_url`. One that is made by [`Base::reading`] reads what
+/// was minted under other roots of ours too.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Base(Url);
+pub struct Base {
+    scheme: String,
+    authority: String,
+    also: Arc<[Base]>,
+}
 
 impl Base {
     /// Accepts an absolute http(s) URL whose path is empty or `/`, without query and fragment.
@@ -154,26 +169,53 @@ impl Base {
         if url.path() != "/" || url.query().is_some() {
             return Err(UrlError::Shape(text.to_owned()));
         }
-        Ok(Self(url))
+        Ok(Self::root_of(&url))
+    }
+
+    fn root_of(url: &Url) -> Self {
+        Self { scheme: url.scheme().to_owned(), authority: authority(url), also: Arc::default() }
+    }
+
+    /// The same root, which also reads what was minted under these.
+    pub fn reading(&self, others: impl IntoIterator<Item = Self>) -> Self {
+        Self { also: others.into_iter().filter(|other| other.root() != self.root()).collect(), ..self.clone() }
     }
 
     /// `https`, or `http` in a trial.
     pub fn scheme(&self) -> &str {
-        self.0.scheme()
+        &self.scheme
     }
 
     /// Host and port as in a handle or a `Host` header.
     pub fn authority(&self) -> String {
-        authority(&self.0)
+        self.authority.clone()
+    }
+
+    /// Whether it is https.
+    pub fn is_https(&self) -> bool {
+        self.scheme == "https"
     }
 
     /// Whether `url` is one of ours.
     pub fn owns(&self, url: &str) -> bool {
-        Url::parse(url).is_ok_and(|u| u.scheme() == self.0.scheme() && authority(&u) == self.authority())
+        Url::parse(url).is_ok_and(|url| {
+            let root = Self::root_of(&url).root();
+            self.roots().any(|ours| ours == root)
+        })
+    }
+
+    /// Every root that is read.
+    fn roots(&self) -> impl Iterator<Item = String> {
+        std::iter::once(self.root()).chain(self.also.iter().map(Self::root))
     }
 
     fn mint(&self, path: &str) -> String {
-        format!("{}://{}{path}", self.0.scheme(), self.authority())
+        format!("{}://{}{path}", self.scheme, self.authority)
+    }
+
+    /// What comes after a path of ours, under any root that is read.
+    fn after<'u>(&self, url: &'u str, path: &str) -> Option<&'u str> {
+        std::iter::once(self).chain(self.also.iter()).find_map(|base| url.strip_prefix(&base.mint(path)))
     }
 
     /// Root of the site.
@@ -230,7 +272,7 @@ impl Base {
     }
     /// The name of the picture that a client sent, if `url` is the address of one.
     pub fn read_upload<'u>(&self, url: &'u str) -> Option<&'u str> {
-        url.strip_prefix(&self.mint("/micropub/media/"))
+        self.after(url, "/micropub/media/")
     }
     /// `/assets/avatar.png`: the picture of actors that have none of their own.
     pub fn avatar(&self) -> String {
@@ -280,16 +322,61 @@ impl Base {
         if let Some(n) = self.number(url, "/ap/o/") {
             return Some(PostId(n));
         }
-        let path = url.strip_prefix(&self.mint("/@"))?;
+        let path = self.after(url, "/@")?;
         path.split_once('/').and_then(|(_, n)| n.parse().ok())
     }
 
     /// The handle whose page `url` is, byte for byte.
     pub fn read_actor_page<'u>(&self, url: &'u str) -> Option<&'u str> {
-        url.strip_prefix(&self.mint("/@")).filter(|handle| !handle.is_empty() && !handle.contains('/'))
+        self.after(url, "/@").filter(|handle| !handle.is_empty() && !handle.contains('/'))
+    }
+
+    /// Whether that is the id of a post of ours, byte for byte.
+    pub fn is_object(&self, url: &ObjectUrl, id: PostId) -> bool {
+        self.after(url.as_str(), "/ap/o/").is_some_and(|number| number == id.to_string())
     }
 
     fn number(&self, url: &str, prefix: &str) -> Option<i64> {
-        url.strip_prefix(&self.mint(prefix))?.parse().ok()
+        self.after(url, prefix)?.parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_of_an_actor_is_that_of_its_id() {
+        for (id, root) in [
+            ("https://social.example/ap/a/7", "https://social.example/"),
+            ("https://social.example:8443/ap/a/7", "https://social.example:8443/"),
+            ("http://127.0.0.1:8080/ap/a/7", "http://127.0.0.1:8080/"),
+        ] {
+            assert_eq!(ActorUrl::parse(id).unwrap().base(), Base::parse(root).unwrap(), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_base_reads_what_other_roots_of_ours_minted_and_nothing_else() {
+        let home = Base::parse("https://social.example").unwrap();
+        let own = Base::parse("https://social.stad.example").unwrap();
+        let both = home.reading([own.clone(), home.clone()]);
+        assert_eq!(both.actor(ActorId(7)).as_str(), "https://social.example/ap/a/7", "mints under its own");
+        let table = [
+            ("https://social.example/ap/a/7", true),
+            ("https://social.stad.example/ap/a/7", true),
+            ("http://social.stad.example/ap/a/7", false),
+            ("https://social.stad.example.evil.example/ap/a/7", false),
+            ("https://stad.example/ap/a/7", false),
+        ];
+        for (url, ours) in table {
+            assert_eq!(both.read_actor(url), ours.then_some(ActorId(7)), "{url}");
+            assert_eq!(both.owns(url), ours, "{url}");
+        }
+        assert_eq!(both.read_post("https://social.stad.example/@nieuws/9"), Some(PostId(9)));
+        assert_eq!(home.read_actor("https://social.stad.example/ap/a/7"), None);
+        let is_nine = |url: &str| both.is_object(&ObjectUrl::parse(url).unwrap(), PostId(9));
+        assert!(is_nine("https://social.example/ap/o/9") && is_nine("https://social.stad.example/ap/o/9"));
+        assert!(!is_nine("https://social.stad.example/ap/o/09") && !is_nine("https://social.stad.example/@nieuws/9"));
     }
 }

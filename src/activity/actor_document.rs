@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::activity::{AS_CONTEXT, put, with_context};
+use crate::activity::{AS_CONTEXT, continuity, put, with_context};
 use crate::actor::key::{KeySerial, PublicKeys};
 use crate::actor::verification::InstanceActor;
 use crate::actor::{Actor, ActorKind};
@@ -18,7 +18,7 @@ pub const ED25519_FEATURE: &str = "https://datatracker.ietf.org/doc/html/rfc9421
 
 /// The document of an actor, as answered on GET of its id.
 pub fn actor_document(actor: &Actor, base: &Base) -> Value {
-    with_context(actor_context(), actor_object(actor, base))
+    with_context(actor_context_of(actor), actor_object(actor, base))
 }
 
 /// What of an actor's document everybody may read when the rest is for servers that sign: what checks its signatures, and what peers
@@ -80,7 +80,7 @@ pub(super) fn instance_name(base: &Base) -> String {
 }
 
 /// The terms that an actor needs. All URLs are of the set that every peer has built in.
-pub(super) fn actor_context() -> Value {
+fn actor_context() -> Value {
     json!([
         AS_CONTEXT,
         "https://w3id.org/security/v1",
@@ -101,6 +101,13 @@ pub(super) fn actor_context() -> Value {
             "implements": "https://w3id.org/fep/844e/implements",
         },
     ])
+}
+
+/// The terms that this actor needs.
+pub(super) fn actor_context_of(actor: &Actor) -> Value {
+    let mut context = actor_context();
+    continuity::terms(actor, &mut context);
+    context
 }
 
 /// The actor without context.
@@ -140,6 +147,7 @@ pub(super) fn actor_object(actor: &Actor, base: &Base) -> Value {
     );
     put(&mut document, "attributionDomains", json!(actor.attribution_domains()));
     put(&mut document, "generator", generator(base));
+    continuity::properties(actor, &mut document);
     keys(&mut document, &actor.url, &actor.keys);
     Value::Object(document)
 }

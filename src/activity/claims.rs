@@ -6,7 +6,7 @@ pub const FEPS: &[&str] =
 
 /// The types of activities that are sent.
 pub const SENT: &[&str] =
-    &["Create", "Update", "Delete", "Add", "Remove", "Accept", "Reject", "Follow", "Undo", "Announce"];
+    &["Create", "Update", "Delete", "Add", "Remove", "Move", "Accept", "Reject", "Follow", "Undo", "Announce"];
 
 /// The types of activities that are read; all others are taken and ignored.
 pub const READ: &[&str] = &[

@@ -7,6 +7,7 @@
 pub mod actor_document;
 pub mod claims;
 pub mod collection;
+pub mod continuity;
 pub mod discovery;
 mod featured;
 pub mod official;
@@ -18,7 +19,7 @@ pub mod synchronization;
 
 use serde_json::{Map, Value, json};
 
-use crate::activity::actor_document::{actor_context, actor_object};
+use crate::activity::actor_document::{actor_context_of, actor_object};
 use crate::actor::Actor;
 use crate::actor::reach::QuotePolicy;
 use crate::actor::verification::VerifiedActor;
@@ -94,7 +95,7 @@ pub fn delete(actor: &VerifiedActor, base: &Base, post: PostId, id: ActivityId, 
 /// `Update` of the actor itself, after its profile or keys changed; with new keys it is to be signed by the old one.
 pub fn update_actor(actor: &VerifiedActor, base: &Base, id: ActivityId, now: Timestamp) -> Vec<u8> {
     let actor = actor.actor();
-    let mut activity = envelope("Update", actor_context(), actor, base, id);
+    let mut activity = envelope("Update", actor_context_of(actor), actor, base, id);
     put(&mut activity, "updated", json!(now.to_rfc3339()));
     finish(activity, actor, base, actor_object(actor, base))
 }

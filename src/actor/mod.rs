@@ -1,5 +1,6 @@
 //! An ActivityPub actor of an agency, as the gateway knows it. Pure: no clock, network, database or randomness.
 
+pub mod continuity;
 pub mod key;
 pub mod ladder;
 pub mod public_key;
@@ -12,10 +13,11 @@ pub mod verification;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::actor::continuity::Continuity;
 use crate::actor::key::PublicKeys;
 use crate::ids::{ActorId, AgencyId};
 use crate::time::Timestamp;
-use crate::urls::ActorUrl;
+use crate::urls::{ActorUrl, Base};
 
 /// Longest handle, in characters: short enough for every peer read (Misskey takes 128).
 pub const HANDLE_CHARS_MAX: usize = 64;
@@ -208,6 +210,8 @@ pub struct Actor {
     pub url: ActorUrl,
     /// Its public keys.
     pub keys: PublicKeys,
+    /// Its state, other accounts and where it moved to.
+    pub continuity: Continuity,
     /// When it was made.
     pub created_at: Timestamp,
     /// When its document last changed.
@@ -226,5 +230,10 @@ impl Actor {
     /// `@name@domain`.
     pub fn full_handle(&self) -> String {
         format!("@{}@{}", self.handle, self.handle_domain)
+    }
+
+    /// The root that its URLs are minted under.
+    pub fn base(&self) -> Base {
+        self.url.base()
     }
 }

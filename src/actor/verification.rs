@@ -29,6 +29,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use url::Url;
 
+use crate::actor::continuity::ActorState;
 use crate::actor::key::PublicKeys;
 use crate::actor::ladder::{Level, Step};
 use crate::actor::{Actor, Agency, record};
@@ -264,6 +265,16 @@ pub enum Unverified {
         /// `: ` and the last failure, or nothing.
         why: String,
     },
+    /// It says nothing any more, proof or no proof.
+    #[error("{handle} is {state}: {explain}")]
+    Over {
+        /// `@name@domain`.
+        handle: String,
+        /// The name of its state.
+        state: &'static str,
+        /// What that means.
+        explain: &'static str,
+    },
     /// What held was on another domain than the agency's of today.
     #[error(
         "the proof of {handle} stood at {found}, but its agency's proof belongs at {wanted}; run `heraut actor verify {name}`"
@@ -361,6 +372,10 @@ impl VerifiedActor {
     /// register gives.
     pub fn prove(actor: Actor, proof: &Proof, times: &ProofTimes, now: Timestamp) -> Result<Self, Unverified> {
         let (handle, name) = (actor.full_handle(), actor.handle.to_string());
+        let state = actor.continuity.state;
+        if state.is_over() || state == ActorState::HandedOver {
+            return Err(Unverified::Over { handle, state: state.name(), explain: state.explain() });
+        }
         let why = proof.failure.as_ref().map(|f| format!(": {f}")).unwrap_or_default();
         let (Some(held_at), Some(evidence)) = (proof.held_at, proof.evidence.as_ref()) else {
             return Err(Unverified::Never { handle, name, why });

@@ -12,11 +12,13 @@ use crate::backup::envelope::Sealer;
 use crate::backup::manifest::{FORMAT, MANIFEST, Manifest, Rows, SKIPPED, SUMMARY, Summary};
 use crate::backup::pictures::{self, Named, Tally};
 use crate::backup::read::ENTRY_BYTES_MAX;
-use crate::backup::{BackupError, Progress, Watch, sealed};
+use crate::backup::{BackupError, Progress, Watch, belongings, sealed};
 use crate::config::Secret;
+use crate::ids::ActorId;
 use crate::store::catalogue::Table;
 use crate::store::snapshot::{Engine, Snapshot};
 use crate::time::Timestamp;
+use crate::urls::ActorUrl;
 use crate::vault::MasterKey;
 
 /// Bytes of rows that go into one entry; a row is never split.
@@ -34,6 +36,15 @@ pub struct Installation<'a> {
     pub master: &'a MasterKey,
     /// The instant that it is.
     pub now: Timestamp,
+    /// The one actor that is wanted, with its id on the wire; everything where there is none.
+    pub only: Option<(ActorId, ActorUrl)>,
+}
+
+impl Installation<'_> {
+    /// The condition of the rows that are wanted of a table.
+    fn condition(&self, table: &Table) -> Option<String> {
+        self.only.as_ref().and_then(|(actor, _)| belongings::condition(&table.name, *actor))
+    }
 }
 
 type Archive<W> = tar::Builder<GzEncoder<Sealer<W>>>;
@@ -61,12 +72,13 @@ pub fn write<W: Write>(
     let mut summary = Summary::default();
     for table in &manifest.tables {
         let in_table = |source| BackupError::Table { table: table.name.clone(), source: Box::new(source) };
-        let rows = writer.table(&mut snapshot, table, installation.master).map_err(in_table)?;
+        let rows = writer.table(&mut snapshot, table, installation).map_err(in_table)?;
         summary.tables.insert(table.name.clone(), rows);
     }
     if let Some(table) = manifest.tables.iter().find(|table| table.name == pictures::TABLE) {
         let mut tally = Tally::new();
-        snapshot.rows(table, |line| writer.picture(installation.media, line, &mut tally))?;
+        let wanted = installation.condition(table);
+        snapshot.rows_where(table, wanted.as_deref(), |line| writer.picture(installation.media, line, &mut tally))?;
         summary.media = tally.media();
     }
     writer.entry(SUMMARY, &json(&summary)?)?;
@@ -87,8 +99,12 @@ fn manifest(snapshot: &Snapshot, installation: &Installation<'_>) -> Manifest {
             Engine::Sqlite => "sqlite".to_owned(),
             Engine::Postgres => "postgres".to_owned(),
         },
+        actor: installation.only.as_ref().map(|(_, url)| url.to_string()),
         schema: snapshot.versions.clone(),
-        tables: snapshot.tables.iter().filter(kept).cloned().collect(),
+        tables: match installation.only {
+            Some(_) => belongings::tables(&snapshot.tables),
+            None => snapshot.tables.iter().filter(kept).cloned().collect(),
+        },
     }
 }
 
@@ -111,11 +127,17 @@ impl<W: Write> Writer<'_, W> {
         self.archive.append_data(&mut header, name, bytes).map_err(BackupError::Write)
     }
 
-    fn table(&mut self, snapshot: &mut Snapshot, table: &Table, master: &MasterKey) -> Result<Rows, BackupError> {
+    fn table(
+        &mut self,
+        snapshot: &mut Snapshot,
+        table: &Table,
+        installation: &Installation<'_>,
+    ) -> Result<Rows, BackupError> {
+        let (master, wanted) = (installation.master, installation.condition(table));
         let secrets = sealed::has_secrets(&table.name);
         let mut part = Part { name: &table.name, number: 0, lines: Vec::new(), rows: 0, digest: Sha256::new() };
         self.watch.tell(Progress::Rows(&table.name, 0));
-        snapshot.rows(table, |line| {
+        snapshot.rows_where(table, wanted.as_deref(), |line| {
             if line.len() as u64 >= ENTRY_BYTES_MAX {
                 return Err(BackupError::LargeRow { table: table.name.clone() });
             }

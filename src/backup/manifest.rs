@@ -32,6 +32,9 @@ pub struct Manifest {
     pub public_url: String,
     /// The database that it was made from: `sqlite` or `postgres`.
     pub database: String,
+    /// The id of the one actor that it holds; absent in a backup, which holds everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
     /// The versions of the migrations that its schema comes from, ascending.
     pub schema: Vec<String>,
     /// Its tables, in the order in which they come: each after those that it refers to.

@@ -12,9 +12,11 @@
 //! Invariants: a backup reads one snapshot and changes nothing. A restore gives nothing on before it was authenticated, and
 //! commits only when all was read and counted. Memory is bounded by an entry, not by the database.
 
+pub mod belongings;
 pub mod create;
 pub mod envelope;
 pub mod file;
+pub mod import;
 pub mod manifest;
 mod pictures;
 pub mod read;
@@ -30,6 +32,7 @@ use thiserror::Error;
 use crate::backup::envelope::EnvelopeError;
 use crate::config::Secret;
 use crate::store::StoreError;
+use crate::store::arriving::ArrivingError;
 use crate::store::loading::LoadError;
 use crate::vault::VaultError;
 
@@ -146,6 +149,15 @@ pub enum BackupError {
     /// The database cannot be filled.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// It holds one actor.
+    #[error("it holds the actor {0} alone and is no backup; `heraut import actor` takes it in beside what is there")]
+    OneActor(String),
+    /// It holds everything.
+    #[error("it is a backup of a whole installation; `heraut restore` fills an empty database from it")]
+    WholeBackup,
+    /// An actor cannot be taken in.
+    #[error(transparent)]
+    Arriving(Box<ArrivingError>),
     /// A private key cannot be opened or sealed.
     #[error(
         "a private key cannot be put into the backup, and a backup without it would be worth nothing: is keys.master_key_file the one of this database?"

@@ -71,6 +71,9 @@ struct Open {
 
 impl Sink for Filling<'_> {
     fn begin(&mut self, manifest: &Manifest) -> Result<(), BackupError> {
+        if let Some(actor) = &manifest.actor {
+            return Err(BackupError::OneActor(actor.clone()));
+        }
         if manifest.public_url != self.target.public_url {
             let (theirs, ours) = (manifest.public_url.clone(), self.target.public_url.to_owned());
             return Err(BackupError::PublicUrl { theirs, ours });

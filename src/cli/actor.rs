@@ -11,10 +11,12 @@ use serde_json::json;
 
 use crate::actor::verification::{Proof, VerifiedActor, document_for, document_url};
 use crate::actor::{Actor, ActorKind, Handle, Language, Profile};
-use crate::cli::{ladder, open, output, who};
-use crate::flow::provision::{self, ActorPlan, By};
+use crate::cli::{continuity, ladder, open, output, who};
+use crate::flow::provision::{self, ActorPlan, AgencyPlan, By};
 use crate::flow::{Gateway, now, rotation, verify};
-use crate::store::{Db, actors, followers, proofs};
+use crate::store::continuity::{self as life, FormerHandle};
+use crate::store::{Db, Queried, actors, followers, proofs};
+use crate::urls::Base;
 
 /// `heraut actor`.
 #[derive(Debug, Subcommand)]
@@ -52,6 +54,8 @@ pub enum Command {
         /// The handle of one of the agency's actors.
         handle: String,
     },
+    #[command(flatten)]
+    Life(continuity::Command),
 }
 
 /// `heraut actor rotate-key`.
@@ -82,9 +86,12 @@ pub struct Add {
     /// Its display name.
     #[arg(long)]
     name: Option<String>,
-    /// The domain of its handle, when that is not the host of server.public_url.
+    /// The domain of its handle, when that is not the host of its id.
     #[arg(long)]
     handle_domain: Option<String>,
+    /// The id of another account of it, which may move here; repeat it for more.
+    #[arg(long, value_name = "URL")]
+    also_known_as: Vec<String>,
     /// Organization, Service, Person, Group or Application.
     #[arg(long = "type", default_value = "Organization")]
     kind: String,
@@ -95,7 +102,8 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
     let gateway = open(config).await?;
     match command {
         Command::Add(add) => {
-            let actor = provision::actor(&gateway, plan(&gateway, add)?, By::Person(&who())).await?;
+            let plan = plan(&gateway, add).await?;
+            let actor = provision::actor(&gateway, plan, By::Person(&who())).await?;
             output::line(format!("{} is {}", actor.full_handle(), actor.url));
             output::line(format!("next: `heraut actor proof {}`", actor.handle));
         }
@@ -105,18 +113,23 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
         Command::Verify { handle, json } => return verify(&gateway, &handle, json).await,
         Command::RotateKey(rotate) => rotate_key(&gateway, rotate).await?,
         Command::Proof { handle } => proof(&gateway, &handle).await?,
+        Command::Life(command) => continuity::run(&gateway, command).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn plan(gateway: &Gateway, add: Add) -> anyhow::Result<ActorPlan> {
+async fn plan(gateway: &Gateway, add: Add) -> anyhow::Result<ActorPlan> {
     let kind: ActorKind = serde_json::from_value(json!(add.kind)).map_err(|_| {
         anyhow::anyhow!("--type `{}` is none of Organization, Service, Person, Group, Application", add.kind)
     })?;
+    let wanted = add.agency.clone();
+    let agency = gateway.store.read("read an agency", move |db| actors::agency_by_name(db, &wanted)).await?;
+    let host = agency.and_then(|agency| agency.host).and_then(|host| Base::parse(&host).ok());
+    let host = host.unwrap_or_else(|| gateway.base.clone());
     Ok(ActorPlan {
         agency: add.agency,
         handle: Handle::parse(&add.handle)?,
-        handle_domain: add.handle_domain.unwrap_or_else(|| gateway.base.authority()),
+        handle_domain: add.handle_domain.unwrap_or_else(|| host.authority()).to_ascii_lowercase(),
         kind,
         language: Language::parse(&add.language)?,
         profile: Profile {
@@ -125,28 +138,41 @@ fn plan(gateway: &Gateway, add: Add) -> anyhow::Result<ActorPlan> {
             indexable: true,
             ..Profile::default()
         },
+        aliases: (!add.also_known_as.is_empty()).then_some(add.also_known_as),
+        formerly: Vec::new(),
     })
 }
 
 /// The actor with that handle, which may be written with `@` and domain.
 pub async fn find(gateway: &Gateway, handle: &str) -> anyhow::Result<Actor> {
-    let name = handle.trim_start_matches('@').split('@').next().unwrap_or_default().to_owned();
-    let found = gateway.store.read("read an actor", move |db| actors::by_handle(db, &name)).await?;
-    match found {
-        Some(actor) => Ok(actor),
-        None => bail!("there is no actor `{handle}`; `heraut actor list` shows those that there are"),
+    let name = handle.trim_start_matches('@').to_owned();
+    let bare = name.split('@').next().unwrap_or_default().to_owned();
+    let read = move |db: &mut Db<'_>| Ok((actors::named(db, &name)?, life::former(db, &bare)?));
+    let (found, former) = gateway.store.read("read an actor", read).await?;
+    match <[Actor; 1]>::try_from(found) {
+        Ok([actor]) => Ok(actor),
+        Err(none) if none.is_empty() => {
+            let Some(former) = former.first().map(|former| former.actor_id) else {
+                bail!("there is no actor `{handle}`; `heraut actor list` shows those that there are")
+            };
+            let now = gateway.store.read("read an actor", move |db| actors::by_id(db, former)).await?;
+            let now = now.map(|actor| actor.full_handle()).unwrap_or_default();
+            bail!("there is no actor `{handle}` any more; it is {now} now")
+        }
+        Err(several) => {
+            let names: Vec<String> = several.iter().map(Actor::full_handle).collect();
+            bail!("there are several actors `{handle}`; write one of {}", names.join(", "))
+        }
     }
 }
 
 async fn list(gateway: &Gateway, json: bool) -> anyhow::Result<()> {
     let load = |db: &mut Db<'_>| {
         let all = actors::list(db)?;
-        all.into_iter()
-            .map(|actor| Ok((proofs::of_actor(db, actor.id)?, followers::count(db, actor.id)?, actor)))
-            .collect()
+        all.into_iter().map(|actor| Ok((facts(db, &actor)?, actor))).collect()
     };
-    let rows: Vec<(Proof, i64, Actor)> = gateway.store.read("list actors", load).await?;
-    let rows: Vec<_> = rows.into_iter().map(|(proof, count, actor)| describe(gateway, &actor, &proof, count)).collect();
+    let rows: Vec<(Facts, Actor)> = gateway.store.read("list actors", load).await?;
+    let rows: Vec<_> = rows.into_iter().map(|(facts, actor)| describe(gateway, &actor, &facts)).collect();
     if json {
         return output::json(&rows);
     }
@@ -157,15 +183,30 @@ async fn list(gateway: &Gateway, json: bool) -> anyhow::Result<()> {
     };
     let rows: Vec<_> = rows
         .iter()
-        .map(|row| {
-            [text(row, "handle"), text(row, "agency"), text(row, "url"), text(row, "verified"), text(row, "followers")]
-        })
+        .map(|row| ["handle", "agency", "url", "state", "verified", "followers"].map(|key| text(row, key)))
         .collect();
-    output::table(["HANDLE", "AGENCY", "URL", "VERIFIED", "FOLLOWERS"], &rows);
+    output::table(["HANDLE", "AGENCY", "URL", "STATE", "VERIFIED", "FOLLOWERS"], &rows);
     Ok(())
 }
 
-fn describe(gateway: &Gateway, actor: &Actor, proof: &Proof, followers: i64) -> serde_json::Value {
+/// What is shown of an actor besides itself.
+struct Facts {
+    proof: Proof,
+    followers: i64,
+    former: Vec<FormerHandle>,
+}
+
+fn facts(db: &mut Db<'_>, actor: &Actor) -> Queried<Facts> {
+    Ok(Facts {
+        proof: proofs::of_actor(db, actor.id)?,
+        followers: followers::count(db, actor.id)?,
+        former: life::former_of(db, actor.id)?,
+    })
+}
+
+fn describe(gateway: &Gateway, actor: &Actor, facts: &Facts) -> serde_json::Value {
+    let Facts { proof, followers, former } = facts;
+    let continuity = &actor.continuity;
     let verified = VerifiedActor::prove(actor.clone(), proof, &gateway.settings.proof_times, now());
     json!({
         "handle": actor.full_handle(),
@@ -175,7 +216,7 @@ fn describe(gateway: &Gateway, actor: &Actor, proof: &Proof, followers: i64) -> 
         "type": actor.kind.name(),
         "language": actor.language,
         "url": actor.url,
-        "page": gateway.base.actor_page(actor.handle.as_str()),
+        "page": actor.base().actor_page(actor.handle.as_str()),
         "key_fingerprint": actor.keys.fingerprint(),
         "key_id": actor.keys.serial.rsa_key_id(&actor.url),
         "other_fingerprints": actor.keys.fingerprints().split_off(1),
@@ -187,6 +228,14 @@ fn describe(gateway: &Gateway, actor: &Actor, proof: &Proof, followers: i64) -> 
         "proof_steps": proof.steps.iter().map(ladder::step_json).collect::<Vec<_>>(),
         "proof_checked_at": proof.checked_at.map(|at| at.to_rfc3339()),
         "followers": followers,
+        "followers_then": continuity.followers_then.map(|(n, _)| n),
+        "followers_then_at": continuity.followers_then.map(|(_, at)| at.to_rfc3339()),
+        "state": continuity.state.name(),
+        "state_means": continuity.state.explain(),
+        "also_known_as": continuity.aliases,
+        "moved_to": continuity.moved_to,
+        "moved_at": continuity.moved_at.map(|at| at.to_rfc3339()),
+        "former_handles": former.iter().map(|f| format!("@{}@{}", f.handle, f.domain)).collect::<Vec<_>>(),
         "discoverable": actor.profile.discoverable,
         "indexable": actor.profile.indexable,
         "quotes": actor.profile.quotes.name(),
@@ -198,10 +247,9 @@ fn describe(gateway: &Gateway, actor: &Actor, proof: &Proof, followers: i64) -> 
 
 async fn show(gateway: &Gateway, handle: &str, json: bool) -> anyhow::Result<()> {
     let actor = find(gateway, handle).await?;
-    let id = actor.id;
-    let load = move |db: &mut Db<'_>| Ok((proofs::of_actor(db, id)?, followers::count(db, id)?));
-    let (proof, count) = gateway.store.read("read a proof", load).await?;
-    let row = describe(gateway, &actor, &proof, count);
+    let about = actor.clone();
+    let facts = gateway.store.read("read about an actor", move |db| facts(db, &about)).await?;
+    let row = describe(gateway, &actor, &facts);
     if json {
         return output::json(&row);
     }
@@ -209,7 +257,7 @@ async fn show(gateway: &Gateway, handle: &str, json: bool) -> anyhow::Result<()>
         let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
         output::line(format!("{key:<19} {value}"));
     }
-    ladder::print(gateway, &proof.steps);
+    ladder::print(gateway, &facts.proof.steps);
     Ok(())
 }
 
@@ -236,7 +284,7 @@ async fn verify(gateway: &Gateway, handle: &str, json: bool) -> anyhow::Result<E
         output::line(format!("released {} posts, changes and deliveries that waited for it", checked.released));
     }
     ladder::print(gateway, &checked.proof.steps);
-    ladder::print_ways(gateway, &actor, &own, &checked.proof.steps);
+    ladder::print_ways(&actor, &own, &checked.proof.steps);
     Ok(code)
 }
 
@@ -271,14 +319,16 @@ async fn proof(gateway: &Gateway, handle: &str) -> anyhow::Result<()> {
 
 /// An actor to preview with where none is configured; it lives in a database that goes away.
 pub async fn example(gateway: &Gateway) -> anyhow::Result<Actor> {
-    provision::agency(gateway, "preview", "preview.invalid", By::Config).await?;
+    let agency = AgencyPlan { name: "preview".to_owned(), domain: "preview.invalid".to_owned(), host: None };
+    provision::agency(gateway, agency, By::Config).await?;
     let add = Add {
         handle: "preview".to_owned(),
         agency: "preview".to_owned(),
         language: "nl".to_owned(),
         name: None,
         handle_domain: None,
+        also_known_as: Vec::new(),
         kind: "Organization".to_owned(),
     };
-    Ok(provision::actor(gateway, plan(gateway, add)?, By::Config).await?)
+    Ok(provision::actor(gateway, plan(gateway, add).await?, By::Config).await?)
 }

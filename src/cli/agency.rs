@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
+use anyhow::Context as _;
 use clap::Subcommand;
 use serde_json::json;
 
 use crate::cli::{open, output, who};
 use crate::config::{parse_domain, parse_uri};
-use crate::flow::provision::{self, By};
+use crate::flow::provision::{self, AgencyPlan, By};
 use crate::flow::registers::set_organisation;
 use crate::store::{Db, actors, registers};
+use crate::urls::Base;
 
 /// `heraut agency`.
 #[derive(Debug, Subcommand)]
@@ -27,6 +29,9 @@ pub enum Command {
         /// Forget as which organisation it stands in registers: whichever has the domain there counts.
         #[arg(long, conflicts_with = "organisation")]
         no_organisation: bool,
+        /// The root of the ids of its new actors, as https://social.voorbeeldstad.example; else server.public_url, or as it was.
+        #[arg(long, value_name = "URL")]
+        host: Option<String>,
     },
     /// List the agencies.
     List {
@@ -40,8 +45,13 @@ pub enum Command {
 pub async fn run(config: &Path, command: Command) -> anyhow::Result<()> {
     let gateway = open(config).await?;
     match command {
-        Command::Add { name, domain, organisation, no_organisation } => {
-            let id = provision::agency(&gateway, &name, &domain, By::Person(&who())).await?;
+        Command::Add { name, domain, organisation, no_organisation, host } => {
+            let wanted = name.clone();
+            let known = gateway.store.read("read an agency", move |db| actors::agency_by_name(db, &wanted)).await?;
+            let host = host.or(known.and_then(|known| known.host));
+            let host = host.as_deref().map(Base::parse).transpose().context("--host")?;
+            let plan = AgencyPlan { name: name.clone(), domain: domain.clone(), host };
+            let id = provision::agency(&gateway, plan, By::Person(&who())).await?;
             if organisation.is_some() || no_organisation {
                 set_organisation(&gateway, &name, organisation.as_deref(), &who()).await?;
             }
@@ -63,9 +73,12 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<()> {
             }
             let rows: Vec<_> = rows
                 .into_iter()
-                .map(|r| [r.name, r.domain, organisation(r.id).unwrap_or_default(), origin(r.provisioned)])
+                .map(|r| {
+                    let organisation = organisation(r.id).unwrap_or_default();
+                    [r.name, r.domain, r.host.unwrap_or_default(), organisation, origin(r.provisioned)]
+                })
                 .collect();
-            output::table(["NAME", "DOMAIN", "ORGANISATION", "MADE BY"], &rows);
+            output::table(["NAME", "DOMAIN", "HOST", "ORGANISATION", "MADE BY"], &rows);
         }
     }
     Ok(())

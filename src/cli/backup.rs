@@ -64,6 +64,7 @@ pub async fn run(config: &Path, arguments: Arguments) -> anyhow::Result<()> {
             public_url: &public_url,
             master: &master,
             now: now(),
+            only: None,
         };
         if to.as_os_str() == "-" {
             if io::stdout().is_terminal() {

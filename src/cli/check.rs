@@ -1,5 +1,7 @@
 //! `heraut check`: what is wrong, and what to do.
 
+mod own_hosts;
+
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -7,6 +9,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::actor::Actor;
+use crate::actor::continuity::ActorState;
 use crate::actor::verification::VerifiedActor;
 use crate::app;
 use crate::cli::target::good;
@@ -103,7 +106,13 @@ async fn check_actors(gateway: &Shared, findings: &mut Findings) -> anyhow::Resu
     if all.is_empty() {
         findings.bad("there is no actor: add an [[agency]] and an [[actor]], or use `heraut actor add`");
     }
+    own_hosts::check(gateway, &all, findings).await?;
     for actor in all {
+        let state = actor.continuity.state;
+        if state.is_over() || state == ActorState::HandedOver {
+            findings.good(format!("{} is {}: {}", actor.full_handle(), state.name(), state.explain()));
+            continue;
+        }
         match gateway.sign_as_instance().await {
             Ok(_) => {}
             Err(error) => findings.bad(with_causes(&error)),
@@ -142,7 +151,7 @@ async fn check_webfinger(gateway: &Gateway, actor: &Actor, findings: &mut Findin
     let scheme = if gateway.base.root().starts_with("http:") { "http" } else { "https" };
     let url = format!("{scheme}://{}/.well-known/webfinger?resource=acct:{account}", actor.handle_domain);
     let way_out =
-        format!("let {} forward /.well-known/webfinger with its query to {}", actor.handle_domain, gateway.base.root());
+        format!("let {} forward /.well-known/webfinger with its query to {}", actor.handle_domain, actor.base().root());
     match fetch_json(gateway, &url, "application/jrd+json").await {
         Ok(document) => {
             let subject = document.get("subject").and_then(Value::as_str).unwrap_or_default();

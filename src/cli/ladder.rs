@@ -33,7 +33,7 @@ pub fn print(gateway: &Gateway, steps: &[Step]) {
 }
 
 /// What is to be put where, for what does not hold and was asked.
-pub fn print_ways(gateway: &Gateway, actor: &Actor, own: &[&Actor], steps: &[Step]) {
+pub fn print_ways(actor: &Actor, own: &[&Actor], steps: &[Step]) {
     let fails = |rung: Rung| steps.iter().any(|step| step.rung == rung && step.standing == Standing::Fails);
     let holds = |rung: Rung| steps.iter().any(|step| step.rung == rung && step.standing == Standing::Holds);
     let domain = &actor.agency.domain;
@@ -58,13 +58,13 @@ pub fn print_ways(gateway: &Gateway, actor: &Actor, own: &[&Actor], steps: &[Ste
         output::line(String::new());
         output::line(format!("For level 3, put this in the head of the page that the profile links to on {domain}:"));
         output::line(String::new());
-        output::line(rel_me::line_for(&gateway.base.actor_page(actor.handle.as_str())));
+        output::line(rel_me::line_for(&actor.base().actor_page(actor.handle.as_str())));
     }
     if fails(Rung::Account) {
         output::line(String::new());
         output::line("For level 4, have the editor of the register add this account of Mastodon:");
         output::line(String::new());
-        output::line(gateway.base.actor_page(actor.handle.as_str()));
+        output::line(actor.base().actor_page(actor.handle.as_str()));
     }
 }
 
@@ -72,7 +72,7 @@ pub fn print_ways(gateway: &Gateway, actor: &Actor, own: &[&Actor], steps: &[Ste
 pub fn as_json(gateway: &Gateway, actor: &Actor, own: &[&Actor], checked: &Checked) -> Value {
     let times = &gateway.settings.proof_times;
     let verified = VerifiedActor::prove(actor.clone(), &checked.proof, times, now());
-    let page = gateway.base.actor_page(actor.handle.as_str());
+    let page = actor.base().actor_page(actor.handle.as_str());
     let document: Value = serde_json::from_str(&document_for(own)).unwrap_or_default();
     json!({
         "handle": actor.full_handle(),

@@ -5,8 +5,10 @@ mod agency;
 mod audit;
 mod backup;
 mod check;
+mod continuity;
 mod deliveries;
 mod demo;
+mod handover;
 mod init;
 mod ladder;
 mod message;
@@ -93,6 +95,12 @@ enum Command {
     Backup(backup::Arguments),
     /// Fill an empty database from a backup, of either kind of database.
     Restore(restore::Arguments),
+    /// Write one actor into an encrypted file, for another installation to take in; this one says nothing more as it.
+    #[command(subcommand)]
+    Export(handover::Export),
+    /// Take in an actor that another installation handed over.
+    #[command(subcommand)]
+    Import(handover::Import),
     /// Apply pending migrations to the database.
     Migrate,
 }
@@ -150,6 +158,8 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Audit(command) => audit::run(config, &command).await?,
         Command::Backup(command) => backup::run(config, command).await?,
         Command::Restore(command) => restore::run(config, command).await?,
+        Command::Export(handover::Export::Actor(command)) => handover::export(config, command).await?,
+        Command::Import(handover::Import::Actor(command)) => handover::import(config, command).await?,
         Command::Migrate => {
             open(config).await?;
             output::line("the database is up to date");

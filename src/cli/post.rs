@@ -2,6 +2,7 @@
 
 mod reach;
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -11,11 +12,12 @@ use serde_json::{Value, json};
 use crate::cli::{open, output, who};
 use crate::flow::pins::{self, Pinning};
 use crate::flow::{Gateway, review};
-use crate::ids::{PostId, SourceId};
+use crate::ids::{ActorId, PostId, SourceId};
 use crate::post::text::plain;
 use crate::post::{HoldReason, PostState};
 use crate::store::posts::{self, Change, PendingChange, Post};
-use crate::store::{Db, Queried, reactions, sources};
+use crate::store::{Db, Queried, actors, reactions, sources};
+use crate::urls::Base;
 
 /// `heraut post`.
 #[derive(Debug, Subcommand)]
@@ -124,6 +126,14 @@ async fn held_of_source(gateway: &Gateway, name: String) -> anyhow::Result<Vec<P
     Ok(held.iter().filter(|row| waits_for_a_person(row)).map(|(post, _)| post.id).collect())
 }
 
+/// The root of each actor's ids.
+type Roots = HashMap<ActorId, Base>;
+
+async fn roots(gateway: &Gateway) -> anyhow::Result<Roots> {
+    let places = gateway.store.read("list actors", actors::places).await?;
+    Ok(places.into_iter().map(|(id, url, _)| (id, url.base())).collect())
+}
+
 /// A post with what waits for it.
 type Row = (Post, Option<PendingChange>);
 
@@ -138,7 +148,7 @@ fn with_changes(db: &mut Db<'_>, found: Vec<Post>) -> Queried<Vec<Row>> {
     found.into_iter().map(|post| Ok((post.clone(), posts::change(db, post.id)?))).collect()
 }
 
-fn describe(gateway: &Gateway, (post, change): &Row) -> Value {
+fn describe(roots: &Roots, (post, change): &Row) -> Value {
     let (state, explain) = state(post, change.as_ref());
     json!({
         "post": post.id,
@@ -151,7 +161,7 @@ fn describe(gateway: &Gateway, (post, change): &Row) -> Value {
         "images": post.content.images,
         "flags": post.content.flags,
         "revision": post.revision,
-        "object": gateway.base.object(post.id),
+        "object": roots.get(&post.actor_id).map(|base| base.object(post.id)),
         "created_at": post.created_at.to_rfc3339(),
         "published_at": post.published_at.map(|at| at.to_rfc3339()),
         "updated_at": post.updated_at.map(|at| at.to_rfc3339()),
@@ -187,7 +197,8 @@ async fn list(gateway: &Gateway, only_held: bool, limit: i64, json: bool) -> any
     };
     let rows = gateway.store.read("list posts", load).await?;
     if json {
-        return output::json(&rows.iter().map(|row| describe(gateway, row)).collect::<Vec<_>>());
+        let roots = roots(gateway).await?;
+        return output::json(&rows.iter().map(|row| describe(&roots, row)).collect::<Vec<_>>());
     }
     let rows: Vec<_> = rows
         .iter()
@@ -205,7 +216,7 @@ async fn show(gateway: &Gateway, id: PostId, json: bool) -> anyhow::Result<()> {
     let load = move |db: &mut Db<'_>| Ok((posts::by_id(db, id)?, posts::change(db, id)?, reactions::counts(db, id)?));
     let (post, change, counts) = gateway.store.read("read a post", load).await?;
     let Some(post) = post else { bail!("there is no post {id}; `heraut post list` shows those that there are") };
-    let mut row = describe(gateway, &(post, change));
+    let mut row = describe(&roots(gateway).await?, &(post, change));
     if let Some(object) = row.as_object_mut() {
         object.insert("reactions".to_owned(), json!(counts.into_iter().collect::<std::collections::BTreeMap<_, _>>()));
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::cli::{open, output, who};
 use crate::flow::{Gateway, quotes as flow};
 use crate::ids::{PostId, QuoteId};
-use crate::store::{Db, quotes};
+use crate::store::{Db, actors, quotes, reactions};
 
 /// `heraut quote`.
 #[derive(Debug, Subcommand)]
@@ -53,7 +53,7 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<()> {
         Command::List { waiting: false, post, limit, json } => list(&gateway, post, limit, json).await,
         Command::Approve { quote } => {
             flow::approve(&gateway, quote, &who()).await?;
-            output::line(format!("quote {quote} is allowed: {}", gateway.base.quote_authorization(quote)));
+            output::line(format!("quote {quote} is allowed: {}", authorization(&gateway, quote).await?));
             Ok(())
         }
         Command::Refuse { quote } => {
@@ -70,14 +70,19 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<()> {
 }
 
 async fn list(gateway: &Gateway, post: Option<PostId>, limit: i64, json: bool) -> anyhow::Result<()> {
-    let rows = gateway.store.read("list quotes", move |db: &mut Db<'_>| quotes::list(db, post, limit)).await?;
+    let read = move |db: &mut Db<'_>| {
+        let rows = quotes::list(db, post, limit)?;
+        let posts: Vec<PostId> = rows.iter().map(|row| row.post_id).collect();
+        Ok((actors::roots_of_posts(db, &posts)?, rows))
+    };
+    let (roots, rows) = gateway.store.read("list quotes", read).await?;
     let shown = rows.into_iter().map(|row| {
         let document = json!({
             "quote": row.id,
             "post": row.post_id,
             "author": row.author_url,
             "url": row.quote_url,
-            "authorization": gateway.base.quote_authorization(row.id),
+            "authorization": roots.get(&row.post_id).map(|base| base.quote_authorization(row.id)),
             "allowed_at": row.created_at.to_rfc3339(),
             "revoked_at": row.revoked_at.map(|at| at.to_rfc3339()),
         });
@@ -85,6 +90,16 @@ async fn list(gateway: &Gateway, post: Option<PostId>, limit: i64, json: bool) -
         (document, [row.id.to_string(), row.post_id.to_string(), state.to_owned(), row.author_url, row.quote_url])
     });
     show("STATE", shown, json)
+}
+
+/// The id of an authorization.
+async fn authorization(gateway: &Gateway, quote: QuoteId) -> anyhow::Result<String> {
+    let read = move |db: &mut Db<'_>| {
+        let Some(row) = reactions::quote(db, quote)? else { return Ok(None) };
+        Ok(actors::roots_of_posts(db, &[row.post_id])?.remove(&row.post_id))
+    };
+    let base = gateway.store.read("read where a quote is allowed", read).await?;
+    Ok(base.map(|base| base.quote_authorization(quote).to_string()).unwrap_or_default())
 }
 
 async fn waiting(gateway: &Gateway, post: Option<PostId>, limit: i64, json: bool) -> anyhow::Result<()> {

@@ -13,7 +13,7 @@ use heraut_connectors::CONNECTORS;
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use crate::actor::{Actor, Handle};
+use crate::actor::Actor;
 use crate::app;
 use crate::cli::{actor, open, open_with, output, who};
 use crate::config::Config;
@@ -187,7 +187,7 @@ async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
     }
     let plan = SourcePlan {
         name: name.clone(),
-        actor: Handle::parse(&command.actor)?,
+        actor: command.actor,
         kind,
         settings: Settings {
             schedule: Schedule::every(every)?,
@@ -204,7 +204,8 @@ async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
     };
     let id = provision::source(gateway, plan, By::Person(&who())).await?;
     if written {
-        output::line(format!("source {name} is {id}; clients write to {}", gateway.base.micropub()));
+        let endpoint = hooks::micropub(gateway, &name).await?;
+        output::line(format!("source {name} is {id}; clients write to {endpoint}"));
         output::line(format!("next: `heraut token add {name} --name \"who uses it\"`, and give the client both"));
         return Ok(());
     }

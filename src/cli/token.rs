@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::cli::source::hooks::micropub;
 use crate::cli::{open, output, who};
 use crate::flow::tokens::{self, Plan, Scope};
 use crate::flow::{Gateway, now};
@@ -80,7 +81,7 @@ async fn add(gateway: &Gateway, command: Add) -> anyhow::Result<()> {
         token.name,
         command.source,
         token.scopes.replace(' ', ", "),
-        gateway.base.micropub()
+        micropub(gateway, &command.source).await?
     ));
     output::line(text);
     Ok(())

@@ -16,6 +16,7 @@ use heraut_connectors::CONNECTORS;
 use heraut_connectors::contract::Kind;
 use heraut_connectors::error::ConnectorError;
 
+use crate::actor::continuity::{ALIASES_MAX, AliasError};
 use crate::actor::ladder::Level;
 use crate::actor::reach::{
     ATTRIBUTION_DOMAINS_MAX, FEATURED_TAGS_MAX, QuotePolicy, parse_attribution_domain, parse_featured_tag,
@@ -39,7 +40,7 @@ use crate::post::compose::ComposeSettings;
 use crate::post::policy::SourcePolicy;
 use crate::source::schedule::Schedule;
 use crate::source::span::Span;
-use crate::urls::{Base, InboxUrl};
+use crate::urls::{ActorUrl, Base, InboxUrl};
 
 /// Most requests in flight at once: each takes a connection and a file descriptor, and 1,024 is the usual limit of those.
 pub const CONCURRENCY_MAX: usize = 1_024;
@@ -107,12 +108,12 @@ pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, Vec<Problem>> {
     references(("target", &targets, "agency"), ("agency", &agencies, "name"), p);
     unique(("target", &targets, "name"), p);
     unique(("agency", &agencies, "name"), p);
-    unique(("actor", &actors, "handle"), p);
+    actors_apart(&agencies, &actors, p);
     unique(("source", &sources, "name"), p);
     let registers = each("register", registers, p, |s| register::read(s, dir, &net));
     enough(&verification, &registers, p);
     unique(("relay", &relays, "url"), p);
-    let agencies = each("agency", agencies, p, agency);
+    let agencies = each("agency", agencies, p, |s| agency(s, &net));
     let actors = each("actor", actors, p, actor);
     let sources = each("source", sources, p, |s| source(s, dir));
     let relays = each("relay", relays, p, relay);
@@ -286,12 +287,13 @@ fn enough(verification: &Verification, registers: &[RegisterConfig], problems: &
     }
 }
 
-fn agency(mut s: Section<'_>) -> Option<AgencyConfig> {
+fn agency(mut s: Section<'_>, net: &Net) -> Option<AgencyConfig> {
     let name = s.require_read("name", "\"voorbeeldstad\"", parse_name);
     let domain = s.require_read("domain", "\"voorbeeldstad.example\"", parse_domain);
     let organisation = s.read("organisation", parse_uri);
+    let host = s.read("host", |text| public_url(text, net));
     s.finish();
-    Some(AgencyConfig { name: name?, domain: domain?, organisation })
+    Some(AgencyConfig { name: name?, domain: domain?, organisation, host })
 }
 
 /// One profile field as the file may write it.
@@ -318,6 +320,11 @@ fn actor(mut s: Section<'_>) -> Option<ActorConfig> {
     });
     let discoverable = s.take("discoverable").unwrap_or(true);
     let indexable = s.take("indexable").unwrap_or(true);
+    let also_known_as = s.list("also_known_as", Vec::new(), |text: &str| ActorUrl::parse(text).map(String::from));
+    if also_known_as.len() > ALIASES_MAX {
+        s.problem("also_known_as", AliasError::TooMany.to_string());
+    }
+    let formerly = s.list("formerly", Vec::new(), Handle::parse);
     let featured_tags = at_most(&mut s, "featured_tags", FEATURED_TAGS_MAX, parse_featured_tag);
     let attribution_domains = at_most(&mut s, "attribution_domains", ATTRIBUTION_DOMAINS_MAX, parse_attribution_domain);
     let quotes = s.read("quotes", QuotePolicy::parse).unwrap_or_default();
@@ -335,6 +342,8 @@ fn actor(mut s: Section<'_>) -> Option<ActorConfig> {
         fields: fields.collect(),
         discoverable,
         indexable,
+        also_known_as,
+        formerly,
         featured_tags,
         attribution_domains,
         quotes,
@@ -384,7 +393,7 @@ const ZONE_DEFAULT: Tz = Tz::Europe__Amsterdam;
 
 fn source(mut s: Section<'_>, dir: &Path) -> Option<SourceConfig> {
     let name = s.require_read("name", "\"persberichten\"", parse_name);
-    let actor = s.require_read("actor", "\"nieuws\"", Handle::parse);
+    let actor = s.require_read("actor", "\"nieuws\"", parse_actor);
     let kind = s.require_read("kind", "\"feed\"", parse_name);
     let found = kind.as_deref().and_then(|kind| CONNECTORS.iter().find(|known| known.name() == kind)).copied();
     let timing = timing(&mut s, found.is_some_and(|kind| kind.profile().is_some() || kind.takes_tokens()));
@@ -483,7 +492,9 @@ fn texts<'a>((_, tables, key): Column<'a>) -> impl Iterator<Item = (usize, &'a s
 
 fn references(from: Column<'_>, to: Column<'_>, problems: &mut Vec<Problem>) {
     let there: BTreeSet<&str> = texts(to).map(|(_, text)| text).collect();
-    for (i, text) in texts(from).filter(|(_, text)| !there.contains(text)) {
+    // A handle may stand there with its domain; names have no @.
+    let known = |text: &str| there.contains(text.split('@').next().unwrap_or(text));
+    for (i, text) in texts(from).filter(|(_, text)| !known(text)) {
         let known = if there.is_empty() { "none at all".to_owned() } else { list(&there) };
         let text = format!("no [[{}]] has the {} `{text}`; there is {known}", to.0, to.2);
         problems.push(Problem { path: format!("{}[{i}].{}", from.0, from.2), text });
@@ -497,6 +508,36 @@ fn unique(column: Column<'_>, problems: &mut Vec<Problem>) {
             let text = format!("`{text}` stands there twice; give each {} its own", column.0);
             problems.push(Problem { path: format!("{}[{i}].{}", column.0, column.2), text });
         }
+    }
+}
+
+/// Two actors may have the same local part only at two domains and on two hosts: else nobody could tell which is asked for.
+fn actors_apart(agencies: &[Value], actors: &[Value], problems: &mut Vec<Problem>) {
+    let text = |table: &Value, key: &str| table.get(key).and_then(Value::as_str).map(str::to_ascii_lowercase);
+    let mut seen = BTreeSet::new();
+    for (i, actor) in actors.iter().enumerate() {
+        let Some(handle) = text(actor, "handle") else { continue };
+        let agency = text(actor, "agency");
+        let own = agencies.iter().find(|table| agency.is_some() && text(table, "name") == agency);
+        let host = own.and_then(|agency| text(agency, "host")).unwrap_or_default();
+        let bare = host.split("://").last().unwrap_or_default().trim_end_matches('/').to_owned();
+        let domain = text(actor, "handle_domain").unwrap_or(bare);
+        let there = [format!("host {host} {handle}"), format!("domain {domain} {handle}")];
+        if there.into_iter().filter(|place| !seen.insert(place.clone())).count() > 0 {
+            let text =
+                format!("`{handle}` stands there twice; give each actor its own, or a domain and a host of its own");
+            problems.push(Problem { path: format!("actor[{i}].handle"), text });
+        }
+    }
+}
+
+/// Reads the handle of an actor, which may have its domain behind it.
+fn parse_actor(text: &str) -> Result<String, String> {
+    let (name, domain) = text.split_once('@').map_or((text, None), |(name, domain)| (name, Some(domain)));
+    let name = Handle::parse(name).map_err(|e| e.to_string())?;
+    match domain {
+        None => Ok(name.to_string()),
+        Some(domain) => Ok(format!("{name}@{}", parse_domain(domain)?)),
     }
 }
 

@@ -223,6 +223,9 @@ pub struct AgencyConfig {
     pub domain: String,
     /// As which organisation it stands in registers: a URI.
     pub organisation: Option<String>,
+    /// The root of the ids of its actors; `None` is `server.public_url`.
+    #[serde(serialize_with = "maybe_root")]
+    pub host: Option<Base>,
 }
 
 /// One `[[actor]]`.
@@ -253,6 +256,10 @@ pub struct ActorConfig {
     pub discoverable: bool,
     /// Public posts may be searched in full text.
     pub indexable: bool,
+    /// Ids of its other accounts, which may move here.
+    pub also_known_as: Vec<String>,
+    /// Handles that it had.
+    pub formerly: Vec<Handle>,
     /// Hashtags that its profile shows, without `#`.
     pub featured_tags: Vec<String>,
     /// Websites that may name it as their author; none is the domain of its agency.
@@ -278,7 +285,7 @@ pub struct SourceConfig {
     /// Unique name.
     pub name: String,
     /// Handle of the actor that it feeds.
-    pub actor: Handle,
+    pub actor: String,
     /// Kind of connector.
     pub kind: String,
     /// Poll interval as written ("15m"); never together with `cron`. A pushed source has neither.
@@ -387,14 +394,22 @@ impl Default for Verification {
 }
 
 impl Config {
-    /// The domain of an actor's handle: its own, or host and port of `server.public_url`.
+    /// The domain of an actor's handle: its own, or host and port of its agency's host or `server.public_url`.
     pub fn handle_domain(&self, actor: &ActorConfig) -> String {
-        actor.handle_domain.clone().unwrap_or_else(|| self.server.public_url.authority())
+        let host = || self.agencies.iter().find(|agency| agency.name == actor.agency).and_then(|a| a.host.as_ref());
+        actor.handle_domain.clone().unwrap_or_else(|| host().unwrap_or(&self.server.public_url).authority())
     }
 }
 
 fn root<S: Serializer>(base: &Base, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(base.root().trim_end_matches('/'))
+}
+
+fn maybe_root<S: Serializer>(base: &Option<Base>, serializer: S) -> Result<S::Ok, S::Error> {
+    match base {
+        Some(base) => root(base, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 pub(super) fn period<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

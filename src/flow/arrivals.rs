@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::flow::effects::{self, Arrival};
 use crate::flow::groups::Groups;
+use crate::flow::hosts::FRESH;
 use crate::flow::rates::Rates;
 use crate::flow::{Shared, now};
 use crate::store::{Db, Queried, StoreError, odd_row};
@@ -40,9 +41,10 @@ impl Arrivals {
 }
 
 async fn write(gateway: Shared, loads: Vec<Arc<Load>>) -> Result<Vec<()>, StoreError> {
+    let base = gateway.hosts(FRESH).await?.reading().clone();
     let (at, n, store) = (now(), loads.len(), gateway.store.clone());
     let write = move |db: &mut Db<'_>| -> Queried<()> {
-        let carry_out = || effects::carry_out(db, &gateway, at, loads.iter().flat_map(|load| load.iter()));
+        let carry_out = || effects::carry_out(db, &gateway, &base, at, loads.iter().flat_map(|load| load.iter()));
         // A panic is an error of the one that panicked, as any other.
         catch_unwind(AssertUnwindSafe(carry_out)).unwrap_or_else(|_| odd_row(Err("an effect panicked")))
     };

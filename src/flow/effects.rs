@@ -30,7 +30,7 @@ use crate::store::messages::{self, MessageRow};
 use crate::store::reactions::{self, ReactionRow};
 use crate::store::{Db, Queried, actors, audit, inboxes, proofs, remote as remote_store};
 use crate::time::Timestamp;
-use crate::urls::{ActorUrl, Base, InboxUrl};
+use crate::urls::{Base, InboxUrl};
 
 /// An activity that arrived.
 #[derive(Debug, Clone)]
@@ -61,15 +61,6 @@ pub async fn refresh(gateway: &Gateway, effects: &mut Vec<Effect>) {
     let mut kept = Vec::with_capacity(effects.len());
     for effect in effects.drain(..) {
         match &effect {
-            Effect::MoveFollower { from, to } => match remote::actor(gateway, to, true).await {
-                Ok(target) if target.also_known_as.iter().any(|known| known == from.as_str()) => kept.push(effect),
-                Ok(_) => {
-                    tracing::info!(remote.actor = %from, remote.moved_to = %to, "a move is not believed: the new account does not name the old")
-                }
-                Err(error) => {
-                    tracing::info!(remote.moved_to = %to, error = with_causes(&error), "a move cannot be checked")
-                }
-            },
             Effect::RefreshActor { actor } => {
                 if let Err(error) = remote::actor(gateway, actor, true).await {
                     tracing::info!(remote.actor = %actor, error = with_causes(&error), "a changed actor cannot be fetched");
@@ -81,10 +72,11 @@ pub async fn refresh(gateway: &Gateway, effects: &mut Vec<Effect>) {
     *effects = kept;
 }
 
-/// Carries out what arrived, in order, inside the caller's transaction. Nothing is done twice.
+/// Carries out what arrived, in order; `base` reads what was minted under every root of ours. Inside the caller's transaction. Nothing is done twice.
 pub fn carry_out<'a>(
     db: &mut Db<'_>,
     gateway: &Gateway,
+    base: &Base,
     at: Timestamp,
     arrivals: impl Iterator<Item = &'a Arrival>,
 ) -> Queried<()> {
@@ -97,7 +89,7 @@ pub fn carry_out<'a>(
         if let Some(fetched_at) = arrival.sender.to_be_stored() {
             remote_store::upsert(db, &arrival.sender.actor, fetched_at)?;
         }
-        let (base, mint) = (&gateway.base, gateway.mint.as_ref());
+        let mint = gateway.mint.as_ref();
         Desk { db, gateway, base, mint, at, sender: &arrival.sender.actor, seen: &mut seen }.take(arrival)?;
     }
     // At the end and all at once: places in line first and rows of inboxes after, as everybody locks them.
@@ -203,7 +195,6 @@ impl Desk<'_, '_> {
             | Effect::RejectFollower { .. }
             | Effect::RemoveFollower { .. }
             | Effect::BlockFollower { .. }
-            | Effect::MoveFollower { .. }
             | Effect::RemoveActorTraces { .. } => self.apply_to_followers(effect),
             Effect::StoreMessage { note, actors, post, .. } => {
                 actors.iter().try_for_each(|actor| self.store_message(note, *actor, *post))
@@ -251,14 +242,14 @@ impl Desk<'_, '_> {
                 followers::upsert(self.db, &row)?;
                 let Some(own) = self.own(*actor)? else { return Ok(()) };
                 let id = ActivityId(self.mint.next());
-                let bytes = activity::accept_follow(&own, self.base, follow, id);
+                let bytes = activity::accept_follow(&own, &own.base(), follow, id);
                 self.answer(*actor, id, "Accept", bytes)
             }
             Effect::RejectFollower { actor, follower, follow } => {
                 followers::remove(self.db, *actor, follower.as_str())?;
                 let Some(own) = self.own(*actor)? else { return Ok(()) };
                 let id = ActivityId(self.mint.next());
-                let bytes = activity::reject_follow(&own, self.base, follow, id);
+                let bytes = activity::reject_follow(&own, &own.base(), follow, id);
                 self.answer(*actor, id, "Reject", bytes)
             }
             Effect::RemoveFollower { actor, follower } => {
@@ -268,7 +259,6 @@ impl Desk<'_, '_> {
                 followers::block(self.db, *actor, follower.as_str(), self.at)?;
                 self.note(follower.as_str(), "follower.block", format!("actor:{actor}"), String::new())
             }
-            Effect::MoveFollower { from, to } => self.move_follower(from, to),
             Effect::RemoveActorTraces { actor } => {
                 followers::remove_everywhere(self.db, actor.as_str())?;
                 reactions::remove_of_author(self.db, actor.as_str())?;
@@ -376,25 +366,6 @@ impl Desk<'_, '_> {
             received_at: self.at,
         };
         messages::insert(self.db, &row)
-    }
-
-    fn move_follower(&mut self, from: &ActorUrl, to: &ActorUrl) -> Queried<()> {
-        let Some(target) = remote_store::by_url(self.db, to.as_str())? else { return Ok(()) };
-        let inbox_id = self.delivery_inbox(&target.actor)?;
-        for actor in followers::followed_by(self.db, from.as_str())? {
-            let row = FollowerRow {
-                id: FollowerId(self.mint.next()),
-                actor_id: actor,
-                url: to.to_string(),
-                host: to.authority(),
-                inbox_id,
-                follow_id: None,
-                created_at: self.at,
-            };
-            followers::upsert(self.db, &row)?;
-            followers::remove(self.db, actor, from.as_str())?;
-        }
-        Ok(())
     }
 
     fn note(&mut self, who: &str, act: &str, subject: String, detail: String) -> Queried<()> {

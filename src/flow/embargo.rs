@@ -88,7 +88,7 @@ async fn whole(
     (item, actor, source): &(Item, Actor, Source),
 ) -> (Content, Vec<MediaRow>) {
     let gathered = picture::gather(gateway, source.id, item, Some(post), Instant::now() + IMAGES_WITHIN).await;
-    let mut content = compose_item(gateway, source, actor, item, gathered.images);
+    let mut content = compose_item(source, actor, item, gathered.images);
     content.flags.extend(gathered.problems.iter().map(LeftOut::flag));
     // What a person had to decide is decided: the post was not held.
     judge_images(&mut content, source.settings.policy.missing_alt);

@@ -349,7 +349,7 @@ async fn draft(
     (at, deadline): (Timestamp, Instant),
 ) -> Draft {
     let gathered = picture::gather(gateway, source.id, item, post, deadline).await;
-    let mut content = compose_item(gateway, source, actor, item, gathered.images);
+    let mut content = compose_item(source, actor, item, gathered.images);
     content.flags.extend(gathered.problems.iter().map(LeftOut::flag));
     let state = admit(&mut content, item, decision, &source.settings.policy, at);
     let kept: HashSet<i64> = content.images.iter().map(|image| image.id.0).collect();
@@ -360,16 +360,10 @@ async fn draft(
 }
 
 /// Composes an item as the source's settings say, in the language of the item, the source or the actor.
-pub fn compose_item(
-    gateway: &Gateway,
-    source: &Source,
-    actor: &Actor,
-    item: &Item,
-    images: Vec<crate::post::Image>,
-) -> Content {
+pub fn compose_item(source: &Source, actor: &Actor, item: &Item, images: Vec<crate::post::Image>) -> Content {
     let own = item.language.as_deref().and_then(|tag| Language::parse(tag).ok());
     let language = source.settings.language.clone().or(own).unwrap_or_else(|| actor.language.clone());
-    compose(item, images, &language, &source.settings.compose, &gateway.base)
+    compose(item, images, &language, &source.settings.compose, &actor.base())
 }
 
 fn count(tally: &mut Tally, step: &Step, at: Timestamp) {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use thiserror::Error;
 
+use crate::actor::continuity::RetiringActor;
 use crate::actor::key::{Ed25519PrivateKey, KeyError, KeySerial, PublicKeys, RsaPrivateKey};
 use crate::actor::verification::{InstanceActor, VerifiedActor};
 use crate::flow::{Gateway, now};
@@ -14,6 +15,7 @@ use crate::store::actors::{self, ED25519, KeyRow, RSA};
 use crate::store::rotations::{self, Rotation};
 use crate::store::{Db, Queried, StoreError};
 use crate::time::Timestamp;
+use crate::urls::Base;
 use crate::vault::{self, MasterKey, VaultError};
 
 /// Why a key cannot be had.
@@ -226,6 +228,20 @@ impl Gateway {
                 bytes
             }
         }
+    }
+
+    /// The identity that signs as an actor that is being retired: it needs no proof, and may only take back.
+    pub async fn sign_as_retiring(&self, actor: &RetiringActor) -> Result<SigningIdentity, KeyringError> {
+        let id = actor.actor().id;
+        let rows = self.store.read("read the keys of an actor", move |db| actors::keys(db, Some(id))).await?;
+        let (rsa, ed25519) = (self.keyring.rsa(&rows, Some(id))?, self.keyring.ed25519(&rows, Some(id))?);
+        Ok(SigningIdentity::retiring(actor, rsa, ed25519))
+    }
+
+    /// The instance actor as it is named on one of our hosts: the same keys under an id there.
+    pub async fn instance_actor_at(&self, base: &Base) -> Result<InstanceActor, KeyringError> {
+        let InstanceActor { keys, created_at, .. } = self.instance_actor().await?;
+        Ok(InstanceActor::new(base, keys, created_at))
     }
 
     /// The instance actor, made with its keys the first time.

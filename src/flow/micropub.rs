@@ -114,8 +114,8 @@ impl Client {
     }
 
     /// The page of a post.
-    fn page(&self, gateway: &Gateway, post: PostId) -> String {
-        gateway.base.post_page(self.actor.handle.as_str(), post)
+    fn page(&self, post: PostId) -> String {
+        self.actor.base().post_page(self.actor.handle.as_str(), post)
     }
 }
 
@@ -130,7 +130,7 @@ pub async fn clear(gateway: &Gateway) -> Result<(), StoreError> {
 /// The item of this source whose post has or had that page.
 async fn find(gateway: &Gateway, client: &Client, url: &str) -> Result<ItemRow, Refusal> {
     let nothing = || Refusal::Invalid("`url` names no post that was made with this source".to_owned());
-    let post = gateway.base.read_post(url).ok_or_else(nothing)?;
+    let post = client.actor.base().read_post(url).ok_or_else(nothing)?;
     let source = client.source.id;
     let read = move |db: &mut Db<'_>| items::of_post_in(db, source, post);
     gateway.store.read("look for the item of a post", read).await?.ok_or_else(nothing)
@@ -168,7 +168,7 @@ async fn made(
     let (found, _) = until(gateway, post, decided).await?;
     let state = found.map(|post| post.state);
     let public = matches!(state, Some(PostState::Published(_) | PostState::Withdrawn(_)));
-    Ok(Answer::Made { url: client.page(gateway, post), public, waits: state.and_then(waits), notes, ignored })
+    Ok(Answer::Made { url: client.page(post), public, waits: state.and_then(waits), notes, ignored })
 }
 
 /// What a post waits for.
@@ -187,7 +187,8 @@ fn held(reason: HoldReason) -> String {
 
 /// The names of the pictures of an item that were sent before.
 fn sent_before(gateway: &Gateway, item: &Item) -> Vec<String> {
-    item.media.iter().filter_map(|media| gateway.base.read_upload(&media.url)).map(str::to_owned).collect()
+    let hosts = gateway.hosts_seen();
+    item.media.iter().filter_map(|media| hosts.reading().read_upload(&media.url)).map(str::to_owned).collect()
 }
 
 /// The refusal in what became of an item, if it is one.

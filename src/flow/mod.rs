@@ -3,6 +3,7 @@
 
 pub mod arrivals;
 pub mod clock;
+pub mod continuity;
 pub mod deliver;
 pub mod effects;
 pub mod embargo;
@@ -10,6 +11,7 @@ pub mod forwarded;
 pub mod gone;
 pub mod groups;
 pub mod hooks;
+pub mod hosts;
 pub mod intake;
 pub mod keyring;
 pub mod micropub;
@@ -63,6 +65,8 @@ pub struct Gateway {
     pub net: Client,
     /// The root of our URLs.
     pub base: Base,
+    /// The hosts that we answer for.
+    pub hosts: hosts::Memory,
     /// Where new ids come from.
     pub mint: Arc<Mint>,
     /// Our private keys.

@@ -65,6 +65,7 @@ pub async fn gather(
     deadline: Instant,
 ) -> Gathered {
     let mut gathered = Gathered::default();
+    let hosts = gateway.hosts_known().await;
     for media in item.media.iter().take(IMAGES_MAX) {
         if let Some(known) = post.and_then(|post| image_of(post, &media.url)) {
             gathered.images.push(Image { alt: media.alt.clone(), ..known });
@@ -75,7 +76,7 @@ pub async fn gather(
             continue;
         }
         let time_left = deadline.saturating_duration_since(Instant::now());
-        let found = match gateway.base.read_upload(&media.url) {
+        let found = match hosts.reading().read_upload(&media.url) {
             Some(name) => sent(gateway, source, media, name).await,
             None => match tokio::time::timeout(time_left, fetch(gateway, media)).await {
                 Ok(fetched) => fetched,

@@ -3,8 +3,9 @@
 use thiserror::Error;
 
 use crate::activity;
+use crate::actor::continuity::Speech;
 use crate::actor::verification::{Unverified, VerifiedActor};
-use crate::flow::{Gateway, now};
+use crate::flow::{Gateway, continuity, now};
 use crate::ids::{ActivityId, PostId};
 use crate::post::PostState;
 use crate::store::activities::{self, ActivityRow};
@@ -37,6 +38,9 @@ pub enum PinError {
     /// It is not pinned.
     #[error("post {0} is not pinned")]
     NotPinned(PostId),
+    /// Its state does not let it.
+    #[error("{0}")]
+    Silent(String),
     /// Nothing may be said as that actor now.
     #[error(transparent)]
     Unverified(#[from] Unverified),
@@ -70,11 +74,16 @@ pub async fn change(gateway: &Gateway, id: PostId, pinning: Pinning, who: &str) 
     if pinning == Pinning::Pin && !matches!(post.state, PostState::Published(_)) {
         return Err(PinError::NotPublic(id));
     }
+    let speech = if pinning == Pinning::Pin { Speech::News } else { Speech::Less };
+    if let Some(why) = continuity::silent(&actor, speech) {
+        return Err(PinError::Silent(why));
+    }
+    let base = actor.base();
     let verified = VerifiedActor::prove(actor, &proof, &gateway.settings.proof_times, now())?;
     let (actor, at, activity) = (verified.actor().id, now(), ActivityId(gateway.mint.next()));
     let (act, kind, bytes) = match pinning {
-        Pinning::Pin => ("post.pin", "Add", activity::pin(&verified, &gateway.base, id, activity, at)),
-        Pinning::Unpin => ("post.unpin", "Remove", activity::unpin(&verified, &gateway.base, id, activity, at)),
+        Pinning::Pin => ("post.pin", "Add", activity::pin(&verified, &base, id, activity, at)),
+        Pinning::Unpin => ("post.unpin", "Remove", activity::unpin(&verified, &base, id, activity, at)),
     };
     let bytes = gateway.attested(&verified, bytes, at).await;
     let row =

@@ -58,7 +58,7 @@ pub async fn preview(gateway: &Gateway, source: &Source, actor: &Actor, origin: 
     if let (Origin::Fetch, Some(folder)) = (&origin, poll::folder_of(source)) {
         let mut contents = poll::folder::read(connector, folder).await?;
         contents.page.warnings.extend(contents.problems);
-        return Ok(compose_page(gateway, source, actor, contents.page));
+        return Ok(compose_page(source, actor, contents.page));
     }
     let fetched = match (origin, connector.request()) {
         (Origin::File(fetched), _) => fetched,
@@ -79,7 +79,7 @@ pub async fn preview(gateway: &Gateway, source: &Source, actor: &Actor, origin: 
         });
     }
     let page = poll::read_page(connector, &fetched, None).await?;
-    Ok(compose_page(gateway, source, actor, page))
+    Ok(compose_page(source, actor, page))
 }
 
 /// Shows what a pushed request would publish: what it only points to is fetched, nothing is stored. `None` is a request that says
@@ -109,11 +109,11 @@ pub async fn pushed(
         page.items.extend(read.items);
         page.warnings.extend(read.warnings);
     }
-    Ok(Ok(compose_page(gateway, source, actor, page)))
+    Ok(Ok(compose_page(source, actor, page)))
 }
 
-fn compose_page(gateway: &Gateway, source: &Source, actor: &Actor, page: Page) -> Preview {
-    let posts = page.items.iter().map(|item| preview_post(gateway, source, actor, item)).collect();
+fn compose_page(source: &Source, actor: &Actor, page: Page) -> Preview {
+    let posts = page.items.iter().map(|item| preview_post(source, actor, item)).collect();
     let items = page.items.iter().map(show_item).collect();
     Preview { title: page.title, warnings: page.warnings, items, posts }
 }
@@ -137,7 +137,7 @@ fn show_item(item: &Item) -> Value {
     })
 }
 
-fn preview_post(gateway: &Gateway, source: &Source, actor: &Actor, item: &Item) -> PreviewPost {
+fn preview_post(source: &Source, actor: &Actor, item: &Item) -> PreviewPost {
     if item.action == Action::Retract {
         let state = "would be withdrawn".to_owned();
         return PreviewPost { item: item.source_id.clone(), state, flags: Vec::new(), note: Value::Null };
@@ -154,7 +154,7 @@ fn preview_post(gateway: &Gateway, source: &Source, actor: &Actor, item: &Item) 
         alt: media.alt.clone(),
         sha256: String::new(),
     });
-    let mut content = compose_item(gateway, source, actor, item, images.collect());
+    let mut content = compose_item(source, actor, item, images.collect());
     let decision = Decision { act: Act::New { flooded: false }, add_alias: false };
     let state = match admit(&mut content, item, &decision, &source.settings.policy, at) {
         PostState::Held(reason) => format!("held: {}", reason.explain()),
@@ -165,7 +165,7 @@ fn preview_post(gateway: &Gateway, source: &Source, actor: &Actor, item: &Item) 
     let flags = content.flags.clone();
     let sources: Vec<String> = content.images.iter().map(|image| image.source_url.clone()).collect();
     let post = PublishedPost { id: PostId(0), content, published: at, updated: None };
-    let mut note = activity::note(actor, &gateway.base, &post);
+    let mut note = activity::note(actor, &actor.base(), &post);
     if let Some(attachments) = note.get_mut("attachment").and_then(Value::as_array_mut) {
         for (attachment, url) in attachments.iter_mut().zip(sources) {
             if let Some(object) = attachment.as_object_mut() {

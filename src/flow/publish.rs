@@ -5,7 +5,9 @@ use thiserror::Error;
 use tracing::Instrument;
 
 use crate::activity::{self, PublishedPost};
+use crate::actor::continuity::Speech;
 use crate::actor::verification::VerifiedActor;
+use crate::flow::continuity::{may_still, silent};
 use crate::flow::{Gateway, now};
 use crate::ids::{ActivityId, ActorId, PostId};
 use crate::metrics;
@@ -60,29 +62,34 @@ struct Unproven {
     checked_at: Option<Timestamp>,
 }
 
-/// What a proof says of an actor now.
+/// What a proof and its state say of an actor now.
 async fn prove(
     gateway: &Gateway,
     post: PostId,
     actor: ActorId,
+    speech: Speech,
 ) -> Result<Result<VerifiedActor, Unproven>, PublishError> {
     let load = move |db: &mut Db<'_>| Ok((actors::by_id(db, actor)?, proofs::of_actor(db, actor)?));
     let (found, proof) = gateway.store.read("read an actor and its proof", load).await?;
     let found = found.ok_or(PublishError::NoActor { post, actor })?;
     let checked_at = proof.checked_at;
+    if let Some(why) = silent(&found, speech) {
+        return Ok(Err(Unproven { why, checked_at }));
+    }
     Ok(VerifiedActor::prove(found, &proof, &gateway.settings.proof_times, now())
         .map_err(|e| Unproven { why: e.to_string(), checked_at }))
 }
 
 async fn publish(gateway: &Gateway, post: Post) -> Result<(), PublishError> {
-    let verified = match prove(gateway, post.id, post.actor_id).await? {
+    let verified = match prove(gateway, post.id, post.actor_id, Speech::News).await? {
         Ok(verified) => verified,
         Err(unproven) => return hold(gateway, post, unproven).await,
     };
     let at = now();
     let said = PublishedPost { id: post.id, content: post.content.clone(), published: at, updated: None };
     let id = ActivityId(gateway.mint.next());
-    let bytes = gateway.attested(&verified, activity::create(&verified, &gateway.base, &said, id), at).await;
+    let bytes = activity::create(&verified, &verified.actor().base(), &said, id);
+    let bytes = gateway.attested(&verified, bytes, at).await;
     let post = Post { state: PostState::Published(at), published_at: Some(at), ..post };
     let row = row(id, &post, "Create", bytes, at);
     let entry = gateway.audit("policy", "post.publish", subject(post.id), "");
@@ -92,7 +99,7 @@ async fn publish(gateway: &Gateway, post: Post) -> Result<(), PublishError> {
     let owed = gateway
         .store
         .write("publish a post", move |db| {
-            if !posts::leave(db, &post, &["ready", "scheduled"])? {
+            if !may_still(db, post.actor_id, Speech::News)? || !posts::leave(db, &post, &["ready", "scheduled"])? {
                 return Ok(None); // another process was first
             }
             activities::insert(db, &row)?;
@@ -159,7 +166,8 @@ async fn apply_change(gateway: &Gateway, pending: PendingChange) -> Result<(), P
     if !sendable {
         return drop_change(gateway, id).await;
     }
-    let verified = match prove(gateway, id, post.actor_id).await? {
+    let speech = if pending.change == Change::Withdraw { Speech::Less } else { Speech::News };
+    let verified = match prove(gateway, id, post.actor_id, speech).await? {
         Ok(verified) => verified,
         Err(unproven) => return hold_change(gateway, post, &pending.change, unproven).await,
     };
@@ -180,7 +188,8 @@ async fn edit(gateway: &Gateway, verified: &VerifiedActor, post: Post) -> Result
     let at = later(now(), post.updated_at.unwrap_or(published));
     let said = PublishedPost { id: post.id, content: post.content.clone(), published, updated: Some(at) };
     let id = ActivityId(gateway.mint.next());
-    let bytes = gateway.attested(verified, activity::update(verified, &gateway.base, &said, id), now()).await;
+    let bytes = activity::update(verified, &verified.actor().base(), &said, id);
+    let bytes = gateway.attested(verified, bytes, now()).await;
     let post = Post { updated_at: Some(at), ..post };
     let row = row(id, &post, "Update", bytes, at);
     commit_change(gateway, post, row, "post.edit", &["published"]).await
@@ -192,7 +201,7 @@ async fn withdraw(gateway: &Gateway, verified: &VerifiedActor, post: Post) -> Re
         _ => now(),
     };
     let id = ActivityId(gateway.mint.next());
-    let bytes = activity::delete(verified, &gateway.base, post.id, id, at);
+    let bytes = activity::delete(verified, &verified.actor().base(), post.id, id, at);
     let bytes = gateway.attested(verified, bytes, now()).await;
     let post = Post { state: PostState::Withdrawn(at), ..post };
     let row = row(id, &post, "Delete", bytes, at);
@@ -214,9 +223,13 @@ async fn commit_change(
         PostState::Withdrawn(_) => Dispatch::at_once(post.dispatch.lane),
         _ => post.dispatch,
     };
+    let speech = Speech::of(&kind, true);
     let fan_out = FanOut { activity: row.id, actor: post.actor_id, post: Some(post_id), dispatch, at: row.created_at };
     let commit = move |db: &mut Db<'_>| -> Queried<Option<usize>> {
-        if !posts::take_change(db, post.id)? || !posts::leave(db, &post, from)? {
+        if !may_still(db, post.actor_id, speech)?
+            || !posts::take_change(db, post.id)?
+            || !posts::leave(db, &post, from)?
+        {
             return Ok(None); // another process was first
         }
         activities::insert(db, &row)?;

@@ -57,7 +57,7 @@ pub enum QuoteError {
 /// us and not only claimed. One that cannot be read, because it is not public, stays unseen.
 pub async fn look(gateway: &Gateway, incoming: &mut Incoming) {
     let IncomingKind::QuoteRequest { object, instrument, seen } = &mut incoming.kind else { return };
-    if *seen != QuoteSeen::IdAlone || gateway.base.read_post(object.as_str()).is_none() {
+    if *seen != QuoteSeen::IdAlone || gateway.hosts_known().await.reading().read_post(object.as_str()).is_none() {
         return;
     }
     if let Ok(note) = remote::note(gateway, instrument).await {
@@ -103,9 +103,9 @@ pub async fn approve(gateway: &Gateway, id: QuoteId, who: &str) -> Result<(), Qu
         created_at: at,
     };
     let activity = ActivityId(gateway.mint.next());
-    let bytes = activity::accept_quote(&actor, &gateway.base, &request, id, activity);
+    let bytes = activity::accept_quote(&actor, &actor.base(), &request, id, activity);
     let actor_id = actor.id;
-    let row = answer(activity, actor_id, "Accept", attested(gateway, actor, bytes, at).await?);
+    let row = answer(activity, actor_id, "Accept", attested(gateway, &actor, bytes, at).await?);
     let reaction = reaction(ReactionId(gateway.mint.next()), &quote);
     let entry = gateway.audit(who, "quote.approve", format!("quote:{id}"), asked.quote_url.clone());
     let commit = move |db: &mut Db<'_>| {
@@ -125,9 +125,9 @@ pub async fn refuse(gateway: &Gateway, id: QuoteId, who: &str) -> Result<(), Quo
     let (asked, _, actor) = asked(gateway, id).await?;
     let request: Value = from_request(&asked)?;
     let activity = ActivityId(gateway.mint.next());
-    let bytes = activity::reject_quote(&actor, &gateway.base, &request, activity);
+    let bytes = activity::reject_quote(&actor, &actor.base(), &request, activity);
     let actor_id = actor.id;
-    let row = answer(activity, actor_id, "Reject", attested(gateway, actor, bytes, now()).await?);
+    let row = answer(activity, actor_id, "Reject", attested(gateway, &actor, bytes, now()).await?);
     let entry = gateway.audit(who, "quote.refuse", format!("quote:{id}"), asked.quote_url.clone());
     let commit = move |db: &mut Db<'_>| {
         if !quotes::take(db, id)? {
@@ -139,22 +139,22 @@ pub async fn refuse(gateway: &Gateway, id: QuoteId, who: &str) -> Result<(), Quo
     finish(gateway, id, gateway.store.write("refuse a quote", commit).await?)
 }
 
-/// With the integrity proof of its actor, if that is verified now: else the answer waits, and is signed when it is again.
-async fn attested(gateway: &Gateway, actor: Actor, bytes: Vec<u8>, at: Timestamp) -> Result<Vec<u8>, StoreError> {
-    let id = actor.id;
-    let proof = gateway.store.read("read a proof", move |db| proofs::of_actor(db, id)).await?;
-    Ok(match VerifiedActor::prove(actor, &proof, &gateway.settings.proof_times, at) {
-        Ok(verified) => gateway.attested(&verified, bytes, at).await,
-        Err(_) => bytes,
-    })
-}
-
 fn from_request(asked: &QuoteRequestRow) -> Result<Value, StoreError> {
     from_json(&asked.request).map_err(|source| StoreError::Query { what: "read a request to quote", source })
 }
 
 fn answer(id: ActivityId, actor_id: ActorId, kind: &str, bytes: Vec<u8>) -> ActivityRow {
     ActivityRow { id, actor_id, post_id: None, kind: kind.to_owned(), bytes, created_at: now() }
+}
+
+/// With an integrity proof where the actor's own proof holds; without one it waits anyhow.
+async fn attested(gateway: &Gateway, actor: &Actor, bytes: Vec<u8>, at: Timestamp) -> Result<Vec<u8>, StoreError> {
+    let id = actor.id;
+    let proof = gateway.store.read("read a proof", move |db| proofs::of_actor(db, id)).await?;
+    match VerifiedActor::prove(actor.clone(), &proof, &gateway.settings.proof_times, at) {
+        Ok(verified) => Ok(gateway.attested(&verified, bytes, at).await),
+        Err(_) => Ok(bytes),
+    }
 }
 
 fn owe(db: &mut Db<'_>, row: &ActivityRow, inbox: InboxId) -> Queried<bool> {
@@ -191,7 +191,7 @@ pub async fn revoke(gateway: &Gateway, id: QuoteId, who: &str) -> Result<(), Quo
         Err(error) => return Err(QuoteError::Unreachable(quote.author_url, error)),
     }
     let (at, activity, inbox) = (now(), ActivityId(gateway.mint.next()), InboxId(gateway.mint.next()));
-    let bytes = activity::revoke_quote(&verified, &gateway.base, id, &author, activity, at);
+    let bytes = activity::revoke_quote(&verified, &verified.actor().base(), id, &author, activity, at);
     let bytes = gateway.attested(&verified, bytes, at).await;
     let actor_id = verified.actor().id;
     // It is no activity about the post: the post stands.

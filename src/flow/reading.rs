@@ -15,6 +15,8 @@ use crate::store::{Db, remote};
 /// A GET, as it came in.
 #[derive(Debug, Clone)]
 pub struct Question {
+    /// Which of our hosts was asked.
+    pub site: Site,
     /// The method, upper-case: `GET` or `HEAD`.
     pub method: String,
     /// The request target as the client wrote it: path, and query with its `?` if there is one.
@@ -43,7 +45,7 @@ impl Readers {
             body: &[],
         };
         let signatures =
-            signature::parse(&received, &[Site::of(&gateway.base)], now()).map_err(|error| match error {
+            signature::parse(&received, std::slice::from_ref(&question.site), now()).map_err(|error| match error {
                 SignatureError::Unsigned => unsigned(gateway),
                 error => error.into(),
             })?;

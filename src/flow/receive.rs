@@ -6,9 +6,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use crate::actor::continuity::ActorState;
 use crate::flow::arrivals::Arrivals;
 use crate::flow::effects::{self, Arrival, Meaning};
 use crate::flow::forwarded::{self, ForwardError};
+use crate::flow::hosts::FRESH;
 use crate::flow::quotes;
 use crate::flow::remote::{self, RemoteFetchError, Signer};
 use crate::flow::verify::with_causes;
@@ -18,7 +20,7 @@ use crate::inbox::read::{deletes_its_actor, read};
 use crate::inbox::{INBOX_BODY_BYTES_MAX, InboxError, Incoming, IncomingKind, Said, Updated};
 use crate::post::PostState;
 use crate::signature::{self, ParsedSignature, ReceivedRequest, Scheme, SignatureError, Site};
-use crate::store::{Db, Queried, StoreError, actors, followers, messages, posts};
+use crate::store::{Db, Queried, StoreError, continuity, followers, messages, posts};
 use crate::urls::ActorUrl;
 
 /// When a peer whose key could not be fetched should come back, in seconds.
@@ -27,6 +29,8 @@ pub(super) const KEY_RETRY_S: u32 = 300;
 /// A POST to an inbox, as it came in.
 #[derive(Debug, Clone)]
 pub struct Request {
+    /// The host of ours that it is for, as a signature must name it.
+    pub site: Site,
     /// The request target as the client wrote it: path, and query with its `?` if there is one.
     pub path_and_query: String,
     /// Header names in lower case, and values, in order; repeated headers repeated.
@@ -81,7 +85,7 @@ pub async fn receive(gateway: &Gateway, arrivals: &Arrivals, request: Request) -
         headers: &request.headers,
         body: &request.body,
     };
-    let signatures = signature::parse(&received, &[Site::of(&gateway.base)], now())?;
+    let signatures = signature::parse(&received, std::slice::from_ref(&request.site), now())?;
     let (sender, scheme) = match sender(gateway, &signatures).await {
         Ok(sender) => sender,
         Err(None) => return Err(SignatureError::Unsigned.into()),
@@ -262,7 +266,7 @@ fn changes_sender(incoming: &Incoming) -> bool {
 /// Decides what an activity means, fetches what that needs, and gives what was fetched and what remains to be done.
 async fn looked_after(gateway: &Gateway, incoming: &Incoming) -> Result<(Vec<Arrival>, Vec<Effect>), StoreError> {
     let known = load(gateway, incoming).await?;
-    let mut effects = decide(incoming, &gateway.base, &known);
+    let mut effects = decide(incoming, gateway.hosts(FRESH).await?.reading(), &known);
     let elsewhere: Vec<_> = effects
         .iter()
         .filter_map(|effect| match effect {
@@ -317,7 +321,7 @@ fn deleted(incoming: &Incoming) -> Option<String> {
 }
 
 async fn load(gateway: &Gateway, incoming: &Incoming) -> Result<Known, StoreError> {
-    let (named, incoming) = (names(incoming, &gateway.base), incoming.clone());
+    let (named, incoming) = (names(incoming, gateway.hosts(FRESH).await?.reading()), incoming.clone());
     gateway.store.read("look up what an activity names", move |db| known(db, &named, &incoming)).await
 }
 
@@ -325,13 +329,24 @@ async fn load(gateway: &Gateway, incoming: &Incoming) -> Result<Known, StoreErro
 pub fn known(db: &mut Db<'_>, named: &Named, incoming: &Incoming) -> Queried<Known> {
     let mut known = Known::default();
     for id in &named.actors {
-        if actors::exists(db, *id)? {
+        let Some((url, continuity)) = continuity::state_of(db, *id)? else { continue };
+        if !named.only_at(id.0, &url.base()) {
+            continue;
+        }
+        if continuity.state.takes_in() {
             known.actors.push(*id);
+        }
+        if continuity.is_closed() && continuity.state != ActorState::HandedOver {
+            known.closed.push(*id);
         }
     }
     for id in &named.posts {
         if let Some(post) = posts::by_id(db, *id)? {
-            let public = matches!(post.state, PostState::Published(_));
+            let Some((url, continuity)) = continuity::state_of(db, post.actor_id)? else { continue };
+            if !named.only_at(id.0, &url.base()) {
+                continue;
+            }
+            let public = matches!(post.state, PostState::Published(_)) && continuity.state.takes_in();
             known.posts.push(KnownPost { id: post.id, actor: post.actor_id, public });
             if matches!(incoming.kind, IncomingKind::QuoteRequest { .. }) {
                 (known.quotes, known.sender_follows) = quotes::policy(db, post.actor_id, &incoming.actor)?;

@@ -210,7 +210,7 @@ fn switched(actor: Actor, rotation: &Rotation, at: Timestamp) -> Option<Actor> {
 
 fn update_of_bare(gateway: &Gateway, verified: &VerifiedActor, at: Timestamp) -> activities::ActivityRow {
     let id = crate::ids::ActivityId(gateway.mint.next());
-    let bytes = crate::activity::update_actor(verified, &gateway.base, id, at);
+    let bytes = crate::activity::update_actor(verified, &verified.actor().base(), id, at);
     let actor_id = verified.actor().id;
     activities::ActivityRow { id, actor_id, post_id: None, kind: "Update".to_owned(), bytes, created_at: at }
 }

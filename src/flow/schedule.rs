@@ -8,7 +8,9 @@ use tokio::task::JoinSet;
 use crate::flow::embargo::Finishing;
 use crate::flow::hooks::work;
 use crate::flow::websub::{self, ask};
-use crate::flow::{Shared, deliver, micropub, now, poll, publish, registers, relays, rotation, targets, verify};
+use crate::flow::{
+    Shared, continuity, deliver, micropub, now, poll, publish, registers, relays, rotation, targets, verify,
+};
 use crate::metrics::pulse::{self, Loop};
 use crate::store::{host_signatures, remote};
 use crate::websub::ENDED_KEPT;
@@ -296,6 +298,11 @@ async fn clear_loop(gateway: Shared, mut stop: Stop) {
         }
         if let Err(error) = work::clear(&gateway).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "old requests were not cleared away");
+        }
+        match continuity::finish_retiring(&gateway).await {
+            Ok(0) => {}
+            Ok(n) => tracing::info!(actors = n, "actors are retired: their Deletes have gone out"),
+            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "retirements were not ended"),
         }
         if let Err(error) = micropub::clear(&gateway).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "what clients sent was not cleared away");

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::actor::Actor;
+use crate::actor::continuity::ActorState;
 use crate::actor::ladder::level;
 use crate::actor::verification::{Proof, VerifiedActor};
 use crate::flow::survey::lately::Lately;
@@ -131,6 +132,10 @@ async fn take(gateway: &Gateway) -> Result<Vec<Family>, StoreError> {
     let look = move |db: &mut Db<'_>| {
         let mut proven = Vec::new();
         for actor in actors::list(db)? {
+            let state = actor.continuity.state;
+            if state.is_over() || state == ActorState::HandedOver {
+                continue; // nobody waits for its proof
+            }
             let proof = proofs::of_actor(db, actor.id)?;
             proven.push((actor, proof));
         }

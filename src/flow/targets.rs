@@ -186,9 +186,13 @@ async fn whose(gateway: &Gateway, whose: &Whose) -> Result<(AgencyId, Option<Act
         }
         Whose::Actor(handle) => {
             let wanted = handle.clone();
-            let found = gateway.store.read("read an actor", move |db| actors::by_handle(db, &wanted)).await?;
-            let found = found.map(|actor| (actor.agency.id, Some(actor.id)));
-            found.ok_or_else(|| ProvisionError::NoActor(handle).into())
+            let mut named = gateway.store.read("read an actor", move |db| actors::named(db, &wanted)).await?;
+            let actor = named.pop().ok_or_else(|| ProvisionError::NoActor(handle.clone()))?;
+            // The account of one agency must not say what another one says.
+            if !named.is_empty() {
+                return Err(ProvisionError::Ambiguous(handle).into());
+            }
+            Ok((actor.agency.id, Some(actor.id)))
         }
     }
 }

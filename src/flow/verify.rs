@@ -206,7 +206,7 @@ async fn update_of(gateway: &Gateway, actor: &Actor, proof: &Proof) -> Option<Ac
 }
 
 /// Frees all that waited for the proof of an actor.
-fn release(db: &mut Db<'_>, actor: ActorId) -> Queried<usize> {
+pub(super) fn release(db: &mut Db<'_>, actor: ActorId) -> Queried<usize> {
     let held = posts::held_for(db, actor, HoldReason::Unverified)?;
     let mut released = held.len();
     for post in held {

@@ -126,7 +126,7 @@ fn found(gateway: &Gateway, source: &Source, fetched: &Fetched, page: &Page) -> 
     let headers = fetched.headers.iter().filter(|(name, _)| name == "link").map(|(_, value)| value.as_str());
     let asked = source.settings.connector.get("url").and_then(|url| url.as_str()).and_then(|url| Url::parse(url).ok());
     let found = discover(headers, &page.push, asked.as_ref().unwrap_or(&fetched.url), &fetched.url)?;
-    (!gateway.base.owns(found.hub.as_str())).then_some(found)
+    (!gateway.hosts_seen().reading().owns(found.hub.as_str())).then_some(found)
 }
 
 /// Leaves one subscription and begins another.

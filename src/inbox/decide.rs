@@ -22,6 +22,8 @@ pub struct Named {
     pub relay_follow: Option<i64>,
     /// It is a Follow of the instance actor, which only relays send.
     pub follows_instance: bool,
+    /// Under which root each number of ours was named: an id means something only on the host that it was minted on.
+    pub roots: Vec<(i64, String)>,
 }
 
 /// One of our posts.
@@ -64,8 +66,10 @@ pub struct KnownRelay {
 /// What the store has of what an activity [`Named`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Known {
-    /// Those of the named actors that exist.
+    /// Those of the named actors that exist and take in what others say.
     pub actors: Vec<ActorId>,
+    /// Those of the named actors that exist and that nobody new may follow.
+    pub closed: Vec<ActorId>,
     /// Those of the named posts that exist or existed.
     pub posts: Vec<KnownPost>,
     /// Those of the named objects that are messages that we keep.
@@ -124,14 +128,30 @@ pub fn names(incoming: &Incoming, base: &Base) -> Named {
 }
 
 impl Named {
-    fn actor(&mut self, id: &str, base: &Base) {
-        if let Some(id) = base.read_actor(id).filter(|id| !self.actors.contains(id)) {
+    /// Whether a number of ours was named only under that root.
+    pub fn only_at(&self, number: i64, base: &Base) -> bool {
+        let root = base.root();
+        self.roots.iter().filter(|(named, _)| *named == number).all(|(_, at)| *at == root)
+    }
+
+    fn root(&mut self, number: i64, id: &str) {
+        if let Ok(url) = ActorUrl::parse(id) {
+            self.roots.push((number, url.base().root()));
+        }
+    }
+
+    fn actor(&mut self, text: &str, base: &Base) {
+        let Some(id) = base.read_actor(text) else { return };
+        self.root(id.0, text);
+        if !self.actors.contains(&id) {
             self.actors.push(id);
         }
     }
 
-    fn post(&mut self, id: &str, base: &Base) {
-        if let Some(id) = base.read_post(id).filter(|id| !self.posts.contains(id)) {
+    fn post(&mut self, text: &str, base: &Base) {
+        let Some(id) = base.read_post(text) else { return };
+        self.root(id.0, text);
+        if !self.posts.contains(&id) {
             self.posts.push(id);
         }
     }
@@ -196,14 +216,14 @@ pub fn decide(incoming: &Incoming, base: &Base, known: &Known) -> Vec<Effect> {
             Some(actor) => vec![Effect::BlockFollower { actor, follower: by.clone() }],
             None => ignore(IgnoreReason::NotAboutUs),
         },
-        IncomingKind::Move { target, .. } if known.sender_known => {
-            vec![Effect::MoveFollower { from: by.clone(), to: target.clone() }]
-        }
+        // A follower that moves follows us from its new account by itself, or does not want to: its old one goes on following
+        // until it says otherwise. Only its document has changed.
+        IncomingKind::Move { .. } if known.sender_known => vec![Effect::RefreshActor { actor: by.clone() }],
         IncomingKind::Move { .. } => ignore(IgnoreReason::Unknown),
         IncomingKind::QuoteRequest { object, instrument, seen } => {
             let Some(post) = our_post(object, base, known) else { return ignore(IgnoreReason::NotAboutUs) };
             // The authorization names the id, and peers compare it byte for byte: a page or another spelling is not the post.
-            let exact = *object == base.object(post.id);
+            let exact = base.is_object(object, post.id);
             let answer = if exact && post.public { may_quote(known, *seen) } else { QuoteAnswer::Reject };
             vec![Effect::AnswerQuote {
                 post: post.id,
@@ -252,8 +272,11 @@ fn follow(incoming: &Incoming, object: &ActorUrl, base: &Base, known: &Known) ->
     if let Some(relay) = known.relay.as_ref().filter(|_| *object == base.instance_actor()) {
         return vec![Effect::RelayFollows { relay: relay.id, follow: incoming.raw.clone() }];
     }
-    let Some(actor) = our_actor(object, base, known) else { return ignore(IgnoreReason::NotAboutUs) };
     let (follower, follow) = (incoming.actor.clone(), incoming.raw.clone());
+    if let Some(actor) = base.read_actor(object.as_str()).filter(|id| known.closed.contains(id)) {
+        return vec![Effect::RejectFollower { actor, follower, follow }];
+    }
+    let Some(actor) = our_actor(object, base, known) else { return ignore(IgnoreReason::NotAboutUs) };
     vec![if known.sender_blocked {
         Effect::RejectFollower { actor, follower, follow }
     } else {

@@ -140,13 +140,6 @@ pub enum Effect {
         /// Who blocks.
         follower: ActorUrl,
     },
-    /// It moved: fetch the target, check that `alsoKnownAs` there names the old one, then carry the followings over.
-    MoveFollower {
-        /// Old id.
-        from: ActorUrl,
-        /// New id.
-        to: ActorUrl,
-    },
     /// Fetch its document again.
     RefreshActor {
         /// Who.

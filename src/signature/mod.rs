@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use crate::actor::continuity::RetiringActor;
 pub use crate::actor::key::RsaPublicKey;
 use crate::actor::key::{Ed25519PrivateKey, KeyError, KeySerial, RsaPrivateKey};
 use crate::actor::public_key::{PublicKey, SignatureAlgorithm};
@@ -146,6 +147,13 @@ impl SigningIdentity {
     /// To sign as a verified actor with the RSA key that it had before, of that serial: the one activity that tells of the new one.
     pub fn before(actor: &VerifiedActor, serial: KeySerial, key: Arc<RsaPrivateKey>) -> Self {
         Self { key_id: serial.rsa_key_id(&actor.actor().url), key, ed25519: None }
+    }
+
+    /// To sign the last Delete of an actor, and what else it may still say. `key` and `ed25519` must be the private
+    /// halves of its keys.
+    pub fn retiring(actor: &RetiringActor, key: Arc<RsaPrivateKey>, ed25519: Arc<Ed25519PrivateKey>) -> Self {
+        let (serial, url) = (actor.actor().keys.serial, &actor.actor().url);
+        Self { key_id: serial.rsa_key_id(url), key, ed25519: Some((serial.ed25519_key_id(url), ed25519)) }
     }
 
     /// To sign our own fetches as the instance actor.

@@ -41,11 +41,24 @@ pub fn of_post(db: &mut Db<'_>, post: PostId) -> Queried<Vec<ActivityRow>> {
     on!(db, c => activities::table.filter(activities::post_id.eq(Some(post))).order(activities::id).load(c))
 }
 
-/// Who says an activity, its type, and the bytes to send.
-pub fn bytes(db: &mut Db<'_>, id: ActivityId) -> Queried<Option<(ActorId, String, Vec<u8>)>> {
+/// An activity that is owed: what is needed to send it.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct ToSend {
+    /// Who says it.
+    pub actor_id: ActorId,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Create, Update, Delete, Accept …
+    pub kind: String,
+    /// The post that it is about.
+    pub post_id: Option<PostId>,
+}
+
+/// What is needed to send an activity.
+pub fn to_send(db: &mut Db<'_>, id: ActivityId) -> Queried<Option<ToSend>> {
     on!(db, c => activities::table
         .find(id)
-        .select((activities::actor_id, activities::kind, activities::bytes))
+        .select((activities::actor_id, activities::bytes, activities::kind, activities::post_id))
         .first(c)
         .optional())
 }

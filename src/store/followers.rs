@@ -61,6 +61,11 @@ pub fn remove_everywhere(db: &mut Db<'_>, url: &str) -> Queried<usize> {
     on!(db, c => diesel::delete(followers::table.filter(followers::url.eq(url))).execute(c))
 }
 
+/// Removes all followers of an actor of ours. Returns how many.
+pub fn remove_all_of(db: &mut Db<'_>, actor: ActorId) -> Queried<usize> {
+    on!(db, c => diesel::delete(followers::table.filter(followers::actor_id.eq(actor))).execute(c))
+}
+
 /// Which of our actors a remote actor follows.
 pub fn followed_by(db: &mut Db<'_>, url: &str) -> Queried<Vec<ActorId>> {
     on!(db, c => followers::table.filter(followers::url.eq(url)).select(followers::actor_id).load(c))

@@ -20,7 +20,7 @@ use crate::store::audit::{self, Entry};
 use crate::store::catalogue::{self, Kind, MIGRATIONS_TABLE, Table, quoted};
 use crate::store::snapshot::{Engine, Own, connect};
 use crate::store::{
-    POSTGRES_MIGRATIONS, Queried, SQLITE_MIGRATIONS, SQLITE_PRAGMAS, StoreError, inboxes, proofs, redact, sources,
+    Db, POSTGRES_MIGRATIONS, Queried, SQLITE_MIGRATIONS, SQLITE_PRAGMAS, StoreError, inboxes, proofs, redact, sources,
 };
 
 /// Why a database cannot be filled.
@@ -135,6 +135,37 @@ impl Loading {
         Ok(tables)
     }
 
+    /// Makes sure that the database has its schema and that these migrations, of whoever made the rows, are among ours. Gives its
+    /// tables: rows are to be inserted beside those that are there.
+    pub fn beside(&mut self, versions: &[String]) -> Result<Vec<Table>, LoadError> {
+        if let Some(version) = versions.iter().find(|version| !known(self.engine()).contains(version)) {
+            return Err(LoadError::Newer { version: version.clone(), own: env!("CARGO_PKG_VERSION") });
+        }
+        self.migrate(|_| true)?;
+        self.tables()
+    }
+
+    /// What is there, to be read and changed within the same transaction.
+    pub(super) fn db(&mut self) -> Db<'_> {
+        self.connection.db()
+    }
+
+    /// Adds the entry to the audit log, and commits, after [`Loading::beside`].
+    pub fn finish_beside(mut self, entry: &Entry) -> Result<(), LoadError> {
+        audit::add(&mut self.connection.db(), entry)
+            .and_then(|()| self.commit())
+            .map_err(|source| failed("complete what was taken in", source))?;
+        self.made.0 = None;
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Queried<()> {
+        match &mut self.connection {
+            Own::Lite(c) => AnsiTransactionManager::commit_transaction(c),
+            Own::Pg(c) => AnsiTransactionManager::commit_transaction(c),
+        }
+    }
+
     /// Rows come as they were, so no trigger may change them. Foreign keys stay, and the end of the transaction undoes it. SQLite
     /// has no such switch: there, triggers only count versions, which may be higher.
     fn triggers(&mut self, switch: &str, tables: &[Table]) -> Result<(), LoadError> {
@@ -236,13 +267,10 @@ impl Loading {
         proofs::free_all(&mut db)?;
         super::relays::free_all(&mut db)?;
         audit::add(&mut db, entry)?;
-        match &mut self.connection {
-            Own::Lite(c) => AnsiTransactionManager::commit_transaction(c),
-            Own::Pg(c) => {
-                diesel::connection::SimpleConnection::batch_execute(c, POSTGRES_SEQUENCES)?;
-                AnsiTransactionManager::commit_transaction(c)
-            }
+        if let Own::Pg(c) = &mut self.connection {
+            diesel::connection::SimpleConnection::batch_execute(c, POSTGRES_SEQUENCES)?;
         }
+        self.commit()
     }
 }
 

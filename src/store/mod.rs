@@ -6,9 +6,11 @@
 
 pub mod activities;
 pub mod actors;
+pub mod arriving;
 pub mod audit;
 pub mod catalogue;
 pub mod client_requests;
+pub mod continuity;
 pub mod deliveries;
 pub mod followers;
 pub mod hooks;

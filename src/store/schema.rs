@@ -7,6 +7,7 @@ diesel::table! {
         domain -> Text,
         provisioned -> Bool,
         created_at -> BigInt,
+        host -> Nullable<Text>,
     }
 }
 
@@ -462,10 +463,32 @@ diesel::table! {
 }
 
 diesel::table! {
+    actor_continuity (actor_id) {
+        actor_id -> BigInt,
+        state -> Text,
+        since -> BigInt,
+        aliases -> Text,
+        moved_to -> Nullable<Text>,
+        moved_at -> Nullable<BigInt>,
+        followers_then -> Nullable<BigInt>,
+        counted_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     pins (post_id) {
         post_id -> BigInt,
         actor_id -> BigInt,
         pinned_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    former_handles (handle, domain) {
+        handle -> Text,
+        domain -> Text,
+        actor_id -> BigInt,
+        until -> BigInt,
     }
 }
 
@@ -619,6 +642,8 @@ diesel::table! {
 }
 
 diesel::allow_tables_to_appear_in_same_query!(
+    actor_continuity,
+    former_handles,
     agencies,
     actors,
     actor_keys,

@@ -114,9 +114,22 @@ impl Snapshot {
     where
         E: From<StoreError>,
     {
+        self.rows_where(table, None, each)
+    }
+
+    /// The same, of those rows alone for which a condition of ours holds.
+    pub fn rows_where<E>(
+        &mut self,
+        table: &Table,
+        condition: Option<&str>,
+        each: impl FnMut(&str) -> Result<(), E>,
+    ) -> Result<(), E>
+    where
+        E: From<StoreError>,
+    {
         let query = match self.engine() {
-            Engine::Sqlite => sqlite_rows(table),
-            Engine::Postgres => postgres_rows(table),
+            Engine::Sqlite => sqlite_rows(table, condition),
+            Engine::Postgres => postgres_rows(table, condition),
         };
         self.lines(&query, each)
     }
@@ -158,7 +171,11 @@ pub(super) fn connect(url: &str, existing: bool) -> Result<Own, StoreError> {
     Err(StoreError::Url(redact(url)))
 }
 
-fn sqlite_rows(table: &Table) -> String {
+fn filter(condition: Option<&str>) -> String {
+    condition.map(|condition| format!(" WHERE {condition}")).unwrap_or_default()
+}
+
+fn sqlite_rows(table: &Table, condition: Option<&str>) -> String {
     let members = table.columns.iter().map(|column| {
         let name = quoted(&column.name);
         let value = match column.kind {
@@ -170,10 +187,10 @@ fn sqlite_rows(table: &Table) -> String {
         format!("'{}', {value}", column.name.replace('\'', "''"))
     });
     let members = members.collect::<Vec<_>>().join(", ");
-    format!("SELECT json_object({members}) AS t FROM {}", quoted(&table.name))
+    format!("SELECT json_object({members}) AS t FROM {}{}", quoted(&table.name), filter(condition))
 }
 
-fn postgres_rows(table: &Table) -> String {
+fn postgres_rows(table: &Table, condition: Option<&str>) -> String {
     let columns = table.columns.iter().map(|column| {
         let name = quoted(&column.name);
         match column.kind {
@@ -182,5 +199,9 @@ fn postgres_rows(table: &Table) -> String {
         }
     });
     let columns = columns.collect::<Vec<_>>().join(", ");
-    format!("SELECT CAST(row_to_json(r) AS TEXT) AS t FROM (SELECT {columns} FROM {}) r", quoted(&table.name))
+    format!(
+        "SELECT CAST(row_to_json(r) AS TEXT) AS t FROM (SELECT {columns} FROM {}{}) r",
+        quoted(&table.name),
+        filter(condition)
+    )
 }

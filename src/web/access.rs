@@ -15,6 +15,8 @@ use actix_web::{HttpMessage, HttpRequest};
 use crate::flow::Gateway;
 use crate::flow::reading::{Question, Readers};
 use crate::flow::remote::Signer;
+use crate::signature::Site;
+use crate::web::hosts;
 use crate::web::negotiate::{self, Form};
 use crate::web::problem::Problem;
 
@@ -68,7 +70,7 @@ pub async fn judge(gateway: &Gateway, readers: &Readers, request: &ServiceReques
         Demand::ForTheRest if !is_signed(request.headers()) => return Ok(Access::KeyOnly),
         Demand::ForTheRest | Demand::Signature => {}
     }
-    let question = question(request.method(), request.uri(), request.headers());
+    let question = question(gateway, request.request());
     let reader = readers.identify(gateway, &question).await.map_err(Problem::Reader)?;
     Ok(Access::Signed(reader))
 }
@@ -78,7 +80,7 @@ pub async fn reader(gateway: &Gateway, readers: &Readers, request: &HttpRequest)
     if let Some(Access::Signed(reader)) = request.extensions().get::<Access>() {
         return Ok(reader.clone());
     }
-    let question = question(request.method(), request.uri(), request.headers());
+    let question = question(gateway, request);
     readers.identify(gateway, &question).await.map_err(Problem::Reader)
 }
 
@@ -87,11 +89,13 @@ pub fn is_key_only(request: &HttpRequest) -> bool {
     matches!(request.extensions().get::<Access>(), Some(Access::KeyOnly))
 }
 
-fn question(method: &Method, uri: &Uri, headers: &HeaderMap) -> Question {
+fn question(gateway: &Gateway, request: &HttpRequest) -> Question {
     Question {
-        method: method.as_str().to_owned(),
-        path_and_query: uri.path_and_query().map_or_else(|| "/".to_owned(), |p| p.as_str().to_owned()),
-        headers: headers
+        site: Site::of(&hosts::base(request, gateway)),
+        method: request.method().as_str().to_owned(),
+        path_and_query: request.uri().path_and_query().map_or_else(|| "/".to_owned(), |p| p.as_str().to_owned()),
+        headers: request
+            .headers()
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
             .collect(),

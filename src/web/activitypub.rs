@@ -11,8 +11,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 
 use crate::activity::actor_document::{actor_document, instance_document, key_document};
+use crate::activity::continuity::actor_tombstone;
 use crate::activity::{self, PUBLIC, PublishedPost};
 use crate::actor::Actor;
+use crate::actor::continuity::ActorState;
 use crate::flow::Gateway;
 use crate::ids::{ActivityId, ActorId, PostId, QuoteId};
 use crate::post::PostState;
@@ -21,9 +23,10 @@ use crate::store::posts::Post;
 use crate::store::reactions::QuoteRow;
 use crate::store::{Db, Queried, activities, actors, pins, posts, reactions};
 use crate::time::Timestamp;
-use crate::urls::ObjectUrl;
+use crate::urls::{Base, ObjectUrl};
 use crate::web::access;
 use crate::web::caching::{self, Representation};
+use crate::web::hosts;
 use crate::web::negotiate::{Form, wanted};
 use crate::web::problem::Problem;
 use crate::web::routes::{Evenly, number};
@@ -78,9 +81,19 @@ fn document(request: &HttpRequest, document: &Value) -> HttpResponse {
     Representation::activity(document.to_string().into_bytes()).answer(request)
 }
 
-async fn actor_of(gateway: &Gateway, path: &str) -> Result<Actor, Problem> {
+async fn actor_of(gateway: &Gateway, request: &HttpRequest, path: &str) -> Result<Actor, Problem> {
     let id = ActorId(number(path)?);
-    gateway.store.read("read an actor", move |db| actors::by_id(db, id)).await?.ok_or(Problem::NotFound)
+    let found = gateway.store.read("read an actor", move |db| actors::by_id(db, id)).await?;
+    hosts::here(request, gateway, found)
+}
+
+/// Whether what an actor says can be read now.
+pub fn shown(actor: &Actor) -> Result<(), Problem> {
+    match actor.continuity.state {
+        state if state.is_shown() => Ok(()),
+        state if state.is_over() => Err(Problem::Closed),
+        _ => Err(Problem::Suspended),
+    }
 }
 
 /// `/ap/a/{n}`: the actor. Served whether or not a proof holds: peers need the key to check what was signed before.
@@ -89,11 +102,15 @@ pub async fn actor(
     request: HttpRequest,
     path: web::Path<String>,
 ) -> Result<HttpResponse, Problem> {
-    let actor = actor_of(&gateway, &path).await?;
-    if is_browser(&request) {
-        return Ok(see_other(&gateway.base.actor_page(actor.handle.as_str())));
+    let actor = actor_of(&gateway, &request, &path).await?;
+    if actor.continuity.state == ActorState::Retired {
+        let tombstone = actor_tombstone(&actor).to_string().into_bytes();
+        return Ok(caching::kept(Representation::activity(tombstone).answer_with(StatusCode::GONE)));
     }
-    let whole = actor_document(&actor, &gateway.base);
+    if is_browser(&request) {
+        return Ok(see_other(&actor.base().actor_page(actor.handle.as_str())));
+    }
+    let whole = actor_document(&actor, &actor.base());
     Ok(document(&request, &if access::is_key_only(&request) { key_document(whole) } else { whole }))
 }
 
@@ -104,23 +121,24 @@ pub async fn collection(
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let (id, name) = path.into_inner();
-    let actor = actor_of(&gateway, &id).await?;
+    let actor = actor_of(&gateway, &request, &id).await?;
+    shown(&actor)?;
     if is_browser(&request) {
-        return Ok(see_other(&gateway.base.actor_page(actor.handle.as_str())));
+        return Ok(see_other(&actor.base().actor_page(actor.handle.as_str())));
     }
     let found = match name.as_str() {
         "followers" => {
             let id = actor.id;
             let count = gateway.store.read("count followers", move |db| crate::store::followers::count(db, id)).await?;
-            activity::collection::followers(&actor, &gateway.base, u64::try_from(count).unwrap_or(0))
+            activity::collection::followers(&actor, &actor.base(), u64::try_from(count).unwrap_or(0))
         }
-        "following" => activity::collection::following(&actor, &gateway.base),
+        "following" => activity::collection::following(&actor, &actor.base()),
         "featured" => {
             let id = actor.id;
             let pinned = gateway.store.read("read pinned posts", move |db| pins::of_actor(db, id)).await?;
-            activity::collection::featured(&actor, &gateway.base, &pinned)
+            activity::collection::featured(&actor, &actor.base(), &pinned)
         }
-        "tags" => activity::collection::featured_tags(&actor, &gateway.base),
+        "tags" => activity::collection::featured_tags(&actor, &actor.base()),
         _ => return Err(Problem::NotFound),
     };
     Ok(document(&request, &found))
@@ -135,14 +153,19 @@ pub async fn object(
     let evenly = Evenly::begin();
     let id = PostId(number(&path)?);
     let found = gateway.store.read("read a post", move |db| with_actor(db, id)).await?;
-    let Some((post, actor)) = found else { return Err(evenly.not_found().await) };
-    let page = gateway.base.post_page(actor.handle.as_str(), id);
+    let base = hosts::base(&request, &gateway);
+    let Some((post, actor)) = found.filter(|(_, actor)| actor.base() == base) else {
+        return Err(evenly.not_found().await);
+    };
+    let page = actor.base().post_page(actor.handle.as_str(), id);
     match standing(&post) {
         Standing::Unknown => Err(evenly.not_found().await),
         _ if is_browser(&request) => Ok(see_other(&page)),
-        Standing::Withdrawn(at) => Ok(tombstone(&gateway, id, at)),
+        Standing::Withdrawn(at) => Ok(tombstone(&base, id, at)),
+        Standing::Public if actor.continuity.state.is_over() => Ok(tombstone(&base, id, actor.continuity.since)),
+        Standing::Public if !actor.continuity.state.is_shown() => Err(Problem::Suspended),
         Standing::Public => {
-            let note = activity::note(&actor, &gateway.base, &published(post));
+            let note = activity::note(&actor, &actor.base(), &published(post));
             let link = format!("<{page}>; rel=\"alternate\"; type=\"text/html\"");
             Ok(Representation::activity(note.to_string().into_bytes()).linked(link).answer(&request))
         }
@@ -150,8 +173,8 @@ pub async fn object(
 }
 
 /// 410 with the Tombstone.
-fn tombstone(gateway: &Gateway, id: PostId, at: Timestamp) -> HttpResponse {
-    let tombstone = activity::tombstone(&gateway.base, id, at);
+fn tombstone(base: &Base, id: PostId, at: Timestamp) -> HttpResponse {
+    let tombstone = activity::tombstone(base, id, at);
     caching::kept(Representation::activity(tombstone.to_string().into_bytes()).answer_with(StatusCode::GONE))
 }
 
@@ -176,25 +199,30 @@ pub async fn stored_activity(
         .store
         .read("read an activity", move |db| {
             let Some(row) = activities::by_id(db, id)? else { return Ok(None) };
+            let Some(actor) = actors::by_id(db, row.actor_id)? else { return Ok(None) };
             let post = row.post_id.map_or(Ok(None), |post| with_actor(db, post))?;
-            Ok(Some((row, post)))
+            Ok(Some((row, actor, post)))
         })
         .await?;
-    let Some((row, post)) = found.filter(|(row, _)| is_public(&row.bytes)) else {
+    let base = hosts::base(&request, &gateway);
+    let Some((row, actor, post)) = found.filter(|(row, actor, _)| is_public(&row.bytes) && actor.base() == base) else {
         return Err(evenly.not_found().await);
     };
+    if row.kind != "Delete" {
+        shown(&actor)?;
+    }
     let tells_of_post = matches!(row.kind.as_str(), "Create" | "Update") && row.post_id.is_some();
     if !tells_of_post {
         return Ok(Representation::activity(row.bytes).answer(&request));
     }
     let Some((post, actor)) = post else { return Err(evenly.not_found().await) };
     if is_browser(&request) {
-        return Ok(see_other(&gateway.base.post_page(actor.handle.as_str(), post.id)));
+        return Ok(see_other(&actor.base().post_page(actor.handle.as_str(), post.id)));
     }
     match standing(&post) {
         Standing::Unknown => Err(evenly.not_found().await),
-        Standing::Withdrawn(at) => Ok(tombstone(&gateway, post.id, at)),
-        Standing::Public => Ok(Representation::activity(as_now(row, post, &actor, &gateway)).answer(&request)),
+        Standing::Withdrawn(at) => Ok(tombstone(&base, post.id, at)),
+        Standing::Public => Ok(Representation::activity(as_now(row, post, &actor)).answer(&request)),
     }
 }
 
@@ -207,12 +235,12 @@ fn is_public(bytes: &[u8]) -> bool {
 }
 
 /// The bytes of a Create or Update, with the post as it is now when it was edited.
-pub fn as_now(row: ActivityRow, post: Post, actor: &Actor, gateway: &Gateway) -> Vec<u8> {
+pub fn as_now(row: ActivityRow, post: Post, actor: &Actor) -> Vec<u8> {
     if post.updated_at.is_none() {
         return row.bytes;
     }
     let Ok(mut whole) = serde_json::from_slice::<Map<String, Value>>(&row.bytes) else { return row.bytes };
-    let mut note = activity::note(actor, &gateway.base, &published(post));
+    let mut note = activity::note(actor, &actor.base(), &published(post));
     if let Some(note) = note.as_object_mut() {
         note.shift_remove("@context");
     }
@@ -237,20 +265,23 @@ pub async fn quote(
         })
         .await?;
     let Some((row, (post, actor))) = found else { return Err(Problem::NotFound) };
+    let actor = hosts::here(&request, &gateway, Some(actor))?;
+    shown(&actor)?;
     if row.revoked_at.is_some() || standing(&post) != Standing::Public {
         return Err(Problem::Gone);
     }
     let quoting = ObjectUrl::parse(&row.quote_url).map_err(|error| Problem::Internal.because(&error))?;
-    Ok(document(&request, &activity::quote_authorization(&actor, &gateway.base, id, &quoting, post.id)))
+    Ok(document(&request, &activity::quote_authorization(&actor, &actor.base(), id, &quoting, post.id)))
 }
 
 /// `/ap/instance`: the actor that signs our fetches.
 pub async fn instance(gateway: web::Data<Gateway>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let base = hosts::base(&request, &gateway);
     if is_browser(&request) {
-        return Ok(see_other(&gateway.base.root()));
+        return Ok(see_other(&base.root()));
     }
-    let instance = gateway.instance_actor().await?;
-    Ok(document(&request, &instance_document(&instance, &gateway.base)))
+    let instance = gateway.instance_actor_at(&base).await?;
+    Ok(document(&request, &instance_document(&instance, &base)))
 }
 
 /// `/ap/instance/outbox`, `followers` and `following`, which its document names: all empty.
@@ -262,9 +293,10 @@ pub async fn instance_collection(
     if !matches!(path.as_str(), "outbox" | "followers" | "following") {
         return Err(Problem::NotFound);
     }
+    let base = hosts::base(&request, &gateway);
     let empty = json!({
         "@context": "https://www.w3.org/ns/activitystreams",
-        "id": gateway.base.below(&gateway.base.instance_actor(), &path),
+        "id": base.below(&base.instance_actor(), &path),
         "type": "OrderedCollection",
         "totalItems": 0,
         "orderedItems": [],

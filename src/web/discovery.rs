@@ -10,10 +10,13 @@ use crate::activity::discovery::{
     DiscoveryError, JRD_CONTENT_TYPE, NodeFacts, NodeInfoVersion, Resource, XRD_CONTENT_TYPE, host_meta_json,
     host_meta_xrd, nodeinfo as nodeinfo_document, nodeinfo_links, parse_resource, webfinger as jrd, webfinger_instance,
 };
+use crate::actor::Actor;
 use crate::flow::Gateway;
-use crate::store::{actors, posts};
+use crate::flow::hosts::{self as hosts_known, Hosts};
+use crate::store::{Db, Queried, actors, continuity, posts};
+use crate::urls::Base;
 use crate::web::caching::{FRESH, Representation};
-use crate::web::hosts::Directory;
+use crate::web::hosts::{self, Asked};
 use crate::web::problem::Problem;
 
 /// What NodeInfo says about this software.
@@ -30,39 +33,59 @@ pub struct Query {
 /// `/.well-known/webfinger` (RFC 7033).
 pub async fn webfinger(
     gateway: web::Data<Gateway>,
-    directory: web::Data<Directory>,
     request: HttpRequest,
     query: Option<web::Query<Query>>,
 ) -> Result<HttpResponse, Problem> {
-    let asked = query.and_then(|query| query.into_inner().resource);
-    let resource = read_resource(&gateway, &directory, asked.as_deref()).await?;
+    let resource = query.and_then(|query| query.into_inner().resource);
+    let asked = hosts::asked(&request, &gateway);
+    let resource = read_resource(&gateway, &asked.base, resource.as_deref()).await?;
     let found = match resource {
-        Resource::Instance => Some(webfinger_instance(&gateway.instance_actor().await?, &gateway.base)),
-        Resource::Actor(id) => {
-            let actor = gateway.store.read("find an actor by its id", move |db| actors::by_id(db, id)).await?;
-            actor.map(|actor| jrd(&actor, &gateway.base))
+        Resource::Instance => {
+            let instance = gateway.instance_actor_at(&asked.base).await?;
+            return Ok(answer(&request, &webfinger_instance(&instance, &asked.base)));
         }
+        Resource::Actor(id) => gateway.store.read("find an actor by its id", move |db| actors::by_id(db, id)).await?,
         Resource::Handle { handle, domain } => {
-            let read = move |db: &mut crate::store::Db<'_>| actors::by_handle(db, handle.as_str());
-            let actor = gateway.store.read("find an actor by its handle", read).await?;
-            let ours = gateway.base.authority();
-            actor
-                .filter(|actor| domain == ours || actor.handle_domain.eq_ignore_ascii_case(&domain))
-                .map(|actor| jrd(&actor, &gateway.base))
+            let asked = asked.clone();
+            gateway
+                .store
+                .read("find an actor by its handle", move |db| find(db, handle.as_str(), &domain, &asked))
+                .await?
         }
     };
-    let document = found.ok_or(Problem::NotFound)?;
-    Ok(Representation::plain(document.to_string(), JRD_CONTENT_TYPE).cached(FRESH).answer(&request))
+    let actor = found.filter(|actor| asked.is_about(actor)).ok_or(Problem::NotFound)?;
+    if actor.continuity.state.is_over() {
+        return Err(Problem::Closed);
+    }
+    Ok(answer(&request, &jrd(&actor, &actor.base())))
+}
+
+fn answer(request: &HttpRequest, document: &serde_json::Value) -> HttpResponse {
+    Representation::plain(document.to_string(), JRD_CONTENT_TYPE).cached(FRESH).answer(request)
+}
+
+/// The actor that has that handle, at that domain or on the host of its id, or else had it.
+fn find(db: &mut Db<'_>, handle: &str, domain: &str, asked: &Asked) -> Queried<Option<Actor>> {
+    let mine = |actor: &Actor, at: &str| asked.is_about(actor) && (at == domain || actor.url.authority() == domain);
+    let same = actors::all_by_handle(db, handle)?;
+    if let Some(found) = same.into_iter().find(|actor| mine(actor, &actor.handle_domain.to_ascii_lowercase())) {
+        return Ok(Some(found));
+    }
+    for former in continuity::former(db, handle)? {
+        let Some(actor) = actors::by_id(db, former.actor_id)? else { continue };
+        let about = asked.is_about(&actor) || asked.domain.as_ref() == Some(&former.domain);
+        if about && (former.domain == domain || actor.url.authority() == domain) {
+            return Ok(Some(actor));
+        }
+    }
+    Ok(None)
 }
 
 /// Reads `resource`; a domain that is not known is looked for once more among the latest.
-async fn read_resource(gateway: &Gateway, directory: &Directory, asked: Option<&str>) -> Result<Resource, Problem> {
-    let parse = |domains: &[String]| {
-        let domains: Vec<&str> = domains.iter().map(String::as_str).collect();
-        parse_resource(asked, &gateway.base, &domains)
-    };
-    let read = match parse(&[]) {
-        Err(DiscoveryError::Unknown(_)) => parse(&directory.latest_domains().await?),
+async fn read_resource(gateway: &Gateway, base: &Base, asked: Option<&str>) -> Result<Resource, Problem> {
+    let parse = |hosts: &Hosts| parse_resource(asked, base, &hosts.handle_domains().collect::<Vec<_>>());
+    let read = match parse(&*gateway.hosts(hosts_known::FRESH).await?) {
+        Err(DiscoveryError::Unknown(_)) => parse(&*gateway.hosts(hosts_known::RETRY).await?),
         read => read,
     };
     read.map_err(|error| match error.status() {
@@ -73,17 +96,19 @@ async fn read_resource(gateway: &Gateway, directory: &Directory, asked: Option<&
 
 /// `/.well-known/host-meta`: Mastodon asks for it after a 404 from WebFinger.
 pub async fn host_meta(gateway: web::Data<Gateway>, request: HttpRequest) -> HttpResponse {
-    Representation::plain(host_meta_xrd(&gateway.base), XRD_CONTENT_TYPE).answer(&request)
+    Representation::plain(host_meta_xrd(&hosts::base(&request, &gateway)), XRD_CONTENT_TYPE).answer(&request)
 }
 
 /// `/.well-known/host-meta.json`.
 pub async fn host_meta_as_json(gateway: web::Data<Gateway>, request: HttpRequest) -> HttpResponse {
-    Representation::plain(host_meta_json(&gateway.base).to_string(), "application/json").answer(&request)
+    Representation::plain(host_meta_json(&hosts::base(&request, &gateway)).to_string(), "application/json")
+        .answer(&request)
 }
 
 /// `/.well-known/nodeinfo`.
 pub async fn nodeinfo_index(gateway: web::Data<Gateway>, request: HttpRequest) -> HttpResponse {
-    Representation::plain(nodeinfo_links(&gateway.base).to_string(), "application/json").answer(&request)
+    Representation::plain(nodeinfo_links(&hosts::base(&request, &gateway)).to_string(), "application/json")
+        .answer(&request)
 }
 
 /// `/nodeinfo/{version}`.
@@ -99,7 +124,7 @@ pub async fn nodeinfo(
         .await?;
     let facts = NodeFacts {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        name: gateway.base.authority(),
+        name: hosts::base(&request, &gateway).authority(),
         description: DESCRIPTION.to_owned(),
         actors: u64::try_from(actors).unwrap_or(0),
         posts: u64::try_from(posts).unwrap_or(0),

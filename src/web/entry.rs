@@ -46,7 +46,7 @@ pub async fn enter<B: MessageBody + 'static>(
     let mut response = match access::judge(&gateway, &readers, &request).await {
         Ok(access) => {
             request.extensions_mut().insert(access.clone());
-            let mut response = match Key::of(&request, kept.ours()) {
+            let mut response = match Key::of(&request, kept.ours(), &gateway.hosts_seen()) {
                 Some(key) => remember(&gateway, &kept, key, &id, request, next).await?,
                 None => pass(&gateway, &id, request, next).await?.map_into_boxed_body(),
             };
@@ -125,7 +125,7 @@ async fn pass<B: MessageBody>(
 /// Whether we are reached by https, and whether the request is for our own host there.
 fn is_https(gateway: &Gateway, request: &ServiceRequest) -> (bool, bool) {
     let https = gateway.base.root().starts_with("https:");
-    (https, https && hosts::is_home(&gateway.base, request))
+    (https, https && hosts::is_own(gateway, request))
 }
 
 fn label(headers: &mut HeaderMap, https: bool, home: bool) {

@@ -3,6 +3,7 @@
 //! Only what is public now is in a feed: a post that is held or under embargo is not in it yet, and one that was withdrawn is in it
 //! no more.
 
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde_json::{Map, Value, json};
@@ -11,11 +12,13 @@ use crate::activity::extension;
 use crate::actor::Actor;
 use crate::flow::Gateway;
 use crate::post::Image;
-use crate::store::posts::Post;
-use crate::store::{actors, posts};
+use crate::store::posts::{self, Post};
 use crate::time::Timestamp;
 use crate::urls::Base;
+use crate::web::activitypub::shown;
 use crate::web::caching::{FRESH, Representation};
+use crate::web::hosts;
+use crate::web::pages;
 use crate::web::problem::Problem;
 use crate::web::texts::{self, Texts};
 use crate::web::view::{PostView, display_name};
@@ -130,17 +133,23 @@ pub async fn feed(
 ) -> Result<HttpResponse, Problem> {
     let (name, ending) = path.into_inner();
     let format = Format::ALL.into_iter().find(|format| format.name() == ending).ok_or(Problem::NotFound)?;
-    let handle = name.clone();
+    let (handle, base) = (name.to_ascii_lowercase(), hosts::base(&request, &gateway));
     let read = gateway.store.read("read an actor with its posts", move |db| {
-        let Some(actor) = actors::by_handle(db, &handle)? else { return Ok(None) };
+        let Some(actor) = pages::at(db, &base, &handle)? else { return Ok(None) };
         Ok(Some((posts::published(db, actor.id, None, POSTS_MAX)?, actor)))
     });
     let (found, actor) = read.await?.ok_or(Problem::NotFound)?;
+    shown(&actor)?;
+    let base = actor.base();
+    if name != actor.handle.as_str() {
+        let feed = base.feed(actor.handle.as_str(), format.name());
+        return Ok(HttpResponse::PermanentRedirect().insert_header((header::LOCATION, feed)).finish());
+    }
     let feed = make(&gateway, &actor, &found, format).await?;
     let body = match format {
         Format::Rss => render(&Rss { feed })?,
         Format::Atom => render(&Atom { feed })?,
-        Format::Json => as_json(&gateway.base, &feed).to_string(),
+        Format::Json => as_json(&base, &feed).to_string(),
     };
     let media_type = format!("{}; charset=utf-8", format.media_type());
     Ok(Representation::plain(body, media_type).cached(FRESH).answer(&request))
@@ -157,7 +166,7 @@ fn is_xml(c: char) -> bool {
 }
 
 async fn make(gateway: &Gateway, actor: &Actor, found: &[Post], format: Format) -> Result<Feed, Problem> {
-    let (base, handle) = (&gateway.base, actor.handle.as_str());
+    let (base, handle) = (&actor.base(), actor.handle.as_str());
     // The language of the words around is that of the actor: a feed has one URL and many readers.
     let t = texts::of_language(actor.language.as_str());
     let mut items = Vec::with_capacity(found.len());
@@ -179,10 +188,11 @@ async fn make(gateway: &Gateway, actor: &Actor, found: &[Post], format: Format) 
 }
 
 async fn item(gateway: &Gateway, t: &'static Texts, actor: &Actor, post: &Post) -> Result<Item, Problem> {
-    let view = PostView::new(t, &gateway.base, actor, post, 1);
+    let base = actor.base();
+    let view = PostView::new(t, &base, actor, post, 1);
     let mut pictures = Vec::with_capacity(post.content.images.len());
     for image in &post.content.images {
-        pictures.push(picture(gateway, image).await);
+        pictures.push(picture(gateway, &base, image).await);
     }
     let body = Body {
         t,
@@ -194,7 +204,7 @@ async fn item(gateway: &Gateway, t: &'static Texts, actor: &Actor, post: &Post) 
     let html = body.render().map_err(|error| Problem::Internal.because(&error))?;
     let published = post.published_at.unwrap_or(post.created_at);
     Ok(Item {
-        id: gateway.base.object(post.id).to_string(),
+        id: base.object(post.id).to_string(),
         page: view.page,
         title: view.title,
         html,
@@ -208,12 +218,12 @@ async fn item(gateway: &Gateway, t: &'static Texts, actor: &Actor, post: &Post) 
     })
 }
 
-async fn picture(gateway: &Gateway, image: &Image) -> Picture {
+async fn picture(gateway: &Gateway, base: &Base, image: &Image) -> Picture {
     let ending = extension(&image.media_type);
     let file = gateway.settings.media_dir.join(format!("{}.{ending}", image.id));
     let length = tokio::fs::metadata(file).await.map_or(0, |file| file.len());
     Picture {
-        url: gateway.base.media(image.id, ending),
+        url: base.media(image.id, ending),
         media_type: image.media_type.clone(),
         alt: image.alt.clone().unwrap_or_default(),
         width: image.width,

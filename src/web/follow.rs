@@ -9,11 +9,12 @@ use crate::activity::subscribe::Reader;
 use crate::actor::Actor;
 use crate::flow::Gateway;
 use crate::flow::subscribe::{Found, Lookups};
-use crate::store::actors;
+use crate::web::activitypub::{see_other, shown};
 use crate::web::body;
 use crate::web::caching::{NEVER, Representation};
 use crate::web::hooks::{Proxies, remote};
-use crate::web::pages::{or_problem, render};
+use crate::web::hosts;
+use crate::web::pages::{at, or_problem, render};
 use crate::web::problem::Problem;
 use crate::web::texts::{self, Texts};
 use crate::web::view::{Frame, display_name};
@@ -69,9 +70,12 @@ pub fn resource(path: &str) -> Resource {
 
 async fn show(gateway: web::Data<Gateway>, request: HttpRequest, path: web::Path<String>) -> HttpResponse {
     let answer = async {
-        let actor = find(&gateway, path.into_inner()).await?;
+        let actor = find(&gateway, &request, path.into_inner()).await?;
+        if actor.continuity.is_closed() {
+            return Ok(see_other(&actor.base().actor_page(actor.handle.as_str())));
+        }
         let t = texts::choose(&request, Some(actor.language.as_str()));
-        let page = page(&gateway, t, &actor, Outcome::default())?;
+        let page = page(t, &actor, Outcome::default())?;
         Ok(guarded(&gateway, Representation::page(page).answer(&request)))
     };
     or_problem(&gateway, &request, answer.await)
@@ -86,7 +90,10 @@ async fn go(
     payload: web::Payload,
 ) -> HttpResponse {
     let answer = async {
-        let actor = find(&gateway, path.into_inner()).await?;
+        let actor = find(&gateway, &request, path.into_inner()).await?;
+        if actor.continuity.is_closed() {
+            return Ok(see_other(&actor.base().actor_page(actor.handle.as_str())));
+        }
         let bytes = body::read(&request, payload, FORM_BYTES_MAX).await?;
         let given = url::form_urlencoded::parse(&bytes).find(|(name, _)| name == "server");
         let given = given.map(|(_, value)| value.into_owned()).unwrap_or_default();
@@ -117,13 +124,15 @@ async fn go(
     or_problem(&gateway, &request, answer.await)
 }
 
-async fn find(gateway: &Gateway, handle: String) -> Result<Actor, Problem> {
-    let found = gateway.store.read("read an actor", move |db| actors::by_handle(db, &handle)).await?;
-    found.ok_or(Problem::NotFound)
+async fn find(gateway: &Gateway, request: &HttpRequest, handle: String) -> Result<Actor, Problem> {
+    let base = hosts::base(request, gateway);
+    let found = gateway.store.read("read an actor", move |db| at(db, &base, &handle)).await?;
+    let actor = found.ok_or(Problem::NotFound)?;
+    shown(&actor).map(|()| actor)
 }
 
-fn page(gateway: &Gateway, t: &'static Texts, actor: &Actor, outcome: Outcome) -> Result<String, Problem> {
-    let (base, handle) = (&gateway.base, actor.handle.as_str());
+fn page(t: &'static Texts, actor: &Actor, outcome: Outcome) -> Result<String, Problem> {
+    let (base, handle) = (&actor.base(), actor.handle.as_str());
     let mut frame = Frame::new(t, base, format!("{} {}", t.follow_title, display_name(actor)));
     // There is one such page per actor, and nothing to be found on it.
     frame.listed = false;
@@ -153,7 +162,7 @@ fn answer_with(
     outcome: Outcome,
     status: StatusCode,
 ) -> Result<HttpResponse, Problem> {
-    let page = page(gateway, t, actor, outcome)?;
+    let page = page(t, actor, outcome)?;
     Ok(guarded(gateway, Representation::page(page).cached(NEVER).answer_with(status)))
 }
 

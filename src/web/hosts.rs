@@ -1,30 +1,27 @@
-//! Which `Host` a request is for. We answer for our own host, and on the domains of handles for discovery only: there a GET
-//! of anything else is sent to our own host. Any other host gets 421, so that an operator whose proxy does not pass on
-//! `Host` sees that at once instead of signatures that fail. `X-Forwarded-Host` is never read. Health checks come by address
-//! and are answered under any host; nothing else is, not even on loopback: a check with `curl -H 'Host: …'` shows what a
-//! peer sees.
+//! Which `Host` a request is for. We answer for our own host and those of agencies, each for its own actors, and on the domains
+//! of handles for discovery only: there a GET of anything else is sent to the host of the ids. Any other host gets 421, so that
+//! an operator whose proxy does not pass on `Host` sees that at once instead of signatures that fail. `X-Forwarded-Host` is never
+//! read. Health checks come by address and are answered under any host; nothing else is, not even on loopback: a check with
+//! `curl -H 'Host: …'` shows what a peer sees.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse, ResponseError, web};
+use actix_web::{Error, HttpMessage as _, HttpRequest, HttpResponse, ResponseError, web};
 
-use crate::flow::Shared;
+use crate::actor::Actor;
+use crate::flow::hosts::{FRESH, RETRY};
+use crate::flow::{Gateway, Shared};
 use crate::ids::ActorId;
 use crate::store::{StoreError, actors};
 use crate::urls::Base;
 use crate::web::caching;
 use crate::web::problem::Problem;
 
-/// How long a list of handle domains serves while it holds the answer.
-const DOMAINS_FRESH: Duration = Duration::from_secs(60);
-/// How often it is read anew for domains that are not on it: strangers cannot make us ask the database for each request.
-const DOMAINS_RETRY: Duration = Duration::from_secs(1);
 /// Most characters of a strange host that we repeat.
 const HOST_CHARS_SHOWN: usize = 100;
 /// What is served on the domain of a handle too.
@@ -32,76 +29,67 @@ const DISCOVERY_PREFIX: &str = "/.well-known/";
 /// What is served under any host.
 const HEALTH_PREFIX: &str = "/health/";
 
-/// What web remembers of our actors between requests: little, and nothing that may not be a minute old.
+/// What web remembers of our actors between requests: little, and nothing that changes.
 pub struct Directory {
     gateway: Shared,
-    known: Mutex<Known>,
-}
-
-#[derive(Default)]
-struct Known {
-    domains: Arc<Vec<String>>,
-    read_at: Option<Instant>,
-    actors: HashSet<ActorId>,
+    roots: Mutex<HashMap<ActorId, Base>>,
 }
 
 impl Directory {
     /// An empty one.
     pub fn new(gateway: Shared) -> Self {
-        Self { gateway, known: Mutex::default() }
+        Self { gateway, roots: Mutex::default() }
     }
 
-    /// The domains of our handles besides our own host; read anew where they are older than `age`.
-    pub async fn handle_domains(&self, age: Duration) -> Result<Arc<Vec<String>>, StoreError> {
-        {
-            let known = self.lock();
-            if known.read_at.is_some_and(|at| at.elapsed() < age) {
-                return Ok(known.domains.clone());
-            }
+    /// Whether an actor of ours has that id under that root. Actors are never removed and keep their ids, so one that was found is
+    /// not looked for again.
+    pub async fn has_actor(&self, id: ActorId, base: &Base) -> Result<bool, StoreError> {
+        if let Some(root) = self.lock().get(&id) {
+            return Ok(root == base);
         }
-        let actors = self.gateway.store.read("list the domains of handles", actors::list).await?;
-        let ours = self.gateway.base.authority();
-        let mut domains: Vec<String> =
-            actors.into_iter().map(|actor| actor.handle_domain.to_ascii_lowercase()).filter(|d| *d != ours).collect();
-        domains.sort();
-        domains.dedup();
-        let domains = Arc::new(domains);
-        let mut known = self.lock();
-        known.domains = domains.clone();
-        known.read_at = Some(Instant::now());
-        Ok(domains)
+        let found = self.gateway.store.read("look for an actor", move |db| actors::by_id(db, id)).await?;
+        let Some(root) = found.map(|actor| actor.base()) else { return Ok(false) };
+        let here = root == *base;
+        self.lock().insert(id, root);
+        Ok(here)
     }
 
-    /// Whether one of our handles is at that domain, which is not our own host.
-    pub async fn is_handle_domain(&self, domain: &str) -> Result<bool, StoreError> {
-        for age in [DOMAINS_FRESH, DOMAINS_RETRY] {
-            if self.handle_domains(age).await?.iter().any(|d| d == domain) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    fn lock(&self) -> MutexGuard<'_, HashMap<ActorId, Base>> {
+        self.roots.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// The domains of our handles, as new as a list may be that did not hold the answer.
-    pub async fn latest_domains(&self) -> Result<Arc<Vec<String>>, StoreError> {
-        self.handle_domains(DOMAINS_RETRY).await
-    }
+/// What a request is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The root of the ids that it is about.
+    pub base: Base,
+    /// The domain of handles that was asked, where it is not the host of the ids.
+    pub domain: Option<String>,
+}
 
-    /// Whether an actor of ours has that id. Actors are never removed, so one that was found is not looked for again.
-    pub async fn has_actor(&self, id: ActorId) -> Result<bool, StoreError> {
-        if self.lock().actors.contains(&id) {
-            return Ok(true);
-        }
-        let found = self.gateway.store.read("look for an actor", move |db| actors::by_id(db, id)).await?.is_some();
-        if found {
-            self.lock().actors.insert(id);
-        }
-        Ok(found)
+impl Asked {
+    /// Whether an actor is to be found there.
+    pub fn is_about(&self, actor: &Actor) -> bool {
+        actor.base() == self.base || self.domain.as_ref().is_some_and(|d| actor.handle_domain.eq_ignore_ascii_case(d))
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What a request is for: set by [`check`].
+pub fn asked(request: &HttpRequest, gateway: &Gateway) -> Asked {
+    let known = request.extensions().get::<Asked>().cloned();
+    known.unwrap_or_else(|| Asked { base: gateway.base.clone(), domain: None })
+}
+
+/// The root that a request is for.
+pub fn base(request: &HttpRequest, gateway: &Gateway) -> Base {
+    asked(request, gateway).base
+}
+
+/// The actor, if the request is for its host; on another one there is no such actor.
+pub fn here(request: &HttpRequest, gateway: &Gateway, actor: Option<Actor>) -> Result<Actor, Problem> {
+    let base = base(request, gateway);
+    actor.filter(|actor| actor.base() == base).ok_or(Problem::NotFound)
 }
 
 /// Lets through what is for us; answers the rest itself.
@@ -110,35 +98,40 @@ pub async fn check<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, Error> {
-    match judge(&directory, &request).await {
-        None => next.call(request).await.map(ServiceResponse::map_into_left_body),
-        Some(response) => Ok(request.into_response(response).map_into_right_body()),
+    match judge(&directory.gateway, &request).await {
+        Ok(asked) => {
+            request.extensions_mut().insert(asked);
+            next.call(request).await.map(ServiceResponse::map_into_left_body)
+        }
+        Err(response) => Ok(request.into_response(response).map_into_right_body()),
     }
 }
 
-/// The answer to a request that is not let through.
-async fn judge(directory: &Directory, request: &ServiceRequest) -> Option<HttpResponse> {
+/// What a request is for, or the answer to one that is not let through.
+async fn judge(gateway: &Gateway, request: &ServiceRequest) -> Result<Asked, HttpResponse> {
+    let home = &gateway.base;
     if request.path().starts_with(HEALTH_PREFIX) {
-        return None;
+        return Ok(Asked { base: home.clone(), domain: None });
     }
-    let base = &directory.gateway.base;
-    let ours = base.authority();
     let asked = match asked_host(request) {
-        Ok(host) => normal(host, base),
-        Err(problem) => return Some(problem.error_response()),
+        Ok(host) => normal(host, home),
+        Err(problem) => return Err(problem.error_response()),
     };
-    if asked == ours {
-        return None;
-    }
-    match directory.is_handle_domain(&asked).await {
-        Ok(true) if request.path().starts_with(DISCOVERY_PREFIX) => None,
-        Ok(true) if matches!(*request.method(), Method::GET | Method::HEAD) => Some(send_home(base, request)),
-        Ok(_) => {
-            let asked = asked.chars().take(HOST_CHARS_SHOWN).collect();
-            Some(Problem::Misdirected { asked, ours }.error_response())
+    for age in [FRESH, RETRY] {
+        let hosts = gateway.hosts(age).await.map_err(|error| Problem::from(error).error_response())?;
+        if let Some(base) = hosts.own(&asked) {
+            return Ok(Asked { base: base.clone(), domain: None });
         }
-        Err(error) => Some(Problem::from(error).error_response()),
+        let Some(base) = hosts.of_handles(&asked) else { continue };
+        if request.path().starts_with(DISCOVERY_PREFIX) {
+            return Ok(Asked { base: base.clone(), domain: Some(asked) });
+        }
+        if matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Err(send_home(base, request));
+        }
     }
+    let asked = asked.chars().take(HOST_CHARS_SHOWN).collect();
+    Err(Problem::Misdirected { asked, ours: home.authority() }.error_response())
 }
 
 fn send_home(base: &Base, request: &ServiceRequest) -> HttpResponse {
@@ -162,9 +155,9 @@ fn asked_host(request: &ServiceRequest) -> Result<&str, Problem> {
     }
 }
 
-/// Whether the request is for our own host.
-pub fn is_home(base: &Base, request: &ServiceRequest) -> bool {
-    asked_host(request).is_ok_and(|host| normal(host, base) == base.authority())
+/// Whether the request is for a host of ids, ours or an agency's.
+pub fn is_own(gateway: &Gateway, request: &ServiceRequest) -> bool {
+    asked_host(request).is_ok_and(|host| gateway.hosts_seen().own(&normal(host, &gateway.base)).is_some())
 }
 
 /// Lower-case, without the default port of our scheme and without a dot at the end.

@@ -6,12 +6,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use tracing::Instrument;
 
 use crate::flow::arrivals::Arrivals;
+use crate::flow::hosts::RETRY;
 use crate::flow::{Gateway, receive};
 use crate::ids::ActorId;
 use crate::inbox::INBOX_BODY_BYTES_MAX;
 use crate::metrics;
+use crate::signature::Site;
 use crate::web::body;
-use crate::web::hosts::Directory;
+use crate::web::hosts::{self, Directory};
 use crate::web::negotiate::is_activity;
 use crate::web::problem::Problem;
 use crate::web::routes::number;
@@ -23,6 +25,10 @@ pub async fn shared(
     request: HttpRequest,
     body: web::Payload,
 ) -> Result<HttpResponse, Problem> {
+    let base = hosts::base(&request, &gateway);
+    if gateway.hosts(RETRY).await?.is_handed_over(&base) {
+        return Err(Problem::HandedOver);
+    }
     take(&gateway, &arrivals, &request, body).await
 }
 
@@ -36,8 +42,11 @@ pub async fn personal(
     body: web::Payload,
 ) -> Result<HttpResponse, Problem> {
     let actor = ActorId(number(&path)?);
-    if !directory.has_actor(actor).await? {
+    if !directory.has_actor(actor, &hosts::base(&request, &gateway)).await? {
         return Err(Problem::NotFound);
+    }
+    if gateway.hosts(RETRY).await?.handed_over().contains(&actor) {
+        return Err(Problem::HandedOver);
     }
     take(&gateway, &arrivals, &request, body).await
 }
@@ -52,6 +61,7 @@ async fn take(
     let body = body::read(request, body, INBOX_BODY_BYTES_MAX).await?;
     let headers = request.headers().iter();
     let incoming = receive::Request {
+        site: Site::of(&hosts::base(request, gateway)),
         path_and_query: request.uri().path_and_query().map_or_else(|| "/".to_owned(), |p| p.as_str().to_owned()),
         headers: headers
             .map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()))

@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
 use crate::flow::Gateway;
 use crate::ids::MediaId;
+use crate::store::continuity;
 use crate::store::posts::{self, MediaRow};
 use crate::web::caching;
 use crate::web::problem::Problem;
@@ -33,6 +34,13 @@ pub async fn file(
     let id = MediaId(number(&id)?);
     let row = gateway.store.read("read a media file", move |db| posts::public_media(db, id)).await?;
     let Some(row) = row.filter(|row| row.extension == extension) else { return Err(evenly.not_found().await) };
+    if let Some(post) = row.post_id {
+        let state =
+            gateway.store.read("read the state of an actor", move |db| continuity::state_of_post(db, post)).await?;
+        if !state.is_shown() {
+            return Err(evenly.not_found().await);
+        }
+    }
     let seen = Seen { cache: caching::FOREVER, cors: true };
     answer(&gateway, &request, row, seen).await
 }

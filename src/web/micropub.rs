@@ -24,7 +24,7 @@ use crate::post::picture::PICTURE_BYTES_MAX;
 use crate::store::uploads as stored;
 use crate::web::problem::Problem;
 use crate::web::routes::Evenly;
-use crate::web::{body, caching, media};
+use crate::web::{body, caching, hosts, media};
 
 /// Largest body with one file, in bytes: the file and what a form wraps around it.
 pub const MEDIA_BODY_BYTES_MAX: usize = PICTURE_BYTES_MAX + 64 * 1_024;
@@ -292,11 +292,12 @@ async fn show(
     {
         return media::answer(&gateway, &request, row, media::Seen { cache: caching::NEVER, cors: true }).await;
     }
-    let address = gateway.base.upload(&name);
+    let base = hosts::base(&request, &gateway);
+    let address = base.upload(&name);
     let public = move |db: &mut crate::store::Db<'_>| stored::published(db, &name, &address);
     match gateway.store.read("look for a picture that was sent", public).await? {
         Some(row) => {
-            let place = gateway.base.media(row.id, &row.extension);
+            let place = base.media(row.id, &row.extension);
             Ok(open(StatusCode::FOUND).insert_header((header::LOCATION, place)).finish())
         }
         None => Err(evenly.not_found().await),

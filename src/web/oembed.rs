@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::actor::Actor;
-use crate::flow::Gateway;
+use crate::flow::{Gateway, hosts};
 use crate::store::actors;
 use crate::store::posts::Post;
 use crate::urls::URL_BYTES_MAX;
-use crate::web::activitypub::{Standing, standing, with_actor};
+use crate::web::activitypub::{Standing, shown as shown_now, standing, with_actor};
 use crate::web::caching::{FRESH, Representation};
 use crate::web::problem::Problem;
 use crate::web::routes::Evenly;
@@ -71,39 +71,44 @@ fn bare(url: &str) -> Option<String> {
 
 async fn document(gateway: &Gateway, url: &str, width: u32) -> Result<Option<Value>, Problem> {
     let Some(url) = bare(url) else { return Ok(None) };
-    let base = &gateway.base;
+    let hosts = gateway.hosts(hosts::FRESH).await?;
+    let base = hosts.reading();
     if let Some(id) = base.read_post(&url) {
         let found = gateway.store.read("read a post to be shown elsewhere", move |db| with_actor(db, id)).await?;
         let shown = found.filter(|(post, actor)| {
+            let base = actor.base();
             let ours = base.post_page(actor.handle.as_str(), id) == url || base.object(id).as_str() == url;
-            ours && standing(post) == Standing::Public
+            ours && shown_now(actor).is_ok() && standing(post) == Standing::Public
         });
-        return shown.map(|(post, actor)| of_post(gateway, &post, &actor, width)).transpose();
+        return shown.map(|(post, actor)| of_post(&post, &actor, width)).transpose();
     }
     let Some(handle) = base.read_actor_page(&url).map(str::to_owned) else { return Ok(None) };
-    let found = gateway.store.read("read an actor", move |db| actors::by_handle(db, &handle)).await?;
-    Ok(found.map(|actor| Value::Object(common(gateway, "link", display_name(&actor), &actor))))
+    let here = move |actor: &Actor| actor.base().actor_page(actor.handle.as_str()) == url;
+    let found = gateway.store.read("read an actor", move |db| actors::all_by_handle(db, &handle)).await?;
+    let found = found.into_iter().filter(|actor| shown_now(actor).is_ok()).find(here);
+    Ok(found.map(|actor| Value::Object(common("link", display_name(&actor), &actor))))
 }
 
-fn common(gateway: &Gateway, kind: &str, title: &str, actor: &Actor) -> Map<String, Value> {
+fn common(kind: &str, title: &str, actor: &Actor) -> Map<String, Value> {
+    let base = actor.base();
     let mut answer = Map::new();
     let mut put = |key: &str, value: Value| answer.insert(key.to_owned(), value);
     put("version", json!("1.0"));
     put("type", json!(kind));
     put("title", json!(title));
     put("author_name", json!(format!("{} ({})", display_name(actor), actor.full_handle())));
-    put("author_url", json!(gateway.base.actor_page(actor.handle.as_str())));
-    put("provider_name", json!(gateway.base.authority()));
-    put("provider_url", json!(gateway.base.root()));
+    put("author_url", json!(base.actor_page(actor.handle.as_str())));
+    put("provider_name", json!(base.authority()));
+    put("provider_url", json!(base.root()));
     put("cache_age", json!(CACHE_AGE_S));
     answer
 }
 
-fn of_post(gateway: &Gateway, post: &Post, actor: &Actor, width: u32) -> Result<Value, Problem> {
-    let view = PostView::new(texts::of_language(actor.language.as_str()), &gateway.base, actor, post, 2);
+fn of_post(post: &Post, actor: &Actor, width: u32) -> Result<Value, Problem> {
+    let view = PostView::new(texts::of_language(actor.language.as_str()), &actor.base(), actor, post, 2);
     let quotation = Quotation { post: &view, name: display_name(actor), handle: actor.full_handle() };
     let html = quotation.render().map_err(|error| Problem::Internal.because(&error))?;
-    let mut answer = common(gateway, "rich", &view.title, actor);
+    let mut answer = common("rich", &view.title, actor);
     let mut put = |key: &str, value: Value| answer.insert(key.to_owned(), value);
     put("html", json!(html));
     put("width", json!(width));

@@ -11,8 +11,9 @@ use crate::ids::{ActorId, PostId};
 use crate::store::activities::{self, ActivityRow};
 use crate::store::posts::{self, Post};
 use crate::store::{Db, Queried, actors};
-use crate::web::activitypub::{as_now, is_browser, see_other};
+use crate::web::activitypub::{as_now, is_browser, see_other, shown};
 use crate::web::caching::Representation;
+use crate::web::hosts;
 use crate::web::problem::Problem;
 use crate::web::routes::number;
 
@@ -44,8 +45,10 @@ pub async fn outbox(
         })
         .await?;
     let (actor, read) = found.ok_or(Problem::NotFound)?;
-    let creates = read.said.into_iter().map(|(row, post)| as_now(row, post, &actor, &gateway)).collect::<Vec<_>>();
-    let document = collection::outbox_page(&actor, &gateway.base, page, &creates, read.older);
+    let actor = hosts::here(&request, &gateway, Some(actor))?;
+    shown(&actor)?;
+    let creates = read.said.into_iter().map(|(row, post)| as_now(row, post, &actor)).collect::<Vec<_>>();
+    let document = collection::outbox_page(&actor, &actor.base(), page, &creates, read.older);
     Ok(Representation::activity(document.to_string().into_bytes()).answer(&request))
 }
 
@@ -58,10 +61,12 @@ async fn whole(gateway: &Gateway, request: &HttpRequest, id: ActorId) -> Result<
         })
         .await?;
     let (actor, total) = found.ok_or(Problem::NotFound)?;
+    let actor = hosts::here(request, gateway, Some(actor))?;
+    shown(&actor)?;
     if is_browser(request) {
-        return Ok(see_other(&gateway.base.actor_page(actor.handle.as_str())));
+        return Ok(see_other(&actor.base().actor_page(actor.handle.as_str())));
     }
-    let document = collection::outbox(&actor, &gateway.base, u64::try_from(total).unwrap_or(0));
+    let document = collection::outbox(&actor, &actor.base(), u64::try_from(total).unwrap_or(0));
     Ok(Representation::activity(document.to_string().into_bytes()).answer(request))
 }
 

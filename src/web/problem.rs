@@ -21,6 +21,8 @@ const DEMANDED: &str = "Signature realm=\"ActivityPub\",headers=\"(request-targe
 const DEMANDED_BY_RFC9421: &str = "sig1=(\"@method\" \"@target-uri\");created;keyid";
 /// Seconds after which a client may ask again when we are down.
 const RETRY_AFTER_S: u32 = 30;
+/// Seconds after which a sender may ask again whose post is for an account that another server speaks for: names are kept so long.
+const HANDED_OVER_RETRY_S: u32 = 900;
 
 /// Why a request is not answered as it wished.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -34,6 +36,15 @@ pub enum Problem {
     /// It was public and is withdrawn.
     #[error("this was withdrawn")]
     Gone,
+    /// The account was closed for ever.
+    #[error("this account was closed")]
+    Closed,
+    /// It is hidden for a while.
+    #[error("this account is suspended")]
+    Suspended,
+    /// Another server speaks for it from now on, and its name leads there soon.
+    #[error("another server speaks for this account; ask again when its name leads there")]
+    HandedOver,
     /// The method is not for this resource; says which are.
     #[error("the method is not allowed here; use {0}")]
     Method(&'static str),
@@ -95,6 +106,9 @@ impl Problem {
             Self::Malformed(_) => ("malformed", StatusCode::BAD_REQUEST),
             Self::NotFound => ("not-found", StatusCode::NOT_FOUND),
             Self::Gone => ("gone", StatusCode::GONE),
+            Self::Closed => ("closed", StatusCode::GONE),
+            Self::Suspended => ("suspended", StatusCode::FORBIDDEN),
+            Self::HandedOver => ("handed-over", StatusCode::SERVICE_UNAVAILABLE),
             Self::Method(_) => ("method-not-allowed", StatusCode::METHOD_NOT_ALLOWED),
             Self::Slow => ("too-slow", StatusCode::REQUEST_TIMEOUT),
             Self::TooLarge(_) => ("too-large", StatusCode::PAYLOAD_TOO_LARGE),
@@ -171,6 +185,9 @@ impl ResponseError for Problem {
             }
             Self::Busy(seconds) => {
                 response.insert_header((header::RETRY_AFTER, seconds.to_string()));
+            }
+            Self::HandedOver => {
+                response.insert_header((header::RETRY_AFTER, HANDED_OVER_RETRY_S.to_string()));
             }
             Self::Unavailable => {
                 response.insert_header((header::RETRY_AFTER, RETRY_AFTER_S.to_string()));

@@ -19,11 +19,12 @@ use crate::store::{Db, actors, proofs};
 use crate::time::Timestamp;
 use crate::web::caching::Representation;
 use crate::web::negotiate::{Form, wanted};
-use crate::web::pages::{or_problem, render};
+use crate::web::pages::{self, or_problem, render};
 use crate::web::problem::Problem;
 use crate::web::proof::words::ProofTexts;
 use crate::web::texts;
 use crate::web::view::{Frame, When, display_name};
+use crate::web::{activitypub, hosts};
 
 #[derive(Template)]
 #[template(path = "proof.html")]
@@ -75,12 +76,15 @@ pub async fn document(gateway: web::Data<Gateway>, request: HttpRequest, path: w
 
 async fn answer(gateway: &Gateway, request: &HttpRequest, name: String, form: Form) -> Result<HttpResponse, Problem> {
     let handle = name.to_ascii_lowercase();
+    let base = hosts::base(request, gateway);
+    let here = base.clone();
     let read = gateway.store.read("read the proof of an actor", move |db: &mut Db<'_>| {
-        let Some(actor) = actors::by_handle(db, &handle)? else { return Ok(None) };
+        let Some(actor) = pages::at(db, &here, &handle)? else { return Ok(None) };
         Ok(Some((proofs::of_actor(db, actor.id)?, actor)))
     });
     let (proof, actor) = read.await?.ok_or(Problem::NotFound)?;
-    let page = gateway.base.actor_page(actor.handle.as_str());
+    activitypub::shown(&actor)?;
+    let page = actor.base().actor_page(actor.handle.as_str());
     if name != actor.handle.as_str() {
         let end = request.path().rsplit('/').next().unwrap_or("proof");
         return Ok(HttpResponse::PermanentRedirect()
@@ -98,7 +102,7 @@ async fn answer(gateway: &Gateway, request: &HttpRequest, name: String, form: Fo
     let t = texts::choose(request, Some(actor.language.as_str()));
     let p = ProofTexts::of(t.lang);
     let name = display_name(&actor).to_owned();
-    let mut frame = Frame::new(t, &gateway.base, format!("{} {name}?", p.title));
+    let mut frame = Frame::new(t, &base, format!("{} {name}?", p.title));
     frame.description = if verified.is_some() { p.yes } else { p.no }.to_owned();
     frame.canonical = Some(format!("{page}/proof"));
     let shown = ProofPage {
@@ -195,7 +199,7 @@ pub async fn officials(gateway: web::Data<Gateway>, request: HttpRequest) -> Res
         .iter()
         .filter_map(|(proof, actor)| {
             let until = VerifiedActor::prove(actor.clone(), proof, times, at).ok()?.until();
-            let page = gateway.base.actor_page(actor.handle.as_str());
+            let page = actor.base().actor_page(actor.handle.as_str());
             // What is proven is what held when all held; a rung that fails since then is still in its grace.
             let level = proof.level.unwrap_or(times.level);
             Some(Official { actor, level, until, steps: &proof.steps, page })

@@ -189,6 +189,8 @@ pub struct ActorView {
     pub fields: Vec<Field>,
     /// Whose it is.
     pub verification: Verification,
+    /// The account that it moved to.
+    pub moved: Option<String>,
 }
 
 impl ActorView {
@@ -206,6 +208,7 @@ impl ActorView {
             summary: paragraphs.map(str::to_owned).collect(),
             lang: actor.language.as_str().to_owned(),
             fields: profile.fields.iter().map(|(name, value)| field(name, value)).collect(),
+            moved: actor.continuity.moved_to.as_ref().map(ToString::to_string),
             verification,
         }
     }

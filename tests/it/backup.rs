@@ -17,7 +17,7 @@ use crate::harness::{
 const PASSPHRASE: &str = "paard batterij nietje juist";
 
 impl Kind {
-    fn other(self) -> Self {
+    pub fn other(self) -> Self {
         match self {
             Self::Sqlite => Self::Postgres,
             Self::Postgres => Self::Sqlite,

@@ -39,6 +39,7 @@ pub(crate) fn actor() -> Actor {
         },
         url: base().actor(ActorId(7)),
         keys: PublicKeys::first(SAMPLE_PEM.to_owned(), "z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK".to_owned()),
+        continuity: Default::default(),
         created_at: Timestamp(1_793_491_200_000),
         updated_at: NOW,
     }

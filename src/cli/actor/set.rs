@@ -54,6 +54,8 @@ pub(super) async fn run(gateway: &Gateway, arguments: Arguments) -> anyhow::Resu
         kind: known.kind,
         language: known.language.clone(),
         profile,
+        aliases: None,
+        formerly: Vec::new(),
     };
     let changed = provision::actor(gateway, plan, By::Person(&who())).await?;
     output::line(format!("{} is changed", changed.full_handle()));

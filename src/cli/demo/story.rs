@@ -53,7 +53,7 @@ impl Story<'_> {
         self.publish_again().await?;
         self.receipts().await?;
         output::line("");
-        tell("open", self.gateway.base.actor_page(actor.handle.as_str()));
+        tell("open", actor.base().actor_page(actor.handle.as_str()));
         Ok(())
     }
 
@@ -81,7 +81,7 @@ impl Story<'_> {
     }
 
     async fn follow(&mut self, actor: &Actor) -> anyhow::Result<()> {
-        let inbox = self.gateway.base.below(&actor.url, "inbox");
+        let inbox = actor.base().below(&actor.url, "inbox");
         let started = Instant::now();
         let status = self.follower.follow(&actor.url, &inbox).await?;
         tell("follow", format!("{} follows; Heraut answers {status}", self.follower.actor));

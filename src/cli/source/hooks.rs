@@ -20,7 +20,7 @@ use crate::flow::{Gateway, now, poll};
 use crate::store::hooks::{self, DONE, FAILED, IGNORED, Receipt};
 use crate::store::secrets::Role;
 use crate::store::sources::Source;
-use crate::store::{Db, actors, tokens};
+use crate::store::{Db, actors, sources, tokens};
 
 /// Largest file with a captured request or a secret, in bytes.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -71,14 +71,26 @@ pub fn address(gateway: &Gateway, source: &Source) -> anyhow::Result<String> {
     Ok(if in_path { format!("{plain}/<the secret>") } else { plain })
 }
 
+/// Where the clients of a source write to: on the host of its actor's id.
+pub async fn micropub(gateway: &Gateway, source: &str) -> anyhow::Result<String> {
+    let name = source.to_owned();
+    let read = move |db: &mut Db<'_>| match sources::by_name(db, &name)? {
+        Some(source) => actors::root_of(db, source.actor_id),
+        None => Ok(None),
+    };
+    let root = gateway.store.read("read the root of an actor", read).await?;
+    Ok(root.unwrap_or_else(|| gateway.base.clone()).micropub())
+}
+
 /// Adds what there is to say of a source that is pushed.
 pub async fn describe(gateway: &Gateway, source: &Source, row: &mut Value) -> anyhow::Result<()> {
     let id = source.id;
     if keep::kind(source).is_some_and(|kind| kind.takes_tokens()) {
         let held = gateway.store.read("list tokens", move |db| tokens::list(db, Some(id))).await?;
+        let endpoint = micropub(gateway, &source.name).await?;
         let held = held.iter().filter(|token| lapsed(token, now()).is_none()).count();
         if let Some(row) = row.as_object_mut() {
-            row.insert("micropub".to_owned(), json!(gateway.base.micropub()));
+            row.insert("micropub".to_owned(), json!(endpoint));
             row.insert("tokens_that_hold".to_owned(), json!(held));
         }
     }
@@ -216,8 +228,13 @@ pub async fn rotate(gateway: &Gateway, command: Rotate) -> anyhow::Result<()> {
     let actor = gateway.store.read("read the actor of a source", move |db| actors::by_id(db, id)).await?;
     let actor = actor.with_context(|| format!("source `{}` feeds an actor that does not exist", source.name))?;
     let name = source.name.clone();
-    let plan =
-        SourcePlan { name: source.name, actor: actor.handle, kind: source.kind, settings: source.settings, secrets };
+    let plan = SourcePlan {
+        name: source.name,
+        actor: actor.full_handle(),
+        kind: source.kind,
+        settings: source.settings,
+        secrets,
+    };
     provision::source(gateway, plan, By::Person(&who())).await?;
     output::line(format!("the secrets of source {name} are replaced; a running gateway takes them up within a second"));
     Ok(())

@@ -140,7 +140,8 @@ impl Courier {
                 return After::LeaveInbox; // the lease ends by itself
             }
         };
-        let (outcome, learnt) = match self.signers.identity(&self.gateway, payload.actor, step.activity).await {
+        let signer = (payload.actor, payload.speech);
+        let (outcome, learnt) = match self.signers.identity(&self.gateway, signer, step.activity).await {
             Ok(Ok(identity)) => self.send(step, &identity, &payload, seat).await,
             Ok(Err((why, checked_at))) => (Outcome::Held { why, checked_at }, None),
             Err(error) => {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use crate::actor::continuity::Speech;
 use crate::flow::Gateway;
 use crate::ids::{ActivityId, ActorId};
 use crate::signature::digest::Digested;
@@ -19,6 +20,8 @@ pub(super) struct Payload {
     pub(super) actor: ActorId,
     /// It is a Create, with which the servers of followers are told who follows.
     pub(super) is_create: bool,
+    /// What kind of thing it says.
+    pub(super) speech: Speech,
     /// The stored bytes, and their digest.
     pub(super) body: Digested,
 }
@@ -48,9 +51,12 @@ impl Payloads {
         if let Some(known) = self.known(id) {
             return Ok(Some(known));
         }
-        let found = gateway.store.read("read an activity", move |db| activities::bytes(db, id)).await?;
-        let Some((actor, kind, bytes)) = found else { return Ok(None) };
-        let payload = Arc::new(Payload { actor, is_create: kind == "Create", body: Digested::new(Bytes::from(bytes)) });
+        let found = gateway.store.read("read an activity", move |db| activities::to_send(db, id)).await?;
+        let Some(found) = found else { return Ok(None) };
+        let speech = Speech::of(&found.kind, found.post_id.is_some());
+        let is_create = found.kind == "Create";
+        let body = Digested::new(Bytes::from(found.bytes));
+        let payload = Arc::new(Payload { actor: found.actor_id, is_create, speech, body });
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.known.insert(id, payload.clone()).is_none() {
             kept.order.push_back(id);

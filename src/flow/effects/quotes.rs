@@ -45,7 +45,7 @@ impl Desk<'_, '_> {
         let Effect::AnswerQuote { actor, request, .. } = effect else { return Ok(()) };
         let Some(own) = self.own(*actor)? else { return Ok(()) };
         let id = ActivityId(self.mint.next());
-        let bytes = activity::reject_quote(&own, self.base, request, id);
+        let bytes = activity::reject_quote(&own, &own.base(), request, id);
         self.answer(*actor, id, "Reject", bytes)
     }
 
@@ -63,7 +63,7 @@ impl Desk<'_, '_> {
         };
         let quote = reactions::authorize_quote(self.db, &row)?;
         reactions::insert(self.db, &reaction(ReactionId(self.mint.next()), &row))?;
-        let bytes = activity::accept_quote(&own, self.base, request, quote, id);
+        let bytes = activity::accept_quote(&own, &own.base(), request, quote, id);
         self.answer(*actor, id, "Accept", bytes)
     }
 }

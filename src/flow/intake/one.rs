@@ -122,7 +122,7 @@ pub async fn take_one(gateway: &Gateway, source: &Source, actor: &Actor, handed:
     };
     let step = step(gateway, source, actor, &handed, incoming, decision, at).await;
     let files = step.draft.as_ref().map(|draft| draft.files.clone()).unwrap_or_default();
-    let taken = match problem(gateway, source, actor, &handed, &step) {
+    let taken = match problem(source, actor, &handed, &step) {
         Some(why) => Taken::Refused(why),
         None => {
             let notes = step.draft.as_ref().map(|draft| draft.content.flags.clone()).unwrap_or_default();
@@ -206,7 +206,7 @@ async fn step(
 }
 
 /// Why the post of it cannot be published. An image that cannot be had is an error: its author is there and can do something.
-fn problem(gateway: &Gateway, source: &Source, actor: &Actor, handed: &Handed, step: &Step) -> Option<String> {
+fn problem(source: &Source, actor: &Actor, handed: &Handed, step: &Step) -> Option<String> {
     let draft = step.draft.as_ref()?;
     if let Some(left_out) = draft.problems.first() {
         return Some(format!("the photo {} cannot be used: {}", left_out.url, left_out.why));
@@ -216,7 +216,7 @@ fn problem(gateway: &Gateway, source: &Source, actor: &Actor, handed: &Handed, s
         return Some("nothing of the text is left when markup is taken away that is not allowed".to_owned());
     }
     let settings = &source.settings.compose;
-    if handed.item.canonical_url.is_some() || !is_cut(&handed.item, &actor.language, settings, &gateway.base) {
+    if handed.item.canonical_url.is_some() || !is_cut(&handed.item, &actor.language, settings, &actor.base()) {
         return None;
     }
     Some(format!(

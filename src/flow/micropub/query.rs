@@ -26,7 +26,7 @@ pub struct Query {
 pub async fn query(gateway: &Gateway, client: &Client, query: &Query) -> Result<Value, Refusal> {
     match query.question.as_deref() {
         Some("config") => Ok(json!({
-            "media-endpoint": gateway.base.micropub_media(),
+            "media-endpoint": client.actor.base().micropub_media(),
             "syndicate-to": [],
             "q": QUESTIONS,
             "post-types": [

@@ -24,7 +24,7 @@ const CLEAR_MAX: i64 = 500;
 /// Keeps a picture and gives its address. On disk and in the database when this returns.
 pub async fn keep(gateway: &Gateway, client: &Client, bytes: Bytes) -> Result<String, Refusal> {
     let name = hex::encode(rand::random::<[u8; 16]>());
-    let address = gateway.base.upload(&name);
+    let address = client.actor.base().upload(&name);
     let media = Media { url: address.clone(), ..Media::default() };
     let kept = picture::keep(gateway, bytes, &media).await;
     let (_, file) = kept.map_err(|why| Refusal::Invalid(format!("the file cannot be published: {why}")))?;
@@ -46,8 +46,9 @@ pub async fn keep(gateway: &Gateway, client: &Client, bytes: Bytes) -> Result<St
 
 /// Refuses an entry that shows a picture as if it had been sent here, and it was not.
 pub async fn known(gateway: &Gateway, client: &Client, entry: &Entry) -> Result<(), Refusal> {
+    let hosts = gateway.hosts_known().await;
     for url in entry.photos() {
-        let Some(name) = gateway.base.read_upload(url) else { continue };
+        let Some(name) = hosts.reading().read_upload(url) else { continue };
         if find(gateway, client, name).await?.is_none() {
             let why = format!("the photo {url} was not sent to this source, or is not kept any more; send it again");
             return Err(Refusal::Invalid(why));

@@ -72,7 +72,7 @@ pub(super) async fn all(gateway: &Gateway, actor: &Actor, before: &Proof) -> Res
 /// What the registers say, and what they were asked.
 async fn ask_registers(gateway: &Gateway, actor: &Actor) -> Result<(Said, Asked), StoreError> {
     let (agency, domain) = (actor.agency.id, actor.agency.domain.clone());
-    let accounts = addresses(gateway, actor);
+    let accounts = addresses(actor);
     let ask = move |db: &mut Db<'_>| {
         let asked = Asked::now(db, agency)?;
         Ok((registers::said(db, &domain, asked.organisation.as_deref(), &accounts)?, asked))
@@ -81,8 +81,8 @@ async fn ask_registers(gateway: &Gateway, actor: &Actor) -> Result<(Said, Asked)
 }
 
 /// The addresses by which a register may name an actor, as they are compared: its page, and its id.
-fn addresses(gateway: &Gateway, actor: &Actor) -> Vec<String> {
-    let page = gateway.base.actor_page(actor.handle.as_str());
+fn addresses(actor: &Actor) -> Vec<String> {
+    let page = actor.base().actor_page(actor.handle.as_str());
     [page.as_str(), actor.url.as_str()].into_iter().filter_map(register::account::normal).collect()
 }
 
@@ -132,13 +132,13 @@ fn account(said: &Said, gateway: &Gateway, actor: &Actor, organisation: Option<&
     if said.account_registers.is_empty() {
         return Look::NotAsked("no register that names accounts is configured ([[register]])".to_owned());
     }
-    match register::judge::account(said, &addresses(gateway, actor), organisation, at) {
+    match register::judge::account(said, &addresses(actor), organisation, at) {
         Err(refused) => Look::Fails(refused.why, None),
         Ok(source) => Look::Holds(Seen {
             place: source.name,
             sha256: source.sha256,
             at: source.read_at.unwrap_or(at),
-            said: cut(&gateway.base.actor_page(actor.handle.as_str())),
+            said: cut(&actor.base().actor_page(actor.handle.as_str())),
             dnssec: None,
             organisation: organisation.map(str::to_owned),
             ends_at: None,
@@ -217,7 +217,7 @@ async fn link(gateway: &Gateway, actor: &Actor) -> Look {
         Ok(page) => page,
         Err(why) => return failed(why),
     };
-    let profile = gateway.base.actor_page(actor.handle.as_str());
+    let profile = actor.base().actor_page(actor.handle.as_str());
     let bytes_max = u64::try_from(rel_me::PAGE_BYTES_MAX).unwrap_or(u64::MAX);
     let get = Get { redirects_max: rel_me::REDIRECTS_MAX, bytes_max, cut: true, ..Get::new(page.clone(), "text/html") };
     let fetched = match gateway.net.get(get).await {

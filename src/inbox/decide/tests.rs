@@ -227,7 +227,7 @@ fn blocks_moves_reports_and_refreshes_have_their_effects() {
     let as_incoming = |kind| Incoming { id: None, actor: by.clone(), kind, raw: Value::Null };
     for (kind, wanted) in [
         (IncomingKind::Block { object: actor }, Effect::BlockFollower { actor: ACTOR, follower: by.clone() }),
-        (IncomingKind::Move { object: by.clone(), target: to.clone() }, Effect::MoveFollower { from: by.clone(), to }),
+        (IncomingKind::Move { object: by.clone(), target: to }, Effect::RefreshActor { actor: by.clone() }),
         (IncomingKind::Update(Updated::Actor), Effect::RefreshActor { actor: by.clone() }),
         (IncomingKind::Accept { object: None }, Effect::Ignore(IgnoreReason::Type)),
         (IncomingKind::Unknown("Arrive".to_owned()), Effect::Ignore(IgnoreReason::Type)),

@@ -5,6 +5,7 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{self, AcceptEncoding, ContentEncoding, Encoding};
 use actix_web::http::{Method, Uri};
 
+use crate::flow::hosts::Hosts;
 use crate::web::access::Access;
 use crate::web::negotiate::{self, Form};
 use crate::web::texts;
@@ -17,7 +18,7 @@ const CODINGS: [Encoding; 4] = [Encoding::identity(), Encoding::brotli(), Encodi
 /// What an answer depends on. Two requests with the same key get the same bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Key {
-    /// Set on the domain of a handle.
+    /// The host, where it is not our own: that of an agency, or the domain of a handle.
     host: Option<String>,
     target: String,
     html: bool,
@@ -39,9 +40,9 @@ enum Kind {
 }
 
 impl Key {
-    /// The key of a request whose answer may be kept. `None` for everything that is not a public GET, for media files, which
-    /// the system keeps, for health, and for what changes without a version: followers and quotes.
-    pub fn of(request: &ServiceRequest, ours: &str) -> Option<Self> {
+    /// The key of a request whose answer may be kept. `None` for everything that is not a public GET, for hosts that are not ours, for media files,
+    /// which the system keeps, for health, and for what changes without a version: followers and quotes.
+    pub fn of(request: &ServiceRequest, ours: &str, hosts_of_ours: &Hosts) -> Option<Self> {
         if !matches!(*request.method(), Method::GET | Method::HEAD) || request.uri().authority().is_some() {
             return None;
         }
@@ -51,9 +52,7 @@ impl Key {
         let mut hosts = headers.get_all(header::HOST);
         let host = match (hosts.next()?.to_str().ok()?, hosts.next()) {
             (host, None) if host == ours => None,
-            (host, None) if kind == Kind::Discovery && host.len() <= TARGET_BYTES_MAX => {
-                Some(host.to_ascii_lowercase())
-            }
+            (host, None) => Some(known(kind, host, hosts_of_ours)?),
             _ => return None,
         };
         let fallback = if kind == Kind::Document { Form::Activity } else { Form::Html };
@@ -72,6 +71,13 @@ impl Key {
     pub(super) fn test(target: &str) -> Self {
         Self { host: None, target: target.to_owned(), html: false, language: None, coding: 0, key_only: false }
     }
+}
+
+/// A host that we answer for, as it stands in keys. Strangers cannot fill the shelves with names that they make up.
+fn known(kind: Kind, host: &str, hosts: &Hosts) -> Option<String> {
+    let host = host.to_ascii_lowercase();
+    let ours = hosts.own(&host).is_some() || (kind == Kind::Discovery && hosts.of_handles(&host).is_some());
+    ours.then_some(host)
 }
 
 impl Kind {

@@ -157,7 +157,7 @@ async fn each_reader_gets_the_form_and_language_asked_for() {
 #[actix_web::test]
 async fn followers_are_counted_afresh_and_other_hosts_get_nothing_that_is_kept() {
     let world = World::new().await;
-    let key = |request: TestRequest| Key::of(&request.to_srv_request(), "social.example");
+    let key = |request: TestRequest| Key::of(&request.to_srv_request(), "social.example", &world.gateway.hosts_seen());
     let kept = |path: &str| key(world.request(path));
     assert!(kept("/ap/a/1").is_some() && kept("/@nieuws").is_some() && kept("/").is_some());
     assert_eq!(kept("/@nieuws?utm_source=x"), kept("/@nieuws"));
@@ -173,7 +173,8 @@ async fn followers_are_counted_afresh_and_other_hosts_get_nothing_that_is_kept()
 #[actix_web::test]
 async fn a_query_that_is_read_is_not_taken_for_one_that_is_not_however_it_is_written() {
     let world = World::new().await;
-    let key = |path: &str| Key::of(&world.request(path).to_srv_request(), "social.example");
+    let key =
+        |path: &str| Key::of(&world.request(path).to_srv_request(), "social.example", &world.gateway.hosts_seen());
     for query in ["before=7", "b%65fore=7", "utm_source=x&%62efore=7", "before", "%62efore", "before=1&before=2"] {
         assert_ne!(key(&format!("/@nieuws?{query}")), key("/@nieuws"), "{query}");
     }
@@ -195,7 +196,7 @@ async fn a_query_that_is_read_is_not_taken_for_one_that_is_not_however_it_is_wri
 async fn a_crowd_before_a_cold_page_has_it_made_once() {
     let world = World::new().await;
     let kept = Kept::new(world.gateway.clone());
-    let key = Key::of(&world.request("/@nieuws").to_srv_request(), kept.ours()).unwrap();
+    let key = Key::of(&world.request("/@nieuws").to_srv_request(), kept.ours(), &world.gateway.hosts_seen()).unwrap();
     let Look::Missing(seat) = kept.look(&key).await else { panic!("nothing is kept yet") };
     let others: Vec<_> = (0..50).map(|_| kept.look(&key)).collect();
     let make = async {
@@ -210,7 +211,7 @@ async fn a_crowd_before_a_cold_page_has_it_made_once() {
 async fn a_page_that_cannot_be_made_holds_nobody_up() {
     let world = World::new().await;
     let kept = Kept::new(world.gateway.clone());
-    let key = Key::of(&world.request("/@nieuws").to_srv_request(), kept.ours()).unwrap();
+    let key = Key::of(&world.request("/@nieuws").to_srv_request(), kept.ours(), &world.gateway.hosts_seen()).unwrap();
     let Look::Missing(seat) = kept.look(&key).await else { panic!("nothing is kept yet") };
     let others: Vec<_> = (0..5).map(|_| kept.look(&key)).collect();
     let fail = async { drop(seat) };
@@ -222,7 +223,7 @@ async fn a_page_that_cannot_be_made_holds_nobody_up() {
 async fn readers_do_not_ask_a_database_that_fails_one_after_the_other() {
     let world = World::new().await;
     let kept = Kept::new(world.gateway.clone());
-    let key = Key::of(&world.request("/@nieuws").to_srv_request(), kept.ours()).unwrap();
+    let key = Key::of(&world.request("/@nieuws").to_srv_request(), kept.ours(), &world.gateway.hosts_seen()).unwrap();
     let rename = async |from: &'static str, to: &'static str| {
         let rename = move |db: &mut crate::store::Db<'_>| {
             crate::on!(db, c => diesel::sql_query(format!("ALTER TABLE {from} RENAME TO {to}")).execute(c)).map(|_| ())
@@ -245,7 +246,7 @@ async fn what_was_made_while_something_changed_is_not_given_to_others() {
     let world = World::new().await;
     let id = world.published("Dijk").await;
     let kept = Kept::new(world.gateway.clone());
-    let key = Key::of(&world.request("/@nieuws").to_srv_request(), kept.ours()).unwrap();
+    let key = Key::of(&world.request("/@nieuws").to_srv_request(), kept.ours(), &world.gateway.hosts_seen()).unwrap();
     let Look::Missing(seat) = kept.look(&key).await else { panic!("nothing is kept yet") };
     world.change(id, Change::Withdraw).await;
     seat.keep(Answer::new(actix_web::http::StatusCode::OK, &HeaderMap::new(), "Dijk".into()));

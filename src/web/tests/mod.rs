@@ -19,7 +19,7 @@ use crate::actor::ladder::Level;
 use crate::actor::verification::{Evidence, Proof, ProofTimes, document_url};
 use crate::actor::{Actor, ActorKind, Handle, Language, Profile};
 use crate::flow::keyring::Keyring;
-use crate::flow::provision::{self, ActorPlan, By};
+use crate::flow::provision::{self, ActorPlan, AgencyPlan, By};
 use crate::flow::{FlowSettings, Gateway, Shared, now, publish};
 use crate::ids::{MediaId, PostId};
 use crate::net::{Client, NetSettings};
@@ -71,6 +71,7 @@ impl World {
             store: Store::open(&format!("sqlite:{}", dir.path().join("heraut.db").display())).unwrap(),
             net: Client::new(&NetSettings::default()).unwrap(),
             base: Base::parse(base).unwrap(),
+            hosts: Default::default(),
             mint: Arc::default(),
             keyring: Keyring::new(MasterKey::generate().unwrap()),
             settings: FlowSettings {
@@ -91,7 +92,8 @@ impl World {
             wake: Default::default(),
             remote: Default::default(),
         });
-        provision::agency(&gateway, "agency", domain, By::Config).await.unwrap();
+        let agency = AgencyPlan { name: "agency".to_owned(), domain: domain.to_owned(), host: None };
+        provision::agency(&gateway, agency, By::Config).await.unwrap();
         let plan = ActorPlan {
             agency: "agency".to_owned(),
             handle: Handle::parse("nieuws").unwrap(),
@@ -99,6 +101,8 @@ impl World {
             kind: ActorKind::Organization,
             language: Language::parse("nl").unwrap(),
             profile: profile(),
+            aliases: None,
+            formerly: Vec::new(),
         };
         let actor = provision::actor(&gateway, plan, By::Config).await.unwrap();
         let world = Self { shelf: Shelf::new(gateway.clone(), Limits::default()), gateway, actor, dir };

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use diesel::RunQueryDsl;
 use diesel::sql_types::{BigInt, Binary, Bool, Integer, Nullable, Text};
+use heraut::backup::belongings::{GOES, STAYS};
 use heraut::backup::create::{self, Installation};
 use heraut::backup::manifest::{Manifest, SKIPPED, Summary};
 use heraut::backup::restore::{self, Target};
@@ -33,7 +34,7 @@ fn watched<T>(work: impl FnOnce(&Watch<'_>) -> T) -> T {
 }
 
 fn backup(db: &Database, media: &Path, master: &MasterKey) -> Vec<u8> {
-    let installation = Installation { database: &db.url, media, public_url: URL, master, now: NOW };
+    let installation = Installation { database: &db.url, media, public_url: URL, master, now: NOW, only: None };
     let mut bytes = Vec::new();
     watched(|watch| create::write(&mut bytes, &Secret::new(PASSPHRASE), &installation, watch)).unwrap();
     bytes
@@ -80,6 +81,8 @@ const REST_OF_ALL: &str = "
     INSERT INTO items (id, source_id, source_key, digest, state, content, first_seen_at, last_seen_at)
     VALUES (0, 1, 'k', 'd', 's', 'c', 1, 2);
     INSERT INTO item_aliases (source_id, alias, item_id) VALUES (1, 'a', 0);
+    INSERT INTO actor_continuity (actor_id, state, since, aliases, moved_to, moved_at) VALUES (1, 'read-only', 1, '[]', 'm', 2);
+    INSERT INTO former_handles (handle, domain, actor_id, until) VALUES ('was', 'a.example', 1, 3);
     INSERT INTO posts (id, actor_id, source_id, state, content, revision, published_at, created_at, lane, spread)
     VALUES (1, 1, 1, 'published', '{}', 1, 2, 1, 0, 3);
     INSERT INTO post_changes (post_id, kind, due_at, created_at) VALUES (1, 'withdraw', 1, 2);
@@ -212,6 +215,8 @@ both! {
         for (skipped, reason) in SKIPPED {
             assert!(names.contains(skipped) && !reason.is_empty(), "{skipped} is skipped and is not there");
         }
+        let told: BTreeSet<&str> = GOES.iter().chain(STAYS).map(|(name, _)| *name).collect();
+        assert_eq!(names, told, "what an actor takes along is in src/backup/belongings.rs, and what it does not");
         let references = match db.kind {
             Kind::Sqlite => {
                 "SELECT m.name || ' ' || f.\"table\" AS t FROM sqlite_master m JOIN pragma_foreign_key_list(m.name) f"
@@ -226,6 +231,10 @@ both! {
         for (of, to) in references.iter().filter_map(|pair| pair.split_once(' ')).filter(|(of, to)| of != to) {
             let place = |name: &str| tables.iter().position(|table| table.name == name).unwrap();
             assert!(place(to) < place(of), "{of} refers to {to}; in a circle they could not be loaded");
+            let goes = |name: &str| GOES.iter().position(|(goes, _)| *goes == name);
+            if let Some(of_actor) = goes(of) {
+                assert!(goes(to).is_some_and(|to| to < of_actor), "{of} refers to {to}, which does not come before it");
+            }
         }
     }
 
