@@ -1,6 +1,7 @@
 //! The guarded client: [`Client::get`], [`Client::post`] and [`Client::submit`].
 
 mod form;
+mod outside;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -142,6 +143,8 @@ pub struct Client {
     guard: Arc<Guard>,
     https: reqwest::Client,
     http: reqwest::Client,
+    /// As `https`, and it tells the certificate of who answers.
+    looking: reqwest::Client,
     kept: Arc<Kept>,
 }
 
@@ -150,10 +153,13 @@ impl Client {
     pub fn new(settings: &NetSettings) -> Result<Self, NetError> {
         let guard = Arc::new(Guard::new(settings.allow_addresses.clone()));
         let tls = tls_config(settings.extra_ca_file.as_deref())?;
-        let make = |scheme| one_client(&guard, scheme, tls.clone(), &settings.user_agent).map_err(NetError::Client);
+        let make =
+            |scheme| one_client(&guard, scheme, tls.clone(), &settings.user_agent).build().map_err(NetError::Client);
+        let looking = one_client(&guard, Scheme::Https, tls.clone(), &settings.user_agent).tls_info(true);
+        let looking = looking.build().map_err(NetError::Client)?;
         let home = tokio::runtime::Handle::try_current().ok();
         let kept = Arc::new(Kept::new(POOL_IDLE));
-        Ok(Self { home, https: make(Scheme::Https)?, http: make(Scheme::Http)?, kept, guard })
+        Ok(Self { home, https: make(Scheme::Https)?, http: make(Scheme::Http)?, looking, kept, guard })
     }
 
     /// Fetches, following redirects, each checked like the first URL. A status other than 2xx is not an error; its body is
@@ -264,7 +270,7 @@ fn one_client(
     scheme: Scheme,
     tls: rustls::ClientConfig,
     user_agent: &str,
-) -> Result<reqwest::Client, reqwest::Error> {
+) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .https_only(scheme == Scheme::Https)
@@ -277,7 +283,6 @@ fn one_client(
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(POOL_IDLE)
         .pool_max_idle_per_host(POOL_IDLE_PER_HOST_MAX)
-        .build()
 }
 
 fn tls_config(extra_ca_file: Option<&Path>) -> Result<rustls::ClientConfig, NetError> {

@@ -15,6 +15,7 @@ pub struct Setup {
     delivery: String,
     verification: String,
     further: String,
+    public: Option<String>,
     proven: bool,
 }
 
@@ -31,6 +32,7 @@ impl Setup {
             delivery: "timeout = \"10s\"\nlease = \"20s\"\n".to_owned(),
             verification: String::new(),
             further: String::new(),
+            public: None,
             proven: true,
         }
     }
@@ -77,6 +79,12 @@ impl Setup {
         self
     }
 
+    /// The root under which it is reached, when that is not the address that it listens on.
+    pub fn public(mut self, root: &str) -> Self {
+        self.public = Some(root.to_owned());
+        self
+    }
+
     /// Further tables at the end of the file.
     pub fn further(mut self, tables: &str) -> Self {
         self.further += &format!("{tables}\n");
@@ -100,7 +108,7 @@ impl Setup {
         let (domain, feed) = (site.authority(), site.url(FEED));
         format!(
             r#"[server]
-public_url = "http://{listen}"
+public_url = "{public}"
 listen = ["{listen}"]
 metrics_listen = "{metrics}"
 workers = 1
@@ -129,6 +137,7 @@ every = "{every}"
 [source.policy]
 merge_edits = "{merging}"
 {policy}{further}"#,
+            public = self.public.clone().unwrap_or_else(|| format!("http://{listen}")),
             icon = site.url("/logo.png"),
         )
     }
