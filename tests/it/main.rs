@@ -1,6 +1,6 @@
 //! The integration tests: the real binary on both databases, between a site and servers of others that the tests play.
 //!
-//! A test name is a sentence. `c34_…` is item 34 of the checklist in `reference/federation.md` 9.
+//! A test name is a sentence. What every peer must be able to count on stands in `tests/conformance`, a test for each point.
 
 #![allow(
     missing_docs,
@@ -16,7 +16,10 @@ mod answers;
 mod backup;
 mod bad_input;
 mod chaos;
+mod checks;
 mod clocks;
+#[path = "../conformance/mod.rs"]
+mod conformance;
 mod crash;
 mod delivery;
 mod demo;
@@ -24,7 +27,6 @@ mod directus;
 mod embargo;
 mod fairness;
 mod faults;
-mod federation;
 mod fedify;
 mod following;
 mod harness;
@@ -41,7 +43,7 @@ mod messages;
 mod metrics;
 mod micropub;
 mod migrations;
-mod objects;
+mod pasture;
 mod polling;
 mod processes;
 mod publishing;
@@ -49,7 +51,6 @@ mod quotes;
 mod reach;
 mod reading;
 mod receiving;
-mod refusals;
 mod script;
 mod shutdown;
 mod signatures;

@@ -56,6 +56,8 @@ pub struct Arrival {
     pub activity: Value,
     /// Whether the signature holds, and is that of the activity's actor.
     pub verified: Result<(), String>,
+    /// What the id of its object answered when it came, of a Create at a peer that looks.
+    pub object_status: Option<u16>,
     /// When what was answered, if anything.
     pub answered: Option<(Instant, u16)>,
 }
@@ -92,6 +94,8 @@ struct State {
     reads: Reads,
     /// It keeps one key per actor, and believes another only when an Update signed with that key brings it.
     keeps_keys: bool,
+    /// It fetches the object of a Create before it answers.
+    looks_up: bool,
     documents: HashMap<String, Value>,
     pages: HashMap<String, Reply>,
     script: VecDeque<Behaviour>,
@@ -115,6 +119,7 @@ impl Peer {
         let state = State {
             reads: Reads::Cavage,
             keeps_keys: false,
+            looks_up: false,
             documents: HashMap::new(),
             pages: HashMap::new(),
             script: VecDeque::new(),
@@ -197,6 +202,11 @@ impl Peer {
     /// From now on never looks for a key that it has.
     pub fn keeps_keys(&self) {
         self.lock().keeps_keys = true;
+    }
+
+    /// From now on fetches the object of a Create before it answers.
+    pub fn looks_up(&self) {
+        self.lock().looks_up = true;
     }
 
     /// From now on behaves so.
@@ -283,6 +293,12 @@ async fn answer(state: &Mutex<State>, request: Request) -> Answer {
 async fn receive(state: &Mutex<State>, request: Request) -> Answer {
     let verified = verified(state, &request).await;
     let by_rfc9421 = request.header("signature-input").is_some();
+    let activity: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let looks_up = state.lock().unwrap().looks_up && activity["type"] == "Create";
+    let object_status = match activity["object"]["id"].as_str().filter(|_| looks_up) {
+        Some(id) => http::try_request("GET", id, &[("accept", ACTIVITY)], b"").await.ok().map(|reply| reply.status),
+        None => None,
+    };
     let (index, behaviour) = {
         let mut state = state.lock().unwrap();
         let swallowed = by_rfc9421 && state.reads == Reads::Swallows;
@@ -292,7 +308,8 @@ async fn receive(state: &Mutex<State>, request: Request) -> Answer {
             by_rfc9421,
             port: request.port,
             date: request.header("date").unwrap_or_default().to_owned(),
-            activity: serde_json::from_slice(&request.body).unwrap_or_default(),
+            activity,
+            object_status,
             body: request.body,
             verified: verified.clone(),
             answered: None,
