@@ -13,15 +13,15 @@ use tokio::task::JoinSet;
 use crate::actor::Profile;
 use crate::actor::verification::ProofTimes;
 use crate::config::hook::{Held, HeldError};
-use crate::config::{ActorConfig, Config, MetricsListen, SourceConfig, environment};
-use crate::flow::clock;
+use crate::config::{ActorConfig, Config, MetricsListen, RegisterConfig, SourceConfig, environment};
 use crate::flow::keyring::{Keyring, KeyringError};
 use crate::flow::provision::{self, ActorPlan, By, ProvisionError, SourcePlan};
 use crate::flow::schedule::{self, Roles, Stop, Stopper};
-use crate::flow::{FlowSettings, Gateway, Shared};
+use crate::flow::{FlowSettings, Gateway, Shared, clock, registers};
 use crate::metrics::pulse;
 use crate::net::{Client, NetError, NetSettings};
 use crate::store::listen::{Heard, Listening};
+use crate::store::registers::Plan;
 use crate::store::secrets::Role;
 use crate::store::sources::Settings;
 use crate::store::{Store, StoreError};
@@ -164,6 +164,8 @@ pub fn gateway_with(config: &Config, master: MasterKey) -> Result<Shared, AppErr
     let net = Client::new(&NetSettings {
         allow_addresses: config.net.allow_addresses.clone(),
         extra_ca_file: config.net.extra_ca_file.clone(),
+        dns: config.net.dns.clone(),
+        dns_trust_anchor_file: config.net.dns_trust_anchor_file.clone(),
         user_agent: format!("heraut/{} (+{}about-bot)", env!("CARGO_PKG_VERSION"), base.root()),
     })?;
     let settings = FlowSettings {
@@ -171,7 +173,11 @@ pub fn gateway_with(config: &Config, master: MasterKey) -> Result<Shared, AppErr
         concurrency: config.delivery.concurrency,
         delivery_timeout: config.delivery.timeout,
         lease: config.delivery.lease,
-        proof_times: ProofTimes { recheck_every: config.verification.recheck_every, grace: config.verification.grace },
+        proof_times: ProofTimes {
+            recheck_every: config.verification.recheck_every,
+            grace: config.verification.grace,
+            level: config.verification.level,
+        },
         allow_addresses: config.net.allow_addresses.clone(),
         bench_ed25519: environment::bench_ed25519(),
     };
@@ -200,10 +206,12 @@ pub async fn provision(gateway: &Gateway, config: &Config) -> Result<(), AppErro
     // Signing once shows whether the master key is the one that the keys were sealed under.
     gateway.sign_as_instance().await?;
     check_public_url(gateway).await?;
+    registers::provision(gateway, config.registers.iter().map(register_plan).collect()).await?;
     for agency in &config.agencies {
         provision::agency(gateway, &agency.name, &agency.domain, By::Config)
             .await
             .map_err(|source| AppError::Provision { what: format!("agency `{}`", agency.name), source })?;
+        registers::set_organisation(gateway, &agency.name, agency.organisation.as_deref(), "config").await?;
     }
     for actor in &config.actors {
         let plan = actor_plan(config, actor);
@@ -230,6 +238,15 @@ async fn check_public_url(gateway: &Gateway) -> Result<(), AppError> {
             now: gateway.base.root(),
         }),
         None => Ok(()),
+    }
+}
+
+fn register_plan(register: &RegisterConfig) -> Plan {
+    Plan {
+        name: register.name.clone(),
+        kind: register.kind.clone(),
+        place: register.place(),
+        every_ms: i64::try_from(register.every.as_millis()).unwrap_or(i64::MAX),
     }
 }
 
@@ -304,6 +321,7 @@ pub async fn be_alone(gateway: &Gateway, config: &Config) -> Result<Option<std::
         crate::store::sources::free_all(db)?;
         crate::store::hooks::free_all(db)?;
         crate::store::websub::free_all(db)?;
+        crate::store::registers::free_all(db)?;
         crate::store::proofs::free_all(db)
     };
     gateway.store.write("free what an earlier process held", free).await?;

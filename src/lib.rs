@@ -13,6 +13,7 @@
 //! | [`signature`] | HTTP signatures out and in | `actor` |
 //! | [`inbox`] | incoming activity → effects | `activity actor` |
 //! | [`hook`] | what is pushed to us: how it is told apart, answered and tried again | nothing of ours |
+//! | [`register`] | lists of others that say which domain, organisation and account belong together | `time urls` |
 //! | [`websub`] | what a feed's hub may do: which one, when it is believed, when it is asked again | `time` |
 //! | [`metrics`] | what a process counts and times about itself | `delivery source time` |
 //! | [`store`], [`net`] | the effects: database, guarded HTTP client; they never see each other | the core, `metrics` |
@@ -40,6 +41,7 @@ pub mod inbox;
 pub mod metrics;
 pub mod net;
 pub mod post;
+pub mod register;
 pub mod signature;
 pub mod source;
 pub mod store;

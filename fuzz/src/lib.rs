@@ -8,6 +8,8 @@
 mod backups;
 mod connectors;
 mod posts;
+mod proofs;
+mod registers;
 pub mod seeds;
 mod servers;
 
@@ -41,6 +43,8 @@ pub static TARGETS: &[Target] = &[
     Target { name: "templates", run: connectors::templates, bytes_max: 8_192 },
     Target { name: "posts", run: posts::run, bytes_max: 65_536 },
     Target { name: "servers", run: servers::run, bytes_max: 16_384 },
+    Target { name: "registers", run: registers::run, bytes_max: 65_536 },
+    Target { name: "proofs", run: proofs::run, bytes_max: 16_384 },
     Target { name: "backups", run: backups::run, bytes_max: 16_384 },
 ];
 

@@ -38,6 +38,7 @@ pub fn all(name: &str) -> Vec<(String, Vec<u8>)> {
         "posts" => fixtures().into_iter().flat_map(|(kind, path)| items(kind, &path)).collect(),
         "servers" => servers(),
         "backups" => backups(),
+        "proofs" => crate::proofs::wanted(),
         _ => Vec::new(),
     });
     let most = target(name).bytes_max;

@@ -9,6 +9,7 @@ pub mod claims;
 pub mod collection;
 pub mod discovery;
 mod featured;
+pub mod official;
 mod quoting;
 mod reply;
 pub mod subscribe;

@@ -1,8 +1,11 @@
 //! An ActivityPub actor of an agency, as the gateway knows it. Pure: no clock, network, database or randomness.
 
 pub mod key;
+pub mod ladder;
 pub mod public_key;
 pub mod reach;
+pub mod record;
+pub mod rel_me;
 pub mod verification;
 
 use serde::{Deserialize, Serialize};

@@ -30,7 +30,8 @@ use thiserror::Error;
 use url::Url;
 
 use crate::actor::key::PublicKeys;
-use crate::actor::{Actor, Agency};
+use crate::actor::ladder::{Level, Step};
+use crate::actor::{Actor, Agency, record};
 use crate::time::Timestamp;
 use crate::urls::{ActorUrl, Base, authority};
 
@@ -188,15 +189,23 @@ pub struct Proof {
     pub checked_at: Option<Timestamp>,
     /// Why it did not hold when last looked at; `None` when it did.
     pub failure: Option<String>,
+    /// The level that was reached when it last held; `None` of one from before there were levels, which showed control.
+    pub level: Option<Level>,
+    /// When a register says that it ends, whatever else holds.
+    pub ends_at: Option<Timestamp>,
+    /// All that was asked, and what came of it.
+    pub steps: Vec<Step>,
 }
 
-/// How long a proof holds.
+/// How long a proof holds, and how much it must show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProofTimes {
     /// How often a proof is fetched again.
     pub recheck_every: Duration,
     /// How long it goes on holding while fetching it again fails.
     pub grace: Duration,
+    /// The level that is needed to publish.
+    pub level: Level,
 }
 
 /// Why an actor is not verified, and the way out.
@@ -220,6 +229,37 @@ pub enum Unverified {
         /// The local part.
         name: String,
         /// When it ran out.
+        on: Timestamp,
+        /// `: ` and the last failure, or nothing.
+        why: String,
+    },
+    /// What held does not reach high enough.
+    #[error(
+        "{handle} is proven to level {found}, and verification.level asks for {wanted}{why}; run `heraut actor verify {name}`"
+    )]
+    TooLow {
+        /// `@name@domain`.
+        handle: String,
+        /// The local part.
+        name: String,
+        /// The level reached.
+        found: u8,
+        /// The level needed.
+        wanted: u8,
+        /// `: ` and the last failure, or nothing.
+        why: String,
+    },
+    /// A register says that the organisation or its domain has ended.
+    #[error(
+        "verification of {handle} ended on {on}, as the register says{why}; correct the register if it is wrong, then run \
+         `heraut actor verify {name}`"
+    )]
+    Ended {
+        /// `@name@domain`.
+        handle: String,
+        /// The local part.
+        name: String,
+        /// When.
         on: Timestamp,
         /// `: ` and the last failure, or nothing.
         why: String,
@@ -317,7 +357,8 @@ pub struct VerifiedActor {
 
 impl VerifiedActor {
     /// Proves `actor` at `now`. A proof that held stays valid until `held_at + recheck_every + grace`, the end not included,
-    /// and only for the domain that the agency has now.
+    /// only for the domain that the agency has now, only if it reached the level that is needed, and never past the end that a
+    /// register gives.
     pub fn prove(actor: Actor, proof: &Proof, times: &ProofTimes, now: Timestamp) -> Result<Self, Unverified> {
         let (handle, name) = (actor.full_handle(), actor.handle.to_string());
         let why = proof.failure.as_ref().map(|f| format!(": {f}")).unwrap_or_default();
@@ -325,14 +366,22 @@ impl VerifiedActor {
             return Err(Unverified::Never { handle, name, why });
         };
         let wanted = document_url(&actor.agency);
-        if !same_url(&evidence.url, &wanted) {
+        if !same_url(&evidence.url, &wanted) && evidence.url != record::uri(&actor.agency) {
             return Err(Unverified::OtherDomain { handle, name, found: evidence.url.clone(), wanted });
+        }
+        if let Some(on) = proof.ends_at.filter(|on| now >= *on) {
+            return Err(Unverified::Ended { handle, name, on, why });
         }
         let until = held_at.after(times.recheck_every).after(times.grace);
         if now >= until {
             return Err(Unverified::Lapsed { handle, name, on: until, why });
         }
-        Ok(Self { actor, until })
+        let found = proof.level.unwrap_or(Level::Controlled);
+        if found < times.level {
+            let (found, wanted) = (found.number(), times.level.number());
+            return Err(Unverified::TooLow { handle, name, found, wanted, why });
+        }
+        Ok(Self { actor, until: proof.ends_at.map_or(until, |ends| ends.min(until)) })
     }
 
     /// The actor.

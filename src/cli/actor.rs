@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::actor::verification::{Proof, VerifiedActor, document_for, document_url};
 use crate::actor::{Actor, ActorKind, Handle, Language, Profile};
-use crate::cli::{open, output, who};
+use crate::cli::{ladder, open, output, who};
 use crate::flow::provision::{self, ActorPlan, By};
 use crate::flow::{Gateway, now, rotation, verify};
 use crate::store::{Db, actors, followers, proofs};
@@ -37,10 +37,13 @@ pub enum Command {
     },
     /// Change how an actor is found and quoted; its followers are told.
     Set(set::Arguments),
-    /// Fetch the proof of an actor now, and say what holds and why not.
+    /// Look at every level of proof of an actor now, and say which hold, why not, and what to put where.
     Verify {
         /// Its handle, without @ and domain.
         handle: String,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Make new keys: announced now, they sign after the overlap, and nobody has to follow anew.
     RotateKey(RotateKey),
@@ -99,7 +102,7 @@ pub async fn run(config: &Path, command: Command) -> anyhow::Result<ExitCode> {
         Command::List { json } => list(&gateway, json).await?,
         Command::Show { handle, json } => show(&gateway, &handle, json).await?,
         Command::Set(arguments) => set::run(&gateway, arguments).await?,
-        Command::Verify { handle } => return verify(&gateway, &handle).await,
+        Command::Verify { handle, json } => return verify(&gateway, &handle, json).await,
         Command::RotateKey(rotate) => rotate_key(&gateway, rotate).await?,
         Command::Proof { handle } => proof(&gateway, &handle).await?,
     }
@@ -179,6 +182,9 @@ fn describe(gateway: &Gateway, actor: &Actor, proof: &Proof, followers: i64) -> 
         "verified": verified.is_ok(),
         "verified_until": verified.as_ref().ok().map(|v| v.until().to_rfc3339()),
         "proof_failure": verified.err().map(|e| e.to_string()),
+        "proof_level": proof.level,
+        "proof_ends_at": proof.ends_at.map(|at| at.to_rfc3339()),
+        "proof_steps": proof.steps.iter().map(ladder::step_json).collect::<Vec<_>>(),
         "proof_checked_at": proof.checked_at.map(|at| at.to_rfc3339()),
         "followers": followers,
         "discoverable": actor.profile.discoverable,
@@ -199,39 +205,39 @@ async fn show(gateway: &Gateway, handle: &str, json: bool) -> anyhow::Result<()>
     if json {
         return output::json(&row);
     }
-    for (key, value) in row.as_object().into_iter().flatten() {
+    for (key, value) in row.as_object().into_iter().flatten().filter(|(_, value)| !value.is_array()) {
         let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
         output::line(format!("{key:<19} {value}"));
     }
+    ladder::print(gateway, &proof.steps);
     Ok(())
 }
 
-async fn verify(gateway: &Gateway, handle: &str) -> anyhow::Result<ExitCode> {
+async fn verify(gateway: &Gateway, handle: &str, json: bool) -> anyhow::Result<ExitCode> {
     let actor = find(gateway, handle).await?;
+    let all = gateway.store.read("list actors", actors::list).await?;
+    let own: Vec<&Actor> = all.iter().filter(|other| other.agency.id == actor.agency.id).collect();
     let checked = verify::check(gateway, actor.id, &who()).await?;
+    let code = if checked.failure.is_none() { ExitCode::SUCCESS } else { ExitCode::from(1) };
+    if json {
+        output::json(&ladder::as_json(gateway, &actor, &own, &checked))?;
+        return Ok(code);
+    }
     output::line(format!("fetched  {}", checked.url));
-    let Some(failure) = checked.failure else {
-        let until = VerifiedActor::prove(actor.clone(), &checked.proof, &gateway.settings.proof_times, now());
-        output::line(format!("holds    {} with key {}", actor.url, actor.keys.fingerprint()));
-        if let Ok(verified) = until {
-            output::line(format!("until    {} if it is not renewed before", verified.until()));
-        }
-        if checked.released > 0 {
-            output::line(format!("released {} posts, changes and deliveries that waited for it", checked.released));
-        }
-        return Ok(ExitCode::SUCCESS);
-    };
-    output::line(format!("fails    {failure}"));
-    output::line(String::new());
-    output::line(format!(
-        "To prove that {} speaks for {}, put this at {}:",
-        actor.full_handle(),
-        actor.agency.domain,
-        checked.url
-    ));
-    output::line(String::new());
-    proof(gateway, handle).await?;
-    Ok(ExitCode::from(1))
+    match &checked.failure {
+        Some(failure) => output::line(format!("fails    {failure}")),
+        None => output::line(format!("holds    {} with key {}", actor.url, actor.keys.fingerprint())),
+    }
+    match VerifiedActor::prove(actor.clone(), &checked.proof, &gateway.settings.proof_times, now()) {
+        Ok(verified) => output::line(format!("until    {} if it is not renewed before", verified.until())),
+        Err(why) => output::line(format!("frozen   {why}")),
+    }
+    if checked.released > 0 {
+        output::line(format!("released {} posts, changes and deliveries that waited for it", checked.released));
+    }
+    ladder::print(gateway, &checked.proof.steps);
+    ladder::print_ways(gateway, &actor, &own, &checked.proof.steps);
+    Ok(code)
 }
 
 async fn rotate_key(gateway: &Gateway, rotate: RotateKey) -> anyhow::Result<()> {

@@ -17,14 +17,16 @@ use crate::actor::verification::VerifiedActor;
 use crate::app::{self, AppError};
 use crate::cli::check::clocks::Clocks;
 use crate::cli::check::findings::Findings;
-
+use crate::cli::ladder;
 use crate::config::Config;
 use crate::flow::hooks::keep;
 use crate::flow::keyring::KeyringError;
 use crate::flow::provision::ProvisionError;
+use crate::flow::registers::{self, Outcome, RegisterError};
 use crate::flow::verify::with_causes;
 use crate::flow::{Gateway, Shared, now, poll, verify};
 use crate::net::{FetchError, Fetched, Get};
+use crate::store::registers::list;
 use crate::store::{actors, sources};
 
 /// Servers of followers that are asked what time it is, when there are any.
@@ -126,10 +128,36 @@ fn code_of(error: &AppError) -> &'static str {
 
 async fn look(gateway: &Shared, looking: &mut Looking) -> anyhow::Result<()> {
     let public = front::check(gateway, looking).await?;
+    check_registers(gateway, &mut looking.findings).await?;
     check_actors(gateway, looking).await?;
     check_sources(gateway, looking).await?;
     ask_peers(gateway, looking).await?;
     looking.clocks.tell(&public, &mut looking.findings);
+    Ok(())
+}
+
+async fn check_registers(gateway: &Gateway, findings: &mut Findings) -> anyhow::Result<()> {
+    for row in gateway.store.read("list registers", list).await? {
+        let name = &row.name;
+        match registers::read(gateway, name, false).await {
+            Ok(Outcome::Unchanged) => {
+                findings.good("register", format!("register `{name}` is as it was: {} entries", row.entries));
+            }
+            Ok(Outcome::Read(counts)) => {
+                findings.good("register", format!("register `{name}` has {} entries", counts.entries));
+            }
+            Err(RegisterError::Busy(name)) => {
+                findings.note("register", format!("register `{name}` is being read by another process"));
+            }
+            Err(error) => {
+                findings.bad(
+                    "register",
+                    with_causes(&error),
+                    "correct where it is read from: what stands in it goes on counting for a while",
+                );
+            }
+        }
+    }
     Ok(())
 }
 
@@ -144,6 +172,10 @@ async fn check_actors(gateway: &Shared, looking: &mut Looking) -> anyhow::Result
         let findings = &mut looking.findings;
         let checked = verify::check(gateway, actor.id, "cli:check").await?;
         let proved = VerifiedActor::prove(actor.clone(), &checked.proof, &gateway.settings.proof_times, now());
+        for step in &checked.proof.steps {
+            let level = step.rung.level().number();
+            findings.note("proof", format!("{} level {level}  {}", actor.full_handle(), ladder::line(step)));
+        }
         let todo = format!("see `heraut actor verify {}`", actor.handle);
         match (proved, checked.failure) {
             (Ok(verified), None) => {

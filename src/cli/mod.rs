@@ -8,10 +8,12 @@ mod check;
 mod deliveries;
 mod demo;
 mod init;
+mod ladder;
 mod message;
 pub mod output;
 mod post;
 mod quote;
+mod register;
 mod restore;
 mod serve;
 mod source;
@@ -57,6 +59,9 @@ enum Command {
     /// Actors: their voices.
     #[command(subcommand)]
     Actor(actor::Command),
+    /// Registers: lists of others that proofs ask.
+    #[command(subcommand)]
+    Register(register::Command),
     /// Sources: what feeds actors.
     #[command(subcommand)]
     Source(source::Command),
@@ -125,6 +130,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Check(command) => return check::run(config, &command).await,
         Command::Agency(command) => agency::run(config, command).await?,
         Command::Actor(command) => return actor::run(config, command).await,
+        Command::Register(command) => return register::run(config, command).await,
         Command::Source(command) => source::run(config, command).await?,
         Command::Token(command) => token::run(config, command).await?,
         Command::Post(command) => post::run(config, command).await?,

@@ -11,18 +11,21 @@ pub mod starter;
 pub mod types;
 
 mod parse;
+pub mod register;
 mod section;
 mod value;
 
 use std::path::Path;
 
 pub use error::{ConfigError, Problem};
+pub use register::RegisterConfig;
 pub use secret::Secret;
 pub use starter::starter;
 pub use types::{
     ActorConfig, AgencyConfig, Config, Database, Delivery, Hooks, Keys, Media, MetricsListen, Net, Server,
     SourceConfig, Verification,
 };
+pub use value::{parse_domain, parse_uri};
 
 impl Config {
     /// Reads the file, and `HERAUT_MASTER_KEY`. Paths become absolute.

@@ -16,19 +16,23 @@ use heraut_connectors::CONNECTORS;
 use heraut_connectors::contract::Kind;
 use heraut_connectors::error::ConnectorError;
 
+use crate::actor::ladder::Level;
 use crate::actor::reach::{
     ATTRIBUTION_DOMAINS_MAX, FEATURED_TAGS_MAX, QuotePolicy, parse_attribution_domain, parse_featured_tag,
 };
 use crate::actor::{ActorKind, Handle, Language};
 use crate::config::error::Problem;
 use crate::config::hook::{self, PUSHED_EVERY, READ_EVERY};
+use crate::config::register::{self, RegisterConfig};
 use crate::config::secret::Secret;
 use crate::config::section::Section;
 use crate::config::types::{
     ActorConfig, AgencyConfig, Config, Database, Delivery, Hooks, Inbox, Keys, Media, Net, Server, SourceConfig,
     Verification,
 };
-use crate::config::value::{PERIOD_MAX, parse_domain, parse_name, parse_picture_url, parse_range, place, to_json};
+use crate::config::value::{
+    PERIOD_MAX, parse_domain, parse_name, parse_picture_url, parse_range, parse_uri, place, to_json,
+};
 use crate::post::compose::ComposeSettings;
 use crate::post::policy::SourcePolicy;
 use crate::source::schedule::Schedule;
@@ -58,6 +62,7 @@ const SECTIONS: &[&str] = &[
     "hooks",
     "delivery",
     "verification",
+    "register",
     "agency",
     "actor",
     "source",
@@ -85,14 +90,18 @@ pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, Vec<Problem>> {
     let hooks = hooks(Section::new("hooks".into(), table("hooks"), p));
     let delivery = delivery(Section::new("delivery".into(), table("delivery"), p));
     let verification = verification(Section::new("verification".into(), table("verification"), p));
+    let registers = tables("register", table("register"), p);
     let agencies = tables("agency", table("agency"), p);
     let actors = tables("actor", table("actor"), p);
     let sources = tables("source", table("source"), p);
     references(("actor", &actors, "agency"), ("agency", &agencies, "name"), p);
     references(("source", &sources, "actor"), ("actor", &actors, "handle"), p);
+    unique(("register", &registers, "name"), p);
     unique(("agency", &agencies, "name"), p);
     unique(("actor", &actors, "handle"), p);
     unique(("source", &sources, "name"), p);
+    let registers = each("register", registers, p, |s| register::read(s, dir, &net));
+    enough(&verification, &registers, p);
     let agencies = each("agency", agencies, p, agency);
     let actors = each("actor", actors, p, actor);
     let sources = each("source", sources, p, |s| source(s, dir));
@@ -107,6 +116,7 @@ pub(super) fn parse(text: &str, dir: &Path) -> Result<Config, Vec<Problem>> {
             hooks,
             delivery,
             verification,
+            registers,
             agencies,
             actors,
             sources,
@@ -119,6 +129,11 @@ fn net(mut s: Section<'_>, dir: &Path) -> Net {
     let net = Net {
         allow_addresses: s.list("allow_addresses", Vec::new(), parse_range),
         extra_ca_file: s.take::<PathBuf>("extra_ca_file").map(|p| dir.join(p)),
+        dns: s.list("dns", Vec::new(), |text| {
+            text.parse::<SocketAddr>()
+                .map_err(|_| format!("`{text}` is not an address with a port; write for example 127.0.0.1:53"))
+        }),
+        dns_trust_anchor_file: s.take::<PathBuf>("dns_trust_anchor_file").map(|p| dir.join(p)),
     };
     s.finish();
     net
@@ -160,7 +175,7 @@ fn public_url(text: &str, net: &Net) -> Result<Base, String> {
     ))
 }
 
-fn literal_within(url: &Url, ranges: &[IpNet]) -> bool {
+pub(super) fn literal_within(url: &Url, ranges: &[IpNet]) -> bool {
     let address = match url.host() {
         Some(Host::Ipv4(v4)) => IpAddr::V4(v4),
         Some(Host::Ipv6(v6)) => IpAddr::V6(v6),
@@ -236,17 +251,31 @@ fn delivery(mut s: Section<'_>) -> Delivery {
 
 fn verification(mut s: Section<'_>) -> Verification {
     let default = Verification::default();
+    let level = s.take::<u8>("level").map_or(Ok(default.level), Level::try_from).ok();
+    let level = level.filter(|level| *level >= Level::Controlled).unwrap_or_else(|| {
+        s.problem("level", "is to be 2, 3 or 4: less than control of the domain proves nothing about who speaks");
+        default.level
+    });
     let recheck_every = s.period("recheck_every", default.recheck_every, PERIOD_MIN, PERIOD_MAX);
     let grace = s.period("grace", default.grace, PERIOD_MIN, PERIOD_MAX);
     s.finish();
-    Verification { recheck_every, grace }
+    Verification { level, recheck_every, grace }
+}
+
+/// A level that nobody could reach would silence all.
+fn enough(verification: &Verification, registers: &[RegisterConfig], problems: &mut Vec<Problem>) {
+    if verification.level >= Level::Named && !registers.iter().any(RegisterConfig::has_accounts) {
+        let text = "is 4, and no [[register]] names accounts; add one of the kind roo or list".to_owned();
+        problems.push(Problem { path: "verification.level".to_owned(), text });
+    }
 }
 
 fn agency(mut s: Section<'_>) -> Option<AgencyConfig> {
     let name = s.require_read("name", "\"voorbeeldstad\"", parse_name);
     let domain = s.require_read("domain", "\"voorbeeldstad.example\"", parse_domain);
+    let organisation = s.read("organisation", parse_uri);
     s.finish();
-    Some(AgencyConfig { name: name?, domain: domain? })
+    Some(AgencyConfig { name: name?, domain: domain?, organisation })
 }
 
 /// One profile field as the file may write it.

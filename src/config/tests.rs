@@ -339,3 +339,31 @@ fn a_source_says_itself_when_it_is_stale() {
     assert_eq!(said.map(|span| span.duration().as_secs()), Some(60 * 86_400));
     assert!(of("stale_after = \"sixty\"").is_err());
 }
+
+#[test]
+fn a_level_that_nobody_could_reach_and_a_register_that_is_nowhere_are_problems() {
+    let register = |keys: &str| format!("[[register]]\nname = \"r\"\n{keys}\n");
+    let table = [
+        ("[verification]\nlevel = 1\n".to_owned(), "verification.level"),
+        ("[verification]\nlevel = 5\n".to_owned(), "verification.level"),
+        ("[verification]\nlevel = 4\n".to_owned(), "no [[register]] names accounts"),
+        (
+            format!("[verification]\nlevel = 4\n{}", register("kind = \"rio\"\nfile = \"r\"")),
+            "no [[register]] names accounts",
+        ),
+        (register("kind = \"excel\"\nfile = \"r\""), "there is roo, rio, list"),
+        (register("kind = \"list\""), "write where the register is"),
+        (register("kind = \"list\"\nfile = \"r\"\nurl = \"https://r.example/\""), "keep one of them"),
+        (register("kind = \"list\"\nurl = \"http://r.example/\""), "is not https"),
+        (register("kind = \"list\"\nfile = \"r\"\nevery = \"8d\""), "register[0].every"),
+        ("[net]\ndns = [\"dns.example\"]\n".to_owned(), "net.dns[0]"),
+        ("[[agency]]\nname = \"a\"\ndomain = \"a.example\"\norganisation = \"gm 1\"\n".to_owned(), "is not a URI"),
+    ];
+    for (text, part) in table {
+        let found = problems(&format!("{MINIMAL}{text}"));
+        assert!(found.iter().any(|line| line.contains(part)), "{text}: {found:?}");
+    }
+    let roo = register("kind = \"roo\"\nurl = \"https://r.example/\"");
+    let good = parse(&format!("{MINIMAL}[verification]\nlevel = 4\n{roo}")).unwrap();
+    assert_eq!((good.verification.level.number(), good.registers.len()), (4, 1));
+}

@@ -12,9 +12,11 @@ use ipnet::IpNet;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use crate::actor::ladder::Level;
 use crate::actor::reach::QuotePolicy;
 use crate::actor::{ActorKind, Handle, Language};
 use crate::config::hook::SourceHook;
+use crate::config::register::RegisterConfig;
 use crate::config::secret::Secret;
 use crate::config::value::period_text;
 use crate::post::compose::ComposeSettings;
@@ -44,6 +46,9 @@ pub struct Config {
     pub delivery: Delivery,
     /// `[verification]`.
     pub verification: Verification,
+    /// `[[register]]`; names are unique.
+    #[serde(rename = "register")]
+    pub registers: Vec<RegisterConfig>,
     /// `[[agency]]`; names are unique.
     #[serde(rename = "agency")]
     pub agencies: Vec<AgencyConfig>,
@@ -144,6 +149,10 @@ pub struct Net {
     pub allow_addresses: Vec<IpNet>,
     /// PEM file with CA certificates that are trusted besides the public ones.
     pub extra_ca_file: Option<PathBuf>,
+    /// DNS servers that are asked; empty is those of the system.
+    pub dns: Vec<SocketAddr>,
+    /// File with DNSKEY records that DNSSEC begins with; `None` is those of the root.
+    pub dns_trust_anchor_file: Option<PathBuf>,
 }
 
 /// `[media]`.
@@ -180,9 +189,11 @@ pub struct Delivery {
     pub lease: Duration,
 }
 
-/// `[verification]`: how long a proof holds.
+/// `[verification]`: how long a proof holds, and how much it must show.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Verification {
+    /// The level of proof that is needed to publish, 2 to 4.
+    pub level: Level,
     /// How often proofs are checked again.
     #[serde(serialize_with = "period")]
     pub recheck_every: Duration,
@@ -198,6 +209,8 @@ pub struct AgencyConfig {
     pub name: String,
     /// The domain that a proof must show control of, lower-case, with a port where it has one.
     pub domain: String,
+    /// As which organisation it stands in registers: a URI.
+    pub organisation: Option<String>,
 }
 
 /// One `[[actor]]`.
@@ -337,7 +350,11 @@ impl Default for Delivery {
 
 impl Default for Verification {
     fn default() -> Self {
-        Self { recheck_every: Duration::from_secs(24 * 3600), grace: Duration::from_secs(72 * 3600) }
+        Self {
+            level: Level::Controlled,
+            recheck_every: Duration::from_secs(24 * 3600),
+            grace: Duration::from_secs(72 * 3600),
+        }
     }
 }
 
@@ -352,7 +369,7 @@ fn root<S: Serializer>(base: &Base, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(base.root().trim_end_matches('/'))
 }
 
-fn period<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn period<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&period_text(*duration))
 }
 

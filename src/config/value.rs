@@ -34,8 +34,8 @@ pub(super) fn parse_range(text: &str) -> Result<IpNet, String> {
     })
 }
 
-/// Reads a host name, with a port where it has one, to lower case and punycode.
-pub(super) fn parse_domain(text: &str) -> Result<String, String> {
+/// Reads a host name, with a port where it has one, to lower case and punycode: so a look-alike shows what it is.
+pub fn parse_domain(text: &str) -> Result<String, String> {
     let bare =
         |url: &Url| url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
     let whole = !text.contains(['/', '\\', '@', '?', '#', ' ']);
@@ -50,6 +50,17 @@ pub(super) fn parse_picture_url(text: &str) -> Result<String, String> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") && text.len() <= URL_BYTES_MAX => Ok(text.to_owned()),
         _ => Err(format!("`{text}` is not an absolute http or https URL")),
+    }
+}
+
+/// Reads the URI of an organisation: registers compare it letter by letter, so it is kept as it is.
+pub fn parse_uri(text: &str) -> Result<String, String> {
+    let whole = !text.contains(char::is_whitespace) && text.len() <= URL_BYTES_MAX;
+    match Url::parse(text) {
+        Ok(_) if whole => Ok(text.to_owned()),
+        _ => Err(format!(
+            "`{text}` is not a URI; write for example https://identifier.overheid.nl/tooi/id/gemeente/gm0000"
+        )),
     }
 }
 

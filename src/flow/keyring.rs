@@ -133,7 +133,7 @@ impl Keyring {
         if actors::public_half(rows, RSA).as_ref() != Some(&keys.rsa_pem) {
             return Err(KeyringError::Changed(whose(Some(id))));
         }
-        let (rsa, ed25519) = (self.rsa(rows, Some(id))?, self.ed25519(rows, id)?);
+        let (rsa, ed25519) = (self.rsa(rows, Some(id))?, self.ed25519(rows, Some(id))?);
         Ok(SigningIdentity::verified(actor, rsa).with_ed25519(actor, ed25519))
     }
 
@@ -141,8 +141,8 @@ impl Keyring {
         self.opened(&self.open, rows, RSA, actor, RsaPrivateKey::from_pkcs8_der)
     }
 
-    fn ed25519(&self, rows: &[KeyRow], actor: ActorId) -> Result<Arc<Ed25519PrivateKey>, KeyringError> {
-        self.opened(&self.open_ed25519, rows, ED25519, Some(actor), Ed25519PrivateKey::from_pkcs8_der)
+    fn ed25519(&self, rows: &[KeyRow], actor: Option<ActorId>) -> Result<Arc<Ed25519PrivateKey>, KeyringError> {
+        self.opened(&self.open_ed25519, rows, ED25519, actor, Ed25519PrivateKey::from_pkcs8_der)
     }
 
     /// The key of a kind among the rows.
@@ -247,6 +247,13 @@ impl Gateway {
         let actor = self.instance_actor().await?;
         let rows = self.store.read("read a key", |db| actors::keys(db, None)).await?;
         Ok(SigningIdentity::instance(&actor, self.keyring.rsa(&rows, None)?))
+    }
+
+    /// The instance actor and the key with which it seals what it says of this installation.
+    pub async fn instance_seal(&self) -> Result<(InstanceActor, Arc<Ed25519PrivateKey>), KeyringError> {
+        let actor = self.instance_actor().await?;
+        let rows = self.store.read("read a key", |db| actors::keys(db, None)).await?;
+        Ok((actor, self.keyring.ed25519(&rows, None)?))
     }
 }
 

@@ -24,6 +24,7 @@ pub mod publish;
 pub mod quotes;
 pub mod rates;
 pub mod receive;
+pub mod registers;
 pub mod remote;
 pub mod review;
 pub mod rotation;

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use crate::flow::embargo::Finishing;
 use crate::flow::hooks::work;
 use crate::flow::websub::{self, ask};
-use crate::flow::{Shared, deliver, micropub, now, poll, publish, rotation, verify};
+use crate::flow::{Shared, deliver, micropub, now, poll, publish, registers, rotation, verify};
 use crate::metrics::pulse::{self, Loop};
 use crate::store::{host_signatures, remote};
 use crate::websub::ENDED_KEPT;
@@ -216,9 +216,15 @@ async fn publish_loop(gateway: Shared, mut stop: Stop) {
 }
 
 async fn verify_loop(gateway: Shared, mut stop: Stop) {
+    let mut reading = JoinSet::new();
     let mut switched: Option<Instant> = None;
     while !stop.is_set() {
         pulse::beat(Loop::Verify);
+        // Beside the proofs, one at a time: a large register takes a while.
+        if reading.try_join_next().is_some() || reading.is_empty() {
+            let gateway = gateway.clone();
+            reading.spawn(async move { registers::run_due(&gateway).await });
+        }
         if switched.is_none_or(|at| at.elapsed() >= SWITCH_EVERY) {
             switched = Some(Instant::now());
             if let Err(error) = rotation::run_due(&gateway).await {
@@ -232,6 +238,8 @@ async fn verify_loop(gateway: Shared, mut stop: Stop) {
         }
         stop.sleep(LOOK_EVERY).await;
     }
+    // What was read of a register so far does not count; its lease ends by itself.
+    reading.shutdown().await;
 }
 
 async fn clear_loop(gateway: Shared, mut stop: Stop) {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::actor::Actor;
+use crate::actor::ladder::level;
 use crate::actor::verification::{Proof, VerifiedActor};
 use crate::flow::survey::lately::Lately;
 use crate::flow::verify::with_causes;
@@ -14,7 +15,7 @@ use crate::flow::{Gateway, Shared, now};
 use crate::metrics::{self, Family, pulse};
 use crate::post::HoldReason;
 use crate::store::survey::{self, Counted, Owed, Remote};
-use crate::store::{Db, StoreError, actors, hooks, proofs, websub};
+use crate::store::{Db, StoreError, actors, hooks, proofs, registers, websub};
 use crate::time::Timestamp;
 
 /// Least time between two surveys.
@@ -119,6 +120,7 @@ struct Seen {
     hooks: (i64, Option<Timestamp>),
     websub: [i64; 5],
     actors: Vec<(Actor, Proof)>,
+    registers: Vec<registers::Row>,
 }
 
 async fn take(gateway: &Gateway) -> Result<Vec<Family>, StoreError> {
@@ -140,6 +142,7 @@ async fn take(gateway: &Gateway) -> Result<Vec<Family>, StoreError> {
             hooks: hooks::waiting(db)?,
             websub: websub::counts(db, at)?,
             actors: proven,
+            registers: registers::list(db)?,
         })
     };
     let seen = gateway.store.read("be surveyed for metrics", look).await?;
@@ -148,6 +151,7 @@ async fn take(gateway: &Gateway) -> Result<Vec<Family>, StoreError> {
     families.extend(sources(&seen, at));
     families.extend(pushed(&seen, at));
     families.extend(subscriptions(&seen));
+    families.extend(asked(&seen.registers, at));
     families.extend(proven(gateway, seen.actors, at));
     Ok(families)
 }
@@ -178,6 +182,23 @@ fn subscriptions(seen: &Seen) -> [Family; 2] {
             "heraut_websub_missing",
             "Subscriptions of which polls find what their hub does not bring; these sources are polled as usual.",
             missing,
+        ),
+    ]
+}
+
+fn asked(registers: &[registers::Row], at: Timestamp) -> [Family; 2] {
+    let failing = registers.iter().filter(|row| row.failure.is_some()).count();
+    let oldest = registers.iter().map(|row| row.read_at.map_or(0.0, |read_at| age(read_at, at))).fold(0.0, f64::max);
+    [
+        plain(
+            "heraut_registers_failing",
+            "Registers whose last reading failed; what was read before still counts.",
+            float(i64::try_from(failing).unwrap_or(i64::MAX)),
+        ),
+        plain(
+            "heraut_registers_oldest_age_seconds",
+            "Age of the oldest copy of a register, 0 when there is none.",
+            oldest,
         ),
     ]
 }
@@ -315,8 +336,11 @@ fn sources(seen: &Seen, at: Timestamp) -> Vec<Family> {
 fn proven(gateway: &Gateway, actors: Vec<(Actor, Proof)>, at: Timestamp) -> Vec<Family> {
     let times = &gateway.settings.proof_times;
     let (mut holds, mut failing, mut expires) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut levels, mut ends) = (Vec::new(), Vec::new());
     for (actor, proof) in actors {
         let labels = vec![actor.agency.name.clone(), actor.handle.to_string()];
+        levels.push((labels.clone(), f64::from(level(&proof.steps).number())));
+        ends.push((labels.clone(), proof.ends_at.map_or(0.0, |at| float(at.0) / 1_000.0)));
         failing.push((labels.clone(), if proof.failure.is_some() { 1.0 } else { 0.0 }));
         let verified = VerifiedActor::prove(actor, &proof, times, at).ok();
         holds.push((labels.clone(), if verified.is_some() { 1.0 } else { 0.0 }));
@@ -325,11 +349,17 @@ fn proven(gateway: &Gateway, actors: Vec<(Actor, Proof)>, at: Timestamp) -> Vec<
     let family = |name, help, rows| Family { name, help, labels: &["agency", "actor"], rows };
     vec![
         family("heraut_proof_holds", "1 when the actor's proof holds: it may publish.", holds),
+        family("heraut_proof_level", "The level of proof that the last check reached, 0 to 4.", levels),
         family("heraut_proof_failing", "1 when the last check of the actor's proof failed.", failing),
         family(
             "heraut_proof_expires_timestamp_seconds",
             "When a proof that holds lapses if it is not renewed.",
             expires,
+        ),
+        family(
+            "heraut_proof_ends_timestamp_seconds",
+            "When a register says that the actor's organisation or domain ends or ended; 0 when none does.",
+            ends,
         ),
     ]
 }

@@ -1,8 +1,10 @@
 //! The guarded client: [`Client::get`], [`Client::post`] and [`Client::submit`].
 
 mod form;
+mod location;
 mod outside;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,7 @@ use rustls_pki_types::pem::PemObject;
 use url::Url;
 
 use crate::metrics;
+use crate::net::dns::{Dns, DnsError, Texts};
 use crate::net::error::{FetchError, NetError, RedirectProblem, classify, shown, shown_all};
 use crate::net::guard::{Guard, GuardedResolver, Scheme};
 use crate::net::kept::Kept;
@@ -56,6 +59,10 @@ pub struct NetSettings {
     pub allow_addresses: Vec<IpNet>,
     /// PEM file with certificates of CAs that are trusted besides the public ones.
     pub extra_ca_file: Option<PathBuf>,
+    /// DNS servers that are asked; empty is those of the system.
+    pub dns: Vec<SocketAddr>,
+    /// File with DNSKEY records that DNSSEC begins with; `None` is those of the root.
+    pub dns_trust_anchor_file: Option<PathBuf>,
     /// Value of `User-Agent`.
     pub user_agent: String,
 }
@@ -75,6 +82,8 @@ pub struct Get {
     pub same_host_redirects: bool,
     /// Largest body, in bytes after decompression.
     pub bytes_max: u64,
+    /// A larger body is cut there, and is no error.
+    pub cut: bool,
     /// Time for the whole exchange with its redirects.
     pub timeout: Duration,
     /// Signs each hop.
@@ -91,6 +100,7 @@ impl Get {
             redirects_max: REDIRECTS_MAX,
             same_host_redirects: false,
             bytes_max: BODY_BYTES_MAX,
+            cut: false,
             timeout: TOTAL_TIMEOUT,
             sign: None,
         }
@@ -146,6 +156,7 @@ pub struct Client {
     /// As `https`, and it tells the certificate of who answers.
     looking: reqwest::Client,
     kept: Arc<Kept>,
+    dns: Arc<Dns>,
 }
 
 impl Client {
@@ -153,13 +164,22 @@ impl Client {
     pub fn new(settings: &NetSettings) -> Result<Self, NetError> {
         let guard = Arc::new(Guard::new(settings.allow_addresses.clone()));
         let tls = tls_config(settings.extra_ca_file.as_deref())?;
-        let make =
-            |scheme| one_client(&guard, scheme, tls.clone(), &settings.user_agent).build().map_err(NetError::Client);
-        let looking = one_client(&guard, Scheme::Https, tls.clone(), &settings.user_agent).tls_info(true);
-        let looking = looking.build().map_err(NetError::Client)?;
+        let dns = Arc::new(Dns::new(&settings.dns, settings.dns_trust_anchor_file.as_deref())?);
+        let make = |scheme| {
+            let resolver = GuardedResolver { guard: Arc::clone(&guard), scheme, dns: Arc::clone(&dns) };
+            one_client(resolver, tls.clone(), &settings.user_agent)
+        };
         let home = tokio::runtime::Handle::try_current().ok();
         let kept = Arc::new(Kept::new(POOL_IDLE));
-        Ok(Self { home, https: make(Scheme::Https)?, http: make(Scheme::Http)?, looking, kept, guard })
+        let https = make(Scheme::Https).build().map_err(NetError::Client)?;
+        let http = make(Scheme::Http).build().map_err(NetError::Client)?;
+        let looking = make(Scheme::Https).tls_info(true).build().map_err(NetError::Client)?;
+        Ok(Self { home, https, http, looking, kept, guard, dns })
+    }
+
+    /// The TXT records of a name, with what DNSSEC says of them.
+    pub async fn texts(&self, name: &str) -> Result<Texts, DnsError> {
+        self.dns.texts(name).await
     }
 
     /// Fetches, following redirects, each checked like the first URL. A status other than 2xx is not an error; its body is
@@ -236,7 +256,7 @@ impl Client {
             let response = sending.await.map_err(|e| classify(e, &url, &before))?;
             if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
                 let permanent = permanent && !before.is_empty();
-                return read(response, url, permanent, request.bytes_max).await;
+                return read(response, url, permanent, request).await;
             }
             permanent &= matches!(response.status().as_u16(), 301 | 308);
             let next = next_url(request, &before, &url, &response)?;
@@ -265,16 +285,11 @@ impl Client {
 
 /// One client per scheme: its resolver knows the scheme, so "plain http only to listed addresses" holds where it connects.
 #[allow(clippy::disallowed_methods, reason = "this is the guarded client that all others must use")]
-fn one_client(
-    guard: &Arc<Guard>,
-    scheme: Scheme,
-    tls: rustls::ClientConfig,
-    user_agent: &str,
-) -> reqwest::ClientBuilder {
+fn one_client(resolver: GuardedResolver, tls: rustls::ClientConfig, user_agent: &str) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
-        .https_only(scheme == Scheme::Https)
-        .dns_resolver(GuardedResolver { guard: Arc::clone(guard), scheme })
+        .https_only(resolver.scheme == Scheme::Https)
+        .dns_resolver(resolver)
         .user_agent(user_agent)
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
@@ -356,10 +371,11 @@ async fn read(
     mut response: reqwest::Response,
     url: Url,
     permanent_redirects: bool,
-    bytes_max: u64,
+    request: &Get,
 ) -> Result<Fetched, FetchError> {
+    let bytes_max = request.bytes_max;
     let too_large = || FetchError::TooLarge { url: shown(&url), bytes_max };
-    if response.content_length().is_some_and(|n| n > bytes_max) {
+    if !request.cut && response.content_length().is_some_and(|n| n > bytes_max) {
         return Err(too_large());
     }
     let status = response.status().as_u16();
@@ -368,10 +384,14 @@ async fn read(
     let cap = usize::try_from(bytes_max).unwrap_or(usize::MAX);
     let mut body = Vec::new();
     while let Some(piece) = response.chunk().await.map_err(|e| classify(e, &url, &[]))? {
-        if piece.len() > cap.saturating_sub(body.len()) {
+        let room = cap.saturating_sub(body.len());
+        if piece.len() > room && !request.cut {
             return Err(too_large());
         }
-        body.extend_from_slice(&piece);
+        body.extend_from_slice(piece.get(..room).unwrap_or(&piece));
+        if piece.len() > room {
+            break;
+        }
     }
     Ok(Fetched { url, permanent_redirects, status, headers, body })
 }

@@ -30,6 +30,14 @@ pub enum NetError {
         /// The file.
         path: PathBuf,
     },
+    /// The file of `net.dns_trust_anchor_file` cannot be read as DNSKEY records.
+    #[error("net.dns_trust_anchor_file {path}: cannot be read as DNSKEY records ({problem}); write one in each line, as in a zone file", path = path.display())]
+    TrustAnchor {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says.
+        problem: String,
+    },
     /// A certificate cannot be used, or the TLS library cannot be set up.
     #[error("TLS cannot be set up; look at net.extra_ca_file")]
     Tls(#[source] rustls::Error),

@@ -14,6 +14,8 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use thiserror::Error;
 use url::{Host, Url};
 
+use crate::net::dns::Dns;
+
 /// How a request travels: decides which addresses it may reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
@@ -158,19 +160,25 @@ pub(super) enum ResolveError {
     Forbidden(IpAddr),
 }
 
-/// Resolves names with the system's resolver and drops the addresses that may not be reached, so that a connection can only
+/// Resolves names with the system's resolver, or with the servers of `net.dns`, and drops the addresses that may not be reached, so that a connection can only
 /// go to an address that was checked. One per scheme, because the answer depends on it.
 pub(super) struct GuardedResolver {
     pub guard: Arc<Guard>,
     pub scheme: Scheme,
+    pub dns: Arc<Dns>,
 }
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (guard, scheme) = (Arc::clone(&self.guard), self.scheme);
+        let (guard, scheme, dns) = (Arc::clone(&self.guard), self.scheme, Arc::clone(&self.dns));
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(ResolveError::Lookup)?;
-            let kept = keep(&guard, scheme, found)?;
+            let kept = if dns.is_set() {
+                let found = dns.addresses(name.as_str()).await.map_err(ResolveError::Lookup)?;
+                keep(&guard, scheme, found.into_iter())?
+            } else {
+                let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(ResolveError::Lookup)?;
+                keep(&guard, scheme, found)?
+            };
             Ok(Box::new(kept.into_iter()) as Addrs)
         })
     }

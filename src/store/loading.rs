@@ -231,6 +231,7 @@ impl Loading {
         sources::free_all(&mut db)?;
         super::hooks::free_all(&mut db)?;
         super::websub::doubt_all(&mut db, entry.at)?;
+        crate::store::registers::free_all(&mut db)?;
         proofs::free_all(&mut db)?;
         audit::add(&mut db, entry)?;
         match &mut self.connection {

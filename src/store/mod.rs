@@ -26,6 +26,7 @@ pub mod public;
 pub mod quotes;
 pub mod reach;
 pub mod reactions;
+pub mod registers;
 pub mod remote;
 pub mod reports;
 pub mod rotations;

@@ -2,26 +2,52 @@
 
 use diesel::prelude::*;
 
+use crate::actor::ladder::{Level, Step};
 use crate::actor::verification::Proof;
 use crate::ids::{ActorId, AgencyId};
 use crate::on;
 use crate::store::schema::{actors, proofs};
-use crate::store::{Db, Queried, from_json, to_json};
+use crate::store::{Db, Queried, from_json, odd_row, to_json};
 use crate::time::Timestamp;
 
-type Row = (Option<String>, Option<Timestamp>, Option<Timestamp>, Option<String>);
+#[derive(Queryable)]
+struct Row {
+    evidence: Option<String>,
+    held_at: Option<Timestamp>,
+    checked_at: Option<Timestamp>,
+    failure: Option<String>,
+    level: Option<i16>,
+    ends_at: Option<Timestamp>,
+    steps: Option<String>,
+}
 
 /// The proof of an actor; one that was never checked when there is none.
 pub fn of_actor(db: &mut Db<'_>, actor: ActorId) -> Queried<Proof> {
     let row: Option<Row> = on!(db, c => proofs::table
         .find(actor)
-        .select((proofs::evidence, proofs::held_at, proofs::checked_at, proofs::failure))
+        .select((
+            proofs::evidence,
+            proofs::held_at,
+            proofs::checked_at,
+            proofs::failure,
+            proofs::level,
+            proofs::ends_at,
+            proofs::steps,
+        ))
         .first(c)
         .optional())?;
-    let Some((evidence, held_at, checked_at, failure)) = row else {
-        return Ok(Proof::default());
-    };
-    Ok(Proof { evidence: evidence.as_deref().map(from_json).transpose()?, held_at, checked_at, failure })
+    let Some(row) = row else { return Ok(Proof::default()) };
+    let level = |number: i16| u8::try_from(number).map_err(|e| e.to_string()).and_then(Level::try_from);
+    let steps: Option<Vec<Step>> = row.steps.as_deref().map(from_json).transpose()?;
+    Ok(Proof {
+        evidence: row.evidence.as_deref().map(from_json).transpose()?,
+        held_at: row.held_at,
+        checked_at: row.checked_at,
+        failure: row.failure,
+        level: odd_row(row.level.map(level).transpose())?,
+        ends_at: row.ends_at,
+        steps: steps.unwrap_or_default(),
+    })
 }
 
 /// When an actor's proof was last checked. On PostgreSQL the proof is locked until the transaction ends, so that what is held
@@ -53,18 +79,36 @@ pub fn make_due(db: &mut Db<'_>, agency: AgencyId, now: Timestamp) -> Queried<()
     .map(|_| ())
 }
 
+/// Makes all proofs due now: a register that they ask was read anew. Those too that are due already, so that on PostgreSQL a check
+/// that is being stored is waited for, or waits and sees the new reading.
+pub fn make_all_due(db: &mut Db<'_>, now: Timestamp) -> Queried<()> {
+    on!(db, c => diesel::update(proofs::table).set(proofs::due_at.eq(now)).execute(c)).map(|_| ())
+}
+
 /// Stores what a check found, ends the lease and sets the next check.
 pub fn record(db: &mut Db<'_>, actor: ActorId, proof: &Proof, due_at: Timestamp) -> Queried<()> {
     let evidence = proof.evidence.as_ref().map(to_json).transpose()?;
+    let steps = to_json(&proof.steps)?;
     on!(db, c => diesel::update(proofs::table.find(actor))
         .set((
             proofs::evidence.eq(evidence),
             proofs::held_at.eq(proof.held_at),
             proofs::checked_at.eq(proof.checked_at),
             proofs::failure.eq(&proof.failure),
+            proofs::level.eq(proof.level.map(|level| i16::from(level.number()))),
+            proofs::ends_at.eq(proof.ends_at),
+            proofs::steps.eq(&steps),
             proofs::due_at.eq(due_at),
             proofs::lease_until.eq(0),
         ))
+        .execute(c))
+    .map(|_| ())
+}
+
+/// Ends the lease of a check that found nothing that counts: it is due again.
+pub fn again(db: &mut Db<'_>, actor: ActorId, now: Timestamp) -> Queried<()> {
+    on!(db, c => diesel::update(proofs::table.find(actor))
+        .set((proofs::due_at.eq(now), proofs::lease_until.eq(0)))
         .execute(c))
     .map(|_| ())
 }

@@ -69,6 +69,9 @@ diesel::table! {
         failure -> Nullable<Text>,
         due_at -> BigInt,
         lease_until -> BigInt,
+        level -> Nullable<SmallInt>,
+        ends_at -> Nullable<BigInt>,
+        steps -> Nullable<Text>,
     }
 }
 
@@ -478,6 +481,46 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    agency_organisations (agency_id) {
+        agency_id -> BigInt,
+        organisation -> Text,
+    }
+}
+
+diesel::table! {
+    registers (name) {
+        name -> Text,
+        kind -> Text,
+        place -> Text,
+        every_ms -> BigInt,
+        generation -> BigInt,
+        entries -> BigInt,
+        odd -> BigInt,
+        sha256 -> Nullable<Text>,
+        etag -> Nullable<Text>,
+        last_modified -> Nullable<Text>,
+        read_at -> Nullable<BigInt>,
+        checked_at -> Nullable<BigInt>,
+        failure -> Nullable<Text>,
+        due_at -> BigInt,
+        lease_until -> BigInt,
+    }
+}
+
+diesel::table! {
+    register_entries (register, generation, n) {
+        register -> Text,
+        generation -> BigInt,
+        n -> BigInt,
+        kind -> SmallInt,
+        key -> Text,
+        organisation -> Nullable<Text>,
+        name -> Nullable<Text>,
+        at -> Nullable<BigInt>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     agencies,
     actors,
@@ -513,5 +556,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     client_requests,
     uploads,
     pins,
-    quote_requests
+    quote_requests,
+    agency_organisations,
+    registers,
+    register_entries
 );

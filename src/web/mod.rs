@@ -9,6 +9,7 @@
 //! | `/hooks/{source}` | [`hooks`](self::hooks) |
 //! | `/micropub`, `/micropub/media`, `/micropub/media/{name}` | [`micropub`] |
 //! | `/`, `/@name`, `/@name/{n}`, `/tags/{name}`, `/about-bot` | [`pages`] |
+//! | `/@name/proof`, `/@name/proof.json`, `/.well-known/heraut-actors.json` | [`proof`] |
 //! | `/@name/feed.{rss,atom,json}`, `/@name/follow`, `/oembed` | [`feeds`], [`follow`], [`oembed`] |
 //! | `/media/{n}.{extension}`, `/assets/…` | [`media`], [`assets`] |
 //! | `/health/live`, `/health/ready` | [`health`] |
@@ -39,6 +40,7 @@ pub mod outbox;
 pub mod pages;
 pub mod probe;
 pub mod problem;
+pub mod proof;
 pub mod range;
 pub mod routes;
 pub mod texts;
@@ -55,6 +57,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpServer};
 use ipnet::IpNet;
 
+use crate::activity::official::LIST_PATH;
 use crate::flow::arrivals::Arrivals;
 use crate::flow::hooks::Hooks;
 use crate::flow::probe::Probes;
@@ -135,6 +138,7 @@ fn for_servers(config: &mut ServiceConfig) {
         .service(readable("/.well-known/host-meta", discovery::host_meta))
         .service(readable("/.well-known/host-meta.json", discovery::host_meta_as_json))
         .service(readable("/.well-known/nodeinfo", discovery::nodeinfo_index))
+        .service(readable(LIST_PATH, proof::officials))
         .service(readable("/nodeinfo/{version}", discovery::nodeinfo))
         .service(postable("/ap/inbox", inbox::shared))
         .service(postable("/ap/instance/inbox", inbox::shared))
@@ -160,6 +164,8 @@ fn for_people(config: &mut ServiceConfig) {
     config
         .service(readable("/", pages::index))
         .service(readable("/@{name}", pages::actor))
+        .service(readable("/@{name}/proof", proof::page))
+        .service(readable("/@{name}/proof.json", proof::document))
         .service(readable("/@{name}/feed.{ending}", feeds::feed))
         .service(follow::resource("/@{name}/follow"))
         .service(readable("/oembed", oembed::oembed))

@@ -128,13 +128,14 @@ pub struct Verification {
     pub domain: String,
     /// Its website.
     website: String,
+    /// The page with the evidence.
+    evidence: String,
     /// Set when a proof holds now.
     proof: Option<Held>,
 }
 
 #[derive(Debug, Clone)]
 struct Held {
-    url: String,
     on: When,
     late: bool,
 }
@@ -143,14 +144,11 @@ impl Verification {
     /// What holds at `now`; judged as for publishing, by [`VerifiedActor::prove`].
     pub fn new(t: &'static Texts, actor: &Actor, proof: &Proof, times: &ProofTimes, now: Timestamp) -> Self {
         let holds = VerifiedActor::prove(actor.clone(), proof, times, now).is_ok();
-        let held = match (holds, &proof.evidence, proof.held_at) {
-            (true, Some(evidence), Some(at)) => {
-                Some(Held { url: evidence.url.clone(), on: When::new(t, at), late: proof.failure.is_some() })
-            }
-            _ => None,
-        };
+        let held_at = proof.held_at.filter(|_| holds);
+        let held = held_at.map(|at| Held { on: When::new(t, at), late: proof.failure.is_some() });
         let domain = actor.agency.domain.clone();
-        Self { t, website: format!("https://{domain}/"), domain, proof: held }
+        let evidence = format!("/@{}/proof", actor.handle);
+        Self { t, website: format!("https://{domain}/"), evidence, domain, proof: held }
     }
 
     /// Whether a proof holds now.

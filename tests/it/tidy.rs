@@ -31,9 +31,10 @@ const MAY_USE: &[(&str, &str)] = &[
     ("signature", "actor ids time urls"),
     ("inbox", "activity actor ids time urls"),
     ("hook", "ids time"),
+    ("register", "time urls"),
     ("websub", "time"),
     // The types of the file; of the core it takes what a value must be. Only `app` and `cli` read it, and hand each part its own.
-    ("config", "actor post source ids time urls"),
+    ("config", "actor post register source ids time urls"),
     // Seals keys: takes the redacting `Secret` and the name of the variable, see `the_vault_and_the_backup_know_no_configuration`.
     ("vault", "config"),
     // Counts; what is counted it knows from the core.
@@ -41,20 +42,26 @@ const MAY_USE: &[(&str, &str)] = &[
     // Traces have the target that the spans of `metrics` have.
     ("telemetry", "metrics"),
     // The effects. They never see each other.
-    ("store", "metrics source actor post activity delivery signature inbox hook websub ids time urls"),
-    ("net", "metrics source actor post activity delivery signature inbox hook websub ids time urls"),
+    ("store", "metrics source actor post activity delivery signature inbox hook register websub ids time urls"),
+    ("net", "metrics source actor post activity delivery signature inbox hook register websub ids time urls"),
     // The whole installation as one file, and back.
     ("backup", "store vault config ids time urls"),
     // The shell.
-    ("flow", "store net vault metrics source actor post activity delivery signature inbox hook websub ids time urls"),
-    ("web", "flow store metrics source actor post activity delivery signature inbox hook websub ids time urls"),
+    (
+        "flow",
+        "store net vault metrics source actor post activity delivery signature inbox hook register websub ids time urls",
+    ),
+    (
+        "web",
+        "flow store metrics source actor post activity delivery signature inbox hook register websub ids time urls",
+    ),
     (
         "app",
-        "web flow store net vault config telemetry metrics source actor post activity delivery signature inbox hook websub ids time urls",
+        "web flow store net vault config telemetry metrics source actor post activity delivery signature inbox hook register websub ids time urls",
     ),
     (
         "cli",
-        "app web flow backup store net vault config telemetry metrics source actor post activity delivery signature inbox hook websub ids time urls",
+        "app web flow backup store net vault config telemetry metrics source actor post activity delivery signature inbox hook register websub ids time urls",
     ),
     ("main", "cli"),
 ];
@@ -63,7 +70,8 @@ const MAY_USE: &[(&str, &str)] = &[
 const ROOT_MACROS: &[(&str, &str)] = &[("on", "store")];
 
 /// Turn values into values.
-const CORE: &[&str] = &["source", "actor", "post", "activity", "delivery", "signature", "inbox", "hook", "websub"];
+const CORE: &[&str] =
+    &["source", "actor", "post", "activity", "delivery", "signature", "inbox", "hook", "register", "websub"];
 /// Stand below the core and are as pure, but that ids and instants say how a database stores them.
 const BASE: &[&str] = &["ids", "time", "urls"];
 /// What waits, asks the system, or reaches outside.

@@ -5,8 +5,11 @@ use crate::ids::{ActorId, AgencyId};
 
 pub(crate) const NOW: Timestamp = Timestamp(1_795_338_000_000); // 2026-11-22T09:00:00Z
 const HOUR: u64 = 3_600;
-const TIMES: ProofTimes =
-    ProofTimes { recheck_every: Duration::from_secs(24 * HOUR), grace: Duration::from_secs(72 * HOUR) };
+const TIMES: ProofTimes = ProofTimes {
+    recheck_every: Duration::from_secs(24 * HOUR),
+    grace: Duration::from_secs(72 * HOUR),
+    level: Level::Controlled,
+};
 
 /// The base of all tests.
 pub(crate) fn base() -> Base {
@@ -44,7 +47,7 @@ pub(crate) fn actor() -> Actor {
 /// Proof of [`actor`] that holds since [`NOW`].
 pub(crate) fn proof() -> Proof {
     let evidence = Evidence { url: document_url(&actor().agency), sha256: "00".to_owned(), fetched_at: NOW };
-    Proof { evidence: Some(evidence), held_at: Some(NOW), checked_at: Some(NOW), failure: None }
+    Proof { evidence: Some(evidence), held_at: Some(NOW), checked_at: Some(NOW), ..Proof::default() }
 }
 
 /// The capability of [`actor`].
@@ -135,4 +138,38 @@ fn without_evidence_of_the_agencys_domain_nothing_is_verified() {
     moved.agency.domain = "ministerie.example".to_owned();
     let other = VerifiedActor::prove(moved, &proof(), &TIMES, NOW).unwrap_err();
     assert!(other.to_string().contains("belongs at https://ministerie.example/.well-known"), "{other}");
+}
+
+#[test]
+fn a_record_in_dns_of_the_agencys_domain_is_evidence_of_control_too() {
+    let evidence = Evidence { url: record::uri(&actor().agency), ..proof().evidence.unwrap() };
+    VerifiedActor::prove(actor(), &Proof { evidence: Some(evidence.clone()), ..proof() }, &TIMES, NOW).unwrap();
+    let other = Evidence { url: "dns:_heraut.evil.example?type=TXT".to_owned(), ..evidence };
+    let refused = VerifiedActor::prove(actor(), &Proof { evidence: Some(other), ..proof() }, &TIMES, NOW);
+    assert!(matches!(refused, Err(Unverified::OtherDomain { .. })));
+}
+
+#[test]
+fn a_proof_that_reaches_less_than_is_needed_gives_nothing() {
+    for (reached, needed, good) in [
+        (None, Level::Controlled, true),
+        (None, Level::Linked, false),
+        (Some(Level::Registered), Level::Controlled, false),
+        (Some(Level::Controlled), Level::Linked, false),
+        (Some(Level::Named), Level::Controlled, true),
+        (Some(Level::Named), Level::Named, true),
+    ] {
+        let times = ProofTimes { level: needed, ..TIMES };
+        let proved = VerifiedActor::prove(actor(), &Proof { level: reached, ..proof() }, &times, NOW);
+        assert_eq!(proved.is_ok(), good, "{reached:?} {needed:?} {proved:?}");
+    }
+}
+
+#[test]
+fn what_a_register_says_has_ended_is_verified_until_then_and_not_a_moment_longer() {
+    let end = NOW.after(Duration::from_secs(HOUR));
+    let ending = Proof { ends_at: Some(end), ..proof() };
+    assert_eq!(VerifiedActor::prove(actor(), &ending, &TIMES, NOW).unwrap().until(), end);
+    let ended = VerifiedActor::prove(actor(), &ending, &TIMES, end).unwrap_err();
+    assert!(ended.to_string().contains("ended on 2026-11-22T10:00:00Z, as the register says"), "{ended}");
 }

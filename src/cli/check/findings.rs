@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::cli::output;
 
 /// All codes. They stand in the operator's manual, and in scripts of operators.
-const CODES: [&str; 29] = [
+const CODES: [&str; 30] = [
     "body",
     "certificate",
     "certificate-ends",
@@ -31,6 +31,7 @@ const CODES: [&str; 29] = [
     "probe",
     "proof",
     "public-url",
+    "register",
     "signature",
     "source",
     "webfinger",

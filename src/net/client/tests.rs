@@ -15,6 +15,7 @@ fn client(allowed: &[&str]) -> Client {
         allow_addresses: allowed.iter().map(|n| n.parse().unwrap()).collect(),
         extra_ca_file: None,
         user_agent: "heraut/test".to_owned(),
+        ..NetSettings::default()
     })
     .unwrap()
 }

@@ -15,6 +15,7 @@ use actix_web::test::{self as actix, TestRequest};
 use actix_web::{App, body};
 use tempfile::TempDir;
 
+use crate::actor::ladder::Level;
 use crate::actor::verification::{Evidence, Proof, ProofTimes, document_url};
 use crate::actor::{Actor, ActorKind, Handle, Language, Profile};
 use crate::flow::keyring::Keyring;
@@ -80,6 +81,7 @@ impl World {
                 proof_times: ProofTimes {
                     recheck_every: Duration::from_secs(86_400),
                     grace: Duration::from_secs(86_400),
+                    level: Level::Controlled,
                 },
                 allow_addresses: Vec::new(),
                 bench_ed25519: false,
@@ -107,7 +109,7 @@ impl World {
         let (actor, at) = (self.actor.id, now());
         let evidence = Evidence { url: document_url(&self.actor.agency), sha256: "0".repeat(64), fetched_at: at };
         let proof = match holds {
-            true => Proof { evidence: Some(evidence), held_at: Some(at), checked_at: Some(at), failure: None },
+            true => Proof { evidence: Some(evidence), held_at: Some(at), checked_at: Some(at), ..Proof::default() },
             false => Proof::default(),
         };
         let write = move |db: &mut crate::store::Db<'_>| {

@@ -56,7 +56,7 @@ async fn a_reader_sees_whose_account_it_is_and_when_that_is_not_known() {
     for path in &paths {
         let page = world.get(path, BROWSER).await.body;
         assert!(page.contains("Geverifieerd account") && page.contains(">agency.example</a>"), "{page}");
-        assert!(page.contains("https://agency.example/.well-known/heraut-actor.json"), "{page}");
+        assert!(page.contains("href=\"/@nieuws/proof\""), "{page}");
     }
     world.prove(false).await;
     for path in &paths {

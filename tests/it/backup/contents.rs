@@ -102,7 +102,12 @@ const REST_OF_ALL: &str = "
     INSERT INTO tokens (id, source_id, hash, name, scopes, created_at, used_at) VALUES (1, 1, 'h', 'n', 'create media', 1, 2);
     INSERT INTO client_requests (source_id, request_key, digest, item_id, received_at) VALUES (1, 'key:1:k', 'd', 0, 1);
     INSERT INTO uploads (name, source_id, media_id, item_id, created_at) VALUES ('u', 1, 1, 0, 2);
-    INSERT INTO turns (agency_id, lane, next) VALUES (1, 2, 6);";
+    INSERT INTO turns (agency_id, lane, next) VALUES (1, 2, 6);
+    INSERT INTO agency_organisations (agency_id, organisation) VALUES (1, 'https://register.example/1');
+    INSERT INTO registers (name, kind, place, every_ms, generation, entries, sha256, read_at, due_at)
+    VALUES ('eigen', 'list', '/r.csv', 1, 2, 1, '00', 3, 4);
+    INSERT INTO register_entries (register, generation, n, kind, key, organisation, at)
+    VALUES ('eigen', 2, 0, 0, 'a.example', 'https://register.example/1', 5);";
 
 /// A row that names a picture.
 fn picture(id: u32, digest: &str) -> String {
@@ -149,6 +154,7 @@ both! {
         drop(db.store());
         db.execute(ONE_OF_ALL);
         db.execute("INSERT INTO hooks (source_id) VALUES (1)");
+        db.execute("INSERT INTO registers (name, kind, place, every_ms, due_at) VALUES ('eigen', 'list', '/r.csv', 1, 2)");
         let master = MasterKey::generate().unwrap();
         let sealed = hex::encode(master.seal("websub:1", b"pad sleutel").unwrap());
         let sealed = match db.kind {

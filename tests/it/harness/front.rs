@@ -24,6 +24,9 @@ use tokio_rustls::TlsAcceptor;
 
 use super::address;
 
+/// A name that good certificates are for too.
+pub const NAME: &str = "stad.onveilig";
+
 /// What a front does with a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -40,7 +43,7 @@ pub enum Mode {
 /// A certificate of the tests' own authority.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Certificate {
-    /// For this address, and valid.
+    /// For this address and [`NAME`], and valid.
     Good,
     /// For this address, and expired.
     Expired,
@@ -59,7 +62,15 @@ pub struct Front {
 impl Front {
     /// Starts a front before that server; it ends with the runtime.
     pub fn before(server: SocketAddr, mode: Mode) -> Self {
-        let listener = address::listener();
+        Self::on(address::listener(), server, mode)
+    }
+
+    /// Starts another front on the same address, on a port of its own.
+    pub fn beside(&self, server: SocketAddr, mode: Mode) -> Self {
+        Self::on(std::net::TcpListener::bind((self.address.ip(), 0)).unwrap(), server, mode)
+    }
+
+    fn on(listener: std::net::TcpListener, server: SocketAddr, mode: Mode) -> Self {
         let front = Self {
             address: listener.local_addr().unwrap(),
             mode: Arc::new(watch::Sender::new(mode)),
@@ -155,7 +166,7 @@ impl Authority {
         let mut names = SubjectAlternativeName::new();
         match certificate {
             Certificate::OtherName => names.dns("elders.example"),
-            Certificate::Good | Certificate::Expired => names.ip(&address.ip().to_string()),
+            Certificate::Good | Certificate::Expired => names.ip(&address.ip().to_string()).dns(NAME),
         };
         let names = names.build(&builder.x509v3_context(Some(&self.certificate), None)).unwrap();
         builder.append_extension(names).unwrap();

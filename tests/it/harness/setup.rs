@@ -7,6 +7,9 @@ use super::site::FEED;
 
 /// The configuration of a gateway that is to be started.
 pub struct Setup {
+    agency: String,
+    domain: Option<String>,
+    website: Option<String>,
     actor: String,
     every: String,
     merging: String,
@@ -24,6 +27,9 @@ impl Setup {
     /// sent at once.
     pub fn new() -> Self {
         Self {
+            agency: String::new(),
+            domain: None,
+            website: None,
             actor: String::new(),
             every: "1s".to_owned(),
             merging: "0s".to_owned(),
@@ -35,6 +41,24 @@ impl Setup {
             public: None,
             proven: true,
         }
+    }
+
+    /// Further keys of `[[agency]]`.
+    pub fn agency(mut self, keys: &str) -> Self {
+        self.agency += &format!("{keys}\n");
+        self
+    }
+
+    /// The domain of the agency, when that is not the address of its site.
+    pub fn domain(mut self, domain: &str) -> Self {
+        self.domain = Some(domain.to_owned());
+        self
+    }
+
+    /// The website in the profile, when that is not the root of the agency's domain.
+    pub fn website(mut self, url: &str) -> Self {
+        self.website = Some(url.to_owned());
+        self
     }
 
     /// Further keys of `[[actor]]`.
@@ -104,8 +128,8 @@ impl Setup {
 
     /// The text of the file, with metrics there.
     pub fn config_with(&self, database: &str, listen: &str, metrics: &str, site: &Site) -> String {
-        let Self { actor, every, merging, policy, net, delivery, verification, further, .. } = self;
-        let (domain, feed) = (site.authority(), site.url(FEED));
+        let Self { agency, actor, every, merging, policy, net, delivery, verification, further, .. } = self;
+        let (domain, feed) = (self.domain.clone().unwrap_or_else(|| site.authority()), site.url(FEED));
         format!(
             r#"[server]
 public_url = "{public}"
@@ -121,13 +145,13 @@ allow_addresses = ["127.0.0.0/8"]
 {verification}[[agency]]
 name = "voorbeeldstad"
 domain = "{domain}"
-[[actor]]
+{agency}[[actor]]
 agency = "voorbeeldstad"
 handle = "nieuws"
 name = "Gemeente Voorbeeldstad"
 summary = "Nieuws van de gemeente."
 icon = "{icon}"
-fields = [["Website", "http://{domain}/"]]
+fields = [["Website", "{website}"]]
 {actor}[[source]]
 name = "persberichten"
 actor = "nieuws"
@@ -138,6 +162,7 @@ every = "{every}"
 merge_edits = "{merging}"
 {policy}{further}"#,
             public = self.public.clone().unwrap_or_else(|| format!("http://{listen}")),
+            website = self.website.clone().unwrap_or_else(|| format!("http://{domain}/")),
             icon = site.url("/logo.png"),
         )
     }

@@ -76,6 +76,7 @@ fn client_with(ca: Option<&[u8]>) -> Result<Client, NetError> {
         allow_addresses: vec!["127.0.0.1/32".parse().unwrap()],
         extra_ca_file: ca.map(|_| file),
         user_agent: "heraut/test".to_owned(),
+        ..NetSettings::default()
     })
 }
 

@@ -1,0 +1,4 @@
+#![cfg_attr(fuzzing, no_main)]
+#![allow(missing_docs)]
+
+heraut_fuzz::target!("registers");
