@@ -242,6 +242,10 @@ impl Base {
     pub fn shared_inbox(&self) -> InboxUrl {
         InboxUrl(self.mint("/ap/inbox"))
     }
+    /// `/ap/probe/<ticket>`: what `heraut check` sends, to see how it comes in.
+    pub fn probe(&self, ticket: &str) -> String {
+        self.mint(&format!("/ap/probe/{ticket}"))
+    }
     /// `/ap/o/<n>`: the id of a Note.
     pub fn object(&self, id: PostId) -> ObjectUrl {
         ObjectUrl(self.mint(&format!("/ap/o/{id}")))

@@ -1,6 +1,6 @@
 //! What other servers say: signed requests, activities, documents of actors and texts, WebFinger; and what hubs say.
 
-use heraut::activity::discovery::parse_resource;
+use heraut::activity::discovery::{Resource, parse_resource};
 use heraut::inbox::{decide, read, remote};
 use heraut::signature::integrity::Claim;
 use heraut::signature::rfc9421::Challenge;
@@ -37,7 +37,9 @@ pub(crate) fn run(input: &[u8]) {
     for value in ["digest", "content-digest"].iter().filter_map(|name| request.header(name)) {
         let _ = digest::check(value, &request.body);
     }
-    let _ = parse_resource(Some(&query), &base, &["example.nl"]);
+    if let Ok(Resource::Handle { domain, .. }) = parse_resource(Some(&query), &base, &["example.nl"]) {
+        assert!(domain == base.authority() || domain == "example.nl", "{domain}");
+    }
     hub(&request, &query);
     activity(&request.body, &base);
     documents(&request.body, parsed.ok().map(|parsed| parsed.key_id().clone()));
@@ -67,6 +69,8 @@ fn activity(body: &[u8], base: &Base) {
     match (&one, read::read(body, &actor)) {
         (Ok(incoming), Ok(other)) => {
             assert_eq!(format!("{incoming:?}"), format!("{other:?}"));
+            assert_eq!(incoming.actor, actor);
+            assert!(incoming.id.as_ref().is_none_or(|id| id.authority() == actor.authority()), "{incoming:?}");
             decide::names(incoming, base);
         }
         (Err(error), Err(_)) => assert!((400..500).contains(&error.status()), "{error}"),
@@ -77,7 +81,10 @@ fn activity(body: &[u8], base: &Base) {
 fn documents(body: &[u8], key: Option<KeyUrl>) {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
     let id = value.get("id").and_then(Value::as_str).unwrap_or("https://peer.example/users/burger");
-    let _ = remote::read_actor(body, id, key.as_ref());
+    if let Ok(actor) = remote::read_actor(body, id, key.as_ref()) {
+        assert_eq!(actor.url.as_str(), id);
+        assert_eq!(actor.inbox.authority(), actor.url.authority());
+    }
     let _ = remote::read_note(body, id);
     if let Some(key) = key.or_else(|| KeyUrl::parse(&format!("{id}#main-key")).ok()) {
         let _ = remote::read_actor(body, id, Some(&key));

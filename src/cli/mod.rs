@@ -56,7 +56,7 @@ enum Command {
     /// Write a config.toml and a master key to start from; never overwrites.
     Init(init::Arguments),
     /// Say what is wrong with configuration, database, keys, WebFinger and proofs, and what to do.
-    Check,
+    Check(check::Arguments),
     /// Agencies: the organisations that speak.
     #[command(subcommand)]
     Agency(agency::Command),
@@ -143,7 +143,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Demo(command) => demo::run(&command).await?,
         Command::Serve(command) => serve::run(config, &command).await?,
         Command::Init(command) => init::run(config, &command)?,
-        Command::Check => return check::run(config).await,
+        Command::Check(command) => return check::run(config, &command).await,
         Command::Agency(command) => agency::run(config, command).await?,
         Command::Actor(command) => return actor::run(config, command).await,
         Command::Register(command) => return register::run(config, command).await,

@@ -20,6 +20,7 @@ pub mod picture;
 pub mod pins;
 pub mod poll;
 pub mod preview;
+pub mod probe;
 pub mod provision;
 pub mod publish;
 pub mod quotes;

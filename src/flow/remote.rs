@@ -254,12 +254,18 @@ async fn fetch(gateway: &Gateway, text: &str) -> Result<(Vec<u8>, String), Remot
     if failures.count(&gone) > 0 {
         return Err(RemoteFetchError::Gone(text.to_owned()));
     }
-    if failures.count(text) > 0 || failures.count(&host) >= HOST_FAILURES_MAX {
-        return Err(unavailable("it failed a moment ago and is asked again in five minutes".to_owned()));
+    let failed_lately = || failures.count(text) > 0 || failures.count(&host) >= HOST_FAILURES_MAX;
+    let not_now = || unavailable("it failed a moment ago and is asked again in five minutes".to_owned());
+    if failed_lately() {
+        return Err(not_now());
     }
     let identity = Arc::new(gateway.sign_as_instance().await?);
     let gate = failures.gate.clone();
     let Ok(_slot) = gate.acquire_owned().await else { return Err(unavailable("the gateway is stopping".to_owned())) };
+    // Of a flood all but a few waited at the gate until it was known.
+    if failed_lately() {
+        return Err(not_now());
+    }
     let fetched = match knock_twice(gateway, &url, &identity).await {
         Ok(fetched) => fetched,
         Err(error) => {

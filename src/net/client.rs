@@ -3,6 +3,7 @@
 mod call;
 mod form;
 mod location;
+mod outside;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -154,6 +155,8 @@ pub struct Client {
     guard: Arc<Guard>,
     https: reqwest::Client,
     http: reqwest::Client,
+    /// As `https`, and it tells the certificate of who answers.
+    looking: reqwest::Client,
     kept: Arc<Kept>,
     dns: Arc<Dns>,
 }
@@ -166,12 +169,14 @@ impl Client {
         let dns = Arc::new(Dns::new(&settings.dns, settings.dns_trust_anchor_file.as_deref())?);
         let make = |scheme| {
             let resolver = GuardedResolver { guard: Arc::clone(&guard), scheme, dns: Arc::clone(&dns) };
-            one_client(resolver, tls.clone(), &settings.user_agent).map_err(NetError::Client)
+            one_client(resolver, tls.clone(), &settings.user_agent)
         };
         let home = tokio::runtime::Handle::try_current().ok();
         let kept = Arc::new(Kept::new(POOL_IDLE));
-        let (https, http) = (make(Scheme::Https)?, make(Scheme::Http)?);
-        Ok(Self { home, https, http, kept, guard, dns })
+        let https = make(Scheme::Https).build().map_err(NetError::Client)?;
+        let http = make(Scheme::Http).build().map_err(NetError::Client)?;
+        let looking = make(Scheme::Https).tls_info(true).build().map_err(NetError::Client)?;
+        Ok(Self { home, https, http, looking, kept, guard, dns })
     }
 
     /// The TXT records of a name, with what DNSSEC says of them.
@@ -282,11 +287,7 @@ impl Client {
 
 /// One client per scheme: its resolver knows the scheme, so "plain http only to listed addresses" holds where it connects.
 #[allow(clippy::disallowed_methods, reason = "this is the guarded client that all others must use")]
-fn one_client(
-    resolver: GuardedResolver,
-    tls: rustls::ClientConfig,
-    user_agent: &str,
-) -> Result<reqwest::Client, reqwest::Error> {
+fn one_client(resolver: GuardedResolver, tls: rustls::ClientConfig, user_agent: &str) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .https_only(resolver.scheme == Scheme::Https)
@@ -299,7 +300,6 @@ fn one_client(
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(POOL_IDLE)
         .pool_max_idle_per_host(POOL_IDLE_PER_HOST_MAX)
-        .build()
 }
 
 fn tls_config(extra_ca_file: Option<&Path>) -> Result<rustls::ClientConfig, NetError> {

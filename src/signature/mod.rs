@@ -8,6 +8,7 @@ pub mod cavage;
 pub mod digest;
 pub mod integrity;
 mod parameters;
+pub mod probe;
 pub mod rfc9421;
 
 use std::sync::Arc;

@@ -104,6 +104,11 @@ pub fn of_host(db: &mut Db<'_>, actor: ActorId, host: &str, limit: i64) -> Queri
         .load(c))
 }
 
+/// Some servers that followers are on, in order of their names.
+pub fn hosts(db: &mut Db<'_>, most: i64) -> Queried<Vec<String>> {
+    on!(db, c => followers::table.select(followers::host).distinct().order(followers::host).limit(most).load(c))
+}
+
 /// How many followers an actor has.
 pub fn count(db: &mut Db<'_>, actor: ActorId) -> Queried<i64> {
     on!(db, c => followers::table.filter(followers::actor_id.eq(actor)).count().get_result(c))

@@ -5,6 +5,7 @@
 //! | `/.well-known/{webfinger,host-meta,host-meta.json,nodeinfo}`, `/nodeinfo/{2.0,2.1}` | [`discovery`] |
 //! | `/ap/a/{n}`, its collections, `/ap/o/{n}`, `/ap/x/{n}`, `/ap/q/{n}`, `/ap/instance` | [`activitypub`], [`outbox`], [`synchronization`] |
 //! | `/ap/inbox`, `/ap/a/{n}/inbox`, `/ap/instance/inbox` | [`inbox`] |
+//! | `/ap/probe/{ticket}` | [`probe`], to `heraut check` alone |
 //! | `/hooks/{source}` | [`hooks`](self::hooks) |
 //! | `/micropub`, `/micropub/media`, `/micropub/media/{name}` | [`micropub`] |
 //! | `/`, `/@name`, `/@name/{n}`, `/tags/{name}`, `/about-bot` | [`pages`] |
@@ -38,6 +39,7 @@ pub mod oembed;
 pub mod operations;
 pub mod outbox;
 pub mod pages;
+pub mod probe;
 pub mod problem;
 pub mod proof;
 pub mod range;
@@ -60,6 +62,7 @@ use ipnet::IpNet;
 use crate::activity::official::LIST_PATH;
 use crate::flow::arrivals::Arrivals;
 use crate::flow::hooks::Hooks;
+use crate::flow::probe::Probes;
 use crate::flow::reading::Readers;
 use crate::flow::subscribe::Lookups;
 use crate::flow::{Gateway, Shared};
@@ -90,6 +93,7 @@ pub struct Shelf {
     clients: Data<Clients>,
     lookups: Data<Lookups>,
     readers: Data<Readers>,
+    probes: Data<Probes>,
 }
 
 /// How much is taken in, and whom is believed who sent it.
@@ -113,6 +117,7 @@ impl Shelf {
             clients: Data::new(Clients::new(limits.per_source_s)),
             lookups: Data::new(Lookups::default()),
             readers: Data::new(Readers::new(limits.per_host_s)),
+            probes: Data::new(Probes::default()),
             directory: Data::new(Directory::new(gateway.clone())),
             kept: Data::new(Kept::new(gateway.clone())),
             gateway: Data::from(gateway),
@@ -124,7 +129,7 @@ impl Shelf {
         config.app_data(self.gateway.clone()).app_data(self.directory.clone());
         config.app_data(self.kept.clone()).app_data(self.arrivals.clone());
         config.app_data(self.hooks.clone()).app_data(self.proxies.clone()).app_data(self.clients.clone());
-        config.app_data(self.lookups.clone()).app_data(self.readers.clone());
+        config.app_data(self.lookups.clone()).app_data(self.readers.clone()).app_data(self.probes.clone());
         config.service(readable("/health/live", health::live)).service(readable("/health/ready", health::ready));
         for_servers(config);
         for_people(config);
@@ -143,6 +148,7 @@ fn for_servers(config: &mut ServiceConfig) {
         .service(postable("/ap/inbox", inbox::shared))
         .service(postable("/ap/instance/inbox", inbox::shared))
         .service(postable("/ap/a/{n}/inbox", inbox::personal))
+        .service(postable("/ap/probe/{ticket}", probe::probe))
         .service(hooks::resource("/hooks/{source}"))
         .service(hooks::resource("/hooks/{source}/{secret}"))
         .service(micropub::endpoint("/micropub"))

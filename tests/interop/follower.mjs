@@ -16,6 +16,7 @@
 //   {"do":"lookup","resource":"acct:nieuws@localhost:8443"}   or an https URL → {"webfinger":{…},"object":{…},"raw":{…}}
 //   {"do":"collection","url":"…/outbox","limit":20}           → {"totalItems":3,"items":[{"type":"Create","id":…,"object":…}]}
 //   {"do":"nodeinfo","url":"https://localhost:8443/"}         → {"url":…,"nodeinfo":{…}}
+//   {"do":"proof","document":{…}}                             FEP-8b32, judged by Fedify → {"verified":true,"controller":"https://…/ap/a/1"}
 //   {"do":"follow","actor":"https://…/ap/a/1"}                → {"activity":id,"delivered":true,"attempts":[{"inbox":…,"status":202,"signature":"rfc9421"}]}
 //   {"do":"unfollow","actor":…}                                 an Undo of that Follow; answer as above
 //   {"do":"reply","to":"https://…/ap/o/7","content":"<p>…</p>","visibility":"public"|"direct"}
@@ -86,6 +87,7 @@ const COMMANDS = {
   lookup: ({ resource }) => peer.lookup(resource),
   collection: ({ url, limit }) => peer.collection(url, limit),
   nodeinfo: ({ url }) => peer.nodeinfo(url),
+  proof: ({ document }) => peer.proof(document),
   follow: ({ actor, shared }) => peer.follow(actor, { shared }),
   unfollow: ({ actor, shared }) => peer.unfollow(actor, { shared }),
   reply: ({ to, content, visibility, shared }) => peer.reply(to, content, { visibility, shared }),

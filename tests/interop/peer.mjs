@@ -7,7 +7,7 @@ import { readFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { join } from "node:path";
-import { createFederation, getDocumentLoader, MemoryKvStore, parseNodeInfo, signRequest } from "@fedify/fedify";
+import { createFederation, getDocumentLoader, MemoryKvStore, parseNodeInfo, signRequest, verifyProof } from "@fedify/fedify";
 import {
   Accept, Activity, Collection, Create, Delete, Endpoints, Follow, isActor, Like, Mention, Note, Person, PUBLIC_COLLECTION, Tombstone,
   Undo, Update,
@@ -200,6 +200,15 @@ class Peer {
     const nodeinfo = parseNodeInfo(await json(link.href));
     if (nodeinfo === null) throw new Error(`${link.href} is no NodeInfo that Fedify could read`);
     return { url: link.href, nodeinfo };
+  }
+
+  /** Whether every integrity proof of an activity as it came holds, and whose keys made them. */
+  async proof(document) {
+    const loaders = { documentLoader: getDocumentLoader({ allowPrivateAddress: true }), contextLoader: this.context().contextLoader };
+    const activity = await Activity.fromJsonLd(document, loaders);
+    const keys = [];
+    for await (const proof of activity.getProofs(loaders)) keys.push(await verifyProof(document, proof, loaders));
+    return { verified: keys.length > 0 && !keys.includes(null), controller: keys[0]?.controllerId?.href ?? null };
   }
 
   // Saying things to one actor. Each returns the attempts made: HTTP status and signature form, in order.

@@ -1,11 +1,11 @@
-//! Delivery: who gets what, how often, in what order, and what becomes of it when a server fails. Items 27 to 31 of the
-//! checklist.
+//! Delivery: who gets what, how often, in what order, and what becomes of it when a server fails. See also
+//! `tests/conformance/delivery.rs`.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Arrival, Behaviour, Front, Mode, Peer, Reply, Setup, World, both, eventually, until};
+use crate::harness::{Arrival, Behaviour, Front, Mode, Peer, Reply, Setup, World, both, until};
 
 /// The receipts and inboxes of a host.
 async fn receipts(world: &World, peer: &Peer) -> Value {
@@ -13,7 +13,7 @@ async fn receipts(world: &World, peer: &Peer) -> Value {
 }
 
 /// The receipt of the activity of that type to a host.
-async fn receipt(world: &World, peer: &Peer, kind: &str) -> Value {
+pub async fn receipt(world: &World, peer: &Peer, kind: &str) -> Value {
     let all = receipts(world, peer).await;
     let found = all["deliveries"].as_array().unwrap().iter().find(|receipt| receipt["kind"] == kind).cloned();
     found.unwrap_or_else(|| panic!("no receipt of a {kind}: {all}"))
@@ -41,50 +41,13 @@ fn owed_to(world: &World, host: &str) -> usize {
 }
 
 /// Something signed and harmless from that server: a sign of life.
-async fn speaks(world: &World, peer: &Peer) {
+pub async fn speaks(world: &World, peer: &Peer) {
     let account = peer.account("levend");
     account.says(&world.gateway, &account.activity("View", "https://elders.example/1")).await;
 }
 
 both! {
-    async fn c27_a_shared_inbox_gets_one_copy_for_all_its_followers(db: Database) {
-        let world = World::new(db).await;
-        for name in ["tweede", "derde"] {
-            world.peer.account(name).follows(&world.gateway).await;
-        }
-        let lone = world.peer.lone_account("alleen");
-        lone.follows(&world.gateway).await;
-        world.published("dijk", "De dijk").await;
-        world.published("brug", "De brug").await;
-        until("both posts came to both inboxes", || world.peer.count("Create") >= 4).await;
-        let mut inboxes: Vec<String> =
-            world.peer.taken().into_iter().filter(|a| a.kind() == "Create").map(|a| a.inbox).collect();
-        inboxes.sort();
-        assert_eq!(inboxes, ["/inbox", "/inbox", "/users/alleen/inbox", "/users/alleen/inbox"]);
-        let owed = || world.db.number("SELECT COUNT(*) FROM deliveries WHERE state = 0");
-        until("nothing more is owed", || owed() == 0).await;
-        assert_eq!(world.peer.arrivals().len(), 4 + 4, "four posts and four Accepts, nothing else");
-    }
-
-    async fn c28_a_retry_sends_the_same_bytes_with_a_new_date_and_signature(db: Database) {
-        let world = World::new(db).await;
-        world.peer.first([Behaviour::Answer(503)]);
-        let create = world.published("dijk", "De dijk").await;
-        let tries: Vec<Arrival> = world.peer.arrivals().into_iter().filter(|a| a.kind() == "Create").collect();
-        assert_eq!(tries.len(), 2, "it is retried by itself, and once");
-        assert_eq!(tries[0].body, create.body);
-        assert_ne!(tries[0].date, create.date);
-        assert_eq!((&tries[0].verified, &create.verified), (&Ok(()), &Ok(())));
-        let waited = tries[1].at - tries[0].at;
-        assert!(waited >= Duration::from_secs(10), "the first wait is 15 s less a quarter at most, and was {waited:?}");
-        eventually("the receipt", || async {
-            let receipt = receipt(&world, &world.peer, "Create").await;
-            (receipt["state"] == "delivered" && receipt["attempts"] == 2).then_some(())
-        })
-        .await;
-    }
-
-    async fn c30_whatever_may_pass_is_tried_again_and_c31_at_once_when_the_server_speaks(db: Database) {
+    async fn whatever_may_pass_is_tried_again_and_at_once_when_the_server_speaks(db: Database) {
         let world = World::with(db, Setup::new().delivery("timeout = \"2s\"\nlease = \"20s\"")).await;
         let passing = [
             Behaviour::Answer(500),
@@ -112,7 +75,7 @@ both! {
         assert_eq!(world.peer.count("Create"), 8);
     }
 
-    async fn c30_what_will_never_pass_is_refused_for_good_and_told(db: Database) {
+    async fn what_will_never_pass_is_refused_for_good_and_told(db: Database) {
         let world = World::new(db).await;
         for status in [400, 403, 404, 405, 410, 413, 422] {
             let title = format!("Geweigerd met {status}");
@@ -129,7 +92,7 @@ both! {
         assert_eq!(world.peer.count("Create"), 1, "a refusal does not stand in the way of the next");
     }
 
-    async fn c30_retry_after_is_honoured(db: Database) {
+    async fn retry_after_is_honoured(db: Database) {
         let world = World::new(db).await;
         world.peer.first([Behaviour::With(Reply::status(429).with("retry-after", "3000"))]);
         world.site.publish("dijk", "De dijk", "<p>Tekst.</p>");
@@ -173,7 +136,7 @@ both! {
         assert_eq!(taken[3].activity["object"]["id"], json!(first));
     }
 
-    async fn c31_a_dead_host_costs_one_probe_per_inbox_and_gets_all_when_it_speaks(db: Database) {
+    async fn a_dead_host_costs_one_probe_per_inbox_and_gets_all_when_it_speaks(db: Database) {
         let world = World::new(db).await;
         let dead = Peer::start();
         let accounts: Vec<_> = (0..12).map(|n| dead.lone_account(&format!("volger{n}"))).collect();

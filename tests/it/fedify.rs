@@ -26,6 +26,11 @@ struct Meeting {
 
 impl Meeting {
     async fn arrange(db: Database) -> Self {
+        Self::knocking_by(db, RFC9421).await
+    }
+
+    /// As [`Meeting::arrange`], with a peer that signs what it sends in that form first.
+    async fn knocking_by(db: Database, form: &'static str) -> Self {
         let site = Site::start();
         let mut gateway = Installation::new();
         let certificates = gateway.path("tls");
@@ -38,7 +43,7 @@ impl Meeting {
         site.prove(Some(&proof.stdout));
         let actor = proof.json()["actors"][0]["actor"].as_str().unwrap().to_owned();
         gateway.serve().await;
-        let follower = || Script::start("follower.mjs", &["--certificate", folder], &ca);
+        let follower = || Script::start("follower.mjs", &["--certificate", folder, "--first-knock", form], &ca);
         let meeting = Self { fedify: follower(), gateway, proxy, site, actor, db };
         meeting.settled().await;
         meeting
@@ -159,6 +164,8 @@ both! {
         assert_eq!(create["signature"], RFC9421, "{create:#}");
         let note = &create["object"];
         assert_eq!((&create["shared"], &note["type"]), (&json!(true), &json!("Note")), "{create:#}");
+        let proof = fedify.tell(json!({ "do": "proof", "document": create["raw"] }));
+        assert_eq!((&proof["verified"], &proof["controller"]), (&json!(true), &json!(m.actor)), "{proof:#}");
         assert_eq!(note["attributedTo"], m.actor.as_str());
         let content = note["content"].as_str().unwrap();
         assert!(content.contains("De dijk houdt stand") && content.contains("zakt"), "{content}");
@@ -260,6 +267,17 @@ both! {
             assert_eq!(attempts(&control), [(202, form)], "{control:#}");
         }
         assert_eq!(m.messages().len(), 2);
+        m.all_went_well();
+    }
+
+    async fn fedify_that_signs_by_draft_cavage_first_is_answered_so(db: Database) {
+        let m = Meeting::knocking_by(db, CAVAGE).await;
+        assert_eq!(attempts(&m.follow()), [(202, CAVAGE)]);
+        let create = m.published("brug", "De brug is open");
+        assert_eq!(create["signature"], CAVAGE, "it has shown nothing else: {create:#}");
+        let reply = m.fedify.tell(json!({ "do": "reply", "to": create["object"]["id"], "content": "<p>Mooi</p>" }));
+        assert_eq!(attempts(&reply), [(202, CAVAGE)]);
+        assert_eq!(m.messages().len(), 1);
         m.all_went_well();
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use heraut::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::harness::{Article, Gateway, Picture, Setup, Site, World, both, eventually, get, get_as, until};
+use crate::harness::{Article, Gateway, Picture, Setup, Site, World, both, eventually, get, until};
 
 async fn posts(gateway: &Gateway) -> Vec<Value> {
     let listed = gateway.cli(&["post", "list", "--json"]).await.well().json();
@@ -108,35 +108,6 @@ both! {
         world.site.edit("dijk", |article| *article = with_picture("dijk", "De dijk", Some("Een dijk")));
         let create = world.created("De dijk").await.activity;
         assert_eq!(create["object"]["attachment"][0]["name"], json!("Een dijk"));
-    }
-
-    async fn c16_what_is_dated_in_the_future_shows_nowhere_until_then(db: Database) {
-        let world = World::new(db).await;
-        // A feed's dates are in whole seconds.
-        let due = Timestamp(now().after(Duration::from_secs(15)).0 / 1_000 * 1_000);
-        let secret = "Pas later bekend";
-        world.site.add(Article { published: due, ..Article::new("embargo", secret, "<p>Nog niet.</p>") });
-        let post = posts_in(&world.gateway, "scheduled", 1).await.remove(0);
-        let (object, n) = (post["object"].as_str().unwrap(), post["post"].as_str().unwrap().to_owned());
-        let page = world.gateway.url(&format!("/@nieuws/{n}"));
-        let early = [
-            get(object).await,
-            get_as(&page, "text/html").await,
-            get(&format!("{}/outbox?page=first", world.gateway.actor())).await,
-            get_as(&world.gateway.url("/@nieuws"), "text/html").await,
-        ];
-        let total = published(&world.gateway).await;
-        let taken = world.peer.count("Create");
-        assert!(now() < due, "the machine is too slow for this test: the embargo ended before it was looked at");
-        assert_eq!((early[0].status, early[1].status, total, taken), (404, 404, json!(0), 0));
-        assert!(early.iter().all(|reply| !reply.text().contains(secret)));
-
-        let create = world.created(secret).await.activity;
-        let said = create["object"]["published"].as_str().unwrap();
-        assert!(now() >= due, "it came before its time");
-        assert!(Timestamp::parse_rfc3339(said).unwrap() <= now(), "{said} is in the future");
-        assert_eq!(create["published"], create["object"]["published"]);
-        assert_eq!((get(object).await.status, get_as(&page, "text/html").await.status), (200, 200));
     }
 
     async fn a_source_under_approval_publishes_only_what_a_person_releases(db: Database) {

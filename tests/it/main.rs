@@ -1,6 +1,6 @@
 //! The integration tests: the real binary on both databases, between a site and servers of others that the tests play.
 //!
-//! A test name is a sentence. `c34_…` is item 34 of the checklist in `reference/federation.md` 9.
+//! A test name is a sentence. What every peer must be able to count on stands in `tests/conformance`, a test for each point.
 
 #![allow(
     missing_docs,
@@ -17,7 +17,10 @@ mod authorized_fetch;
 mod backup;
 mod bad_input;
 mod chaos;
+mod checks;
 mod clocks;
+#[path = "../conformance/mod.rs"]
+mod conformance;
 mod continuity;
 mod crash;
 mod delivery;
@@ -26,7 +29,6 @@ mod directus;
 mod embargo;
 mod fairness;
 mod faults;
-mod federation;
 mod fedify;
 mod followers_synchronization;
 mod following;
@@ -48,8 +50,8 @@ mod messages;
 mod metrics;
 mod micropub;
 mod migrations;
-mod objects;
 mod own_hosts;
+mod pasture;
 mod polling;
 mod processes;
 mod publishing;
@@ -57,7 +59,6 @@ mod quotes;
 mod reach;
 mod reading;
 mod receiving;
-mod refusals;
 mod registers;
 mod relays;
 mod script;

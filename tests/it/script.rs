@@ -62,6 +62,14 @@ impl Script {
         Self::run(name, command)
     }
 
+    /// Starts a peer without TLS, and waits until it is ready.
+    pub fn peer() -> Self {
+        check_node(INTEROP);
+        let mut command = Command::new("node");
+        command.arg(folder(INTEROP).join("follower.mjs"));
+        Self::run("follower.mjs", command)
+    }
+
     /// Starts the script `start.mjs` of a system in `tests/cms`, and waits until it is ready.
     pub fn cms(name: &'static str, arguments: &[&str]) -> Self {
         let home = format!("cms/{name}");

@@ -69,6 +69,41 @@ fn c08_bad_resources_are_400_and_unknown_ones_404() {
     }
 }
 
+proptest::proptest! {
+    #[test]
+    fn whatever_is_asked_for_only_what_is_ours_is_found(
+        text in r"(acct:|https?://|ACCT:)?@?[\PC]{0,20}[@/][\PC]{0,40}",
+        bytes in "\\PC{0,300}",
+    ) {
+        for text in [text, bytes] {
+            match parse_resource(Some(&text), &base(), &DOMAINS) {
+                Ok(Resource::Handle { handle, domain }) => {
+                    assert!(domain == "social.example.nl" || DOMAINS.contains(&domain.as_str()), "{text}");
+                    assert_eq!(Handle::parse(handle.as_str()).unwrap(), handle);
+                }
+                Ok(Resource::Actor(id)) => assert_eq!(base().actor(id).as_str(), text.trim()),
+                Ok(Resource::Instance) => assert!(text.contains("social.example.nl"), "{text}"),
+                Err(error) => assert!([400, 404].contains(&error.status()), "{text}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_handle_is_found_in_every_spelling_and_at_no_other_domain(name in "[a-z0-9]{1,20}", upper: bool, other in "[a-z]{1,12}") {
+        let spelt = |domain: &str| {
+            let text = format!("acct:{name}@{domain}");
+            if upper { text.to_uppercase().replacen("ACCT:", "acct:", 1) } else { text }
+        };
+        let wanted = Resource::Handle { handle: Handle::parse(&name).unwrap(), domain: "example.nl".to_owned() };
+        assert_eq!(resource(&spelt("example.nl")), Ok(wanted));
+        for domain in [format!("{other}.example.nl"), format!("example.nl.{other}"), format!("{other}example.nl")] {
+            if domain != "social.example.nl" {
+                assert_eq!(resource(&spelt(&domain)), Err(404), "{domain}");
+            }
+        }
+    }
+}
+
 #[test]
 fn host_meta_tells_where_webfinger_is() {
     let template = "https://social.example.nl/.well-known/webfinger?resource={uri}";

@@ -1,8 +1,6 @@
 //! The hosts that agencies brought: whether they lead here, under their own name and with a certificate of theirs.
 
-use serde_json::Value;
-
-use super::{Findings, fetch_json};
+use super::Looking;
 use crate::actor::Actor;
 use crate::actor::continuity::ActorState;
 use crate::flow::Gateway;
@@ -10,7 +8,7 @@ use crate::store::actors;
 use crate::urls::Base;
 
 /// Looks at each host of an agency as others see it: its instance actor, and one of its actors.
-pub(super) async fn check(gateway: &Gateway, all: &[Actor], findings: &mut Findings) -> anyhow::Result<()> {
+pub(super) async fn check(gateway: &Gateway, all: &[Actor], looking: &mut Looking) -> anyhow::Result<()> {
     let agencies = gateway.store.read("list agencies", actors::list_agencies).await?;
     for agency in agencies {
         let Some(base) = agency.host.as_deref().and_then(|host| Base::parse(host).ok()) else { continue };
@@ -24,18 +22,15 @@ pub(super) async fn check(gateway: &Gateway, all: &[Actor], findings: &mut Findi
              see \"A host of your own\" in docs/operators.md",
             base.authority()
         );
-        match fetch_json(gateway, url.as_str(), "application/activity+json").await {
-            Ok(document) if document.get("id").and_then(Value::as_str) == Some(url.as_str()) => {
-                findings.good(format!("{url} of agency `{}` answers from outside as it should", agency.name));
+        let of = format!("{url} of agency `{}`", agency.name);
+        let found = looking.json(gateway, url.as_str(), "application/activity+json").await;
+        let findings = &mut looking.findings;
+        match found.map(|document| document.get("id").cloned().unwrap_or_default()) {
+            Ok(id) if id.as_str() == Some(url.as_str()) => {
+                findings.good("own-host", format!("{of} answers from outside as it should"));
             }
-            Ok(document) => findings.bad(format!(
-                "{url} of agency `{}` names itself {}: {way_out}",
-                agency.name,
-                document.get("id").unwrap_or(&Value::Null)
-            )),
-            Err(problem) => {
-                findings.bad(format!("{url} of agency `{}` cannot be fetched ({problem}): {way_out}", agency.name))
-            }
+            Ok(id) => findings.bad("own-host", format!("{of} names itself {id}"), way_out),
+            Err(problem) => findings.bad("own-host", format!("{of} cannot be fetched ({problem})"), way_out),
         }
     }
     Ok(())

@@ -51,7 +51,7 @@ pub(super) async fn all(gateway: &Gateway, actor: &Actor, before: &Proof) -> Res
     let (register, registered) = registered(&said, actor, organisation.as_deref(), at);
     let file = of_main_domain(file, registered.as_ref().map(|found| found.domain.as_str()), actor);
     let known_as = registered.and_then(|found| found.organisation).map(|(uri, _)| uri);
-    let account = account(&said, gateway, actor, organisation.or(known_as).as_deref(), at);
+    let account = account(&said, actor, organisation.or(known_as).as_deref(), at);
     let ends_at = match &register {
         Look::Holds(seen) => seen.ends_at,
         Look::Fails(_, ended_at) => ended_at.or(before.ends_at),
@@ -128,7 +128,7 @@ fn of_main_domain(file: Look, listed: Option<&str>, actor: &Actor) -> Look {
     }
 }
 
-fn account(said: &Said, gateway: &Gateway, actor: &Actor, organisation: Option<&str>, at: Timestamp) -> Look {
+fn account(said: &Said, actor: &Actor, organisation: Option<&str>, at: Timestamp) -> Look {
     if said.account_registers.is_empty() {
         return Look::NotAsked("no register that names accounts is configured ([[register]])".to_owned());
     }

@@ -355,4 +355,26 @@ proptest::proptest! {
             let _ = from(json!({"type": kind, "actor": ANNA, "object": object, "target": &value, "instrument": &value}));
         }
     }
+
+    #[test]
+    fn whatever_an_activity_says_it_is_its_senders_and_its_id_on_its_senders_host(
+        file in "mastodon/(create_reply|follow|undo_follow|like|delete|announce|quote_request)",
+        key in "(id|type|actor|object|attributedTo|to|cc|target|instrument)",
+        value in "(https://(mastodon|evil).example/(users/anna|x)|\\PC{0,20})",
+        inside: bool,
+    ) {
+        let anna = sender("mastodon");
+        let mut activity: Value = serde_json::from_slice(&fixture(&file)).unwrap();
+        match activity.get_mut("object").filter(|object| inside && object.is_object()) {
+            Some(object) => object[&key] = json!(value),
+            None => activity[&key] = json!(value),
+        }
+        if let Ok(incoming) = from(activity) {
+            assert_eq!(incoming.actor, anna);
+            assert!(incoming.id.is_none_or(|id| id.authority() == anna.authority()));
+            if let IncomingKind::Create(Said::Note(note)) = &incoming.kind {
+                assert_eq!(note.attributed_to, anna);
+            }
+        }
+    }
 }

@@ -104,3 +104,72 @@ fn a_fetched_note_must_have_the_id_that_was_fetched_and_an_author_on_its_host() 
     ));
     assert!(read_note(document(id, "https://b.example/u/1").as_bytes(), id).is_err());
 }
+
+/// What may stand in the place of any value of a document.
+fn anything() -> impl proptest::strategy::Strategy<Value = Value> {
+    use proptest::prelude::*;
+    const URLS: [&str; 6] = [
+        "https://mastodon.example/users/anna",
+        "https://mastodon.example/inbox",
+        "https://evil.example/users/anna",
+        "http://mastodon.example/users/anna",
+        "https://mastodon.example@evil.example/",
+        "javascript:alert(1)",
+    ];
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "\\PC{0,40}".prop_map(Value::from),
+        (0..URLS.len()).prop_map(|n| json!(URLS[n])),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map("(id|type|owner|publicKeyPem|sharedInbox|url|[a-z]{1,6})", inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+proptest::proptest! {
+    #[test]
+    fn whatever_stands_in_a_document_what_is_believed_of_it_keeps_to_its_id(
+        key in "(@context|id|type|inbox|outbox|followers|endpoints|publicKey|assertionMethod|preferredUsername|url|name|alsoKnownAs|webfinger|generator|movedTo)",
+        value in anything(),
+        nested in "(id|owner|publicKeyPem|sharedInbox)",
+        inner in anything(),
+    ) {
+        let anna = sender("mastodon");
+        let mut document: Value = serde_json::from_slice(&fixture("mastodon/actor")).unwrap();
+        document[&key] = value;
+        for whole in ["publicKey", "endpoints"] {
+            if let Some(object) = document.get_mut(whole).and_then(Value::as_object_mut) {
+                object.insert(nested.clone(), inner.clone());
+            }
+        }
+        let wanted = KeyUrl::parse("https://mastodon.example/users/anna#main-key").unwrap();
+        let bytes = document.to_string().into_bytes();
+        for wanted in [None, Some(&wanted)] {
+            let Ok(actor) = read_actor(&bytes, anna.as_str(), wanted) else { continue };
+            assert_eq!(actor.url, anna);
+            assert_eq!(actor.inbox.authority(), "mastodon.example");
+            assert!(actor.shared_inbox.is_none_or(|inbox| inbox.authority() == "mastodon.example"));
+            assert!(actor.also_known_as.len() <= 20);
+            if let Some(wanted) = wanted {
+                let all: Vec<_> = actor.key.iter().chain(&actor.assertion_keys).collect();
+                assert!(all.iter().any(|key| key.id == *wanted) && all.iter().all(|key| key.owner == anna), "{all:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_a_reader_of_documents_panic(bytes: Vec<u8>, text in r#"[\[\]{}",:@a-z\\]{0,200}"#) {
+        let (anna, key) = (sender("mastodon"), KeyUrl::parse("https://mastodon.example/users/anna#main-key").unwrap());
+        for bytes in [bytes.as_slice(), text.as_bytes()] {
+            let _ = read_actor(bytes, anna.as_str(), Some(&key));
+            let _ = read_key(bytes, anna.as_str(), &key);
+            let _ = read_note(bytes, anna.as_str());
+        }
+    }
+}

@@ -64,6 +64,8 @@ pub struct Arrival {
     pub activity: Value,
     /// Whether the signature holds, and is that of the activity's actor.
     pub verified: Result<(), String>,
+    /// What the id of its object answered when it came, of a Create at a peer that looks.
+    pub object_status: Option<u16>,
     /// When what was answered, if anything.
     pub answered: Option<(Instant, u16)>,
 }
@@ -104,6 +106,8 @@ struct State {
     is_secure: bool,
     /// It keeps one key per actor, and believes another only when an Update signed with that key brings it.
     keeps_keys: bool,
+    /// It fetches the object of a Create before it answers.
+    looks_up: bool,
     documents: HashMap<String, Value>,
     pages: HashMap<String, Reply>,
     script: VecDeque<Behaviour>,
@@ -128,6 +132,7 @@ impl Peer {
             reads: Reads::Cavage,
             is_secure: false,
             keeps_keys: false,
+            looks_up: false,
             documents: HashMap::new(),
             pages: HashMap::new(),
             script: VecDeque::new(),
@@ -215,6 +220,11 @@ impl Peer {
     /// From now on never looks for a key that it has.
     pub fn keeps_keys(&self) {
         self.lock().keeps_keys = true;
+    }
+
+    /// From now on fetches the object of a Create before it answers.
+    pub fn looks_up(&self) {
+        self.lock().looks_up = true;
     }
 
     /// From now on behaves so.
@@ -306,6 +316,12 @@ async fn answer(state: &Mutex<State>, request: Request) -> Answer {
 async fn receive(state: &Mutex<State>, request: Request) -> Answer {
     let verified = verified(state, &request).await;
     let by_rfc9421 = request.header("signature-input").is_some();
+    let activity: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let looks_up = state.lock().unwrap().looks_up && activity["type"] == "Create";
+    let object_status = match activity["object"]["id"].as_str().filter(|_| looks_up) {
+        Some(id) => http::try_request("GET", id, &[("accept", ACTIVITY)], b"").await.ok().map(|reply| reply.status),
+        None => None,
+    };
     let (index, behaviour) = {
         let mut state = state.lock().unwrap();
         let asks = !by_rfc9421 && state.reads == Reads::Asks;
@@ -318,7 +334,8 @@ async fn receive(state: &Mutex<State>, request: Request) -> Answer {
             input: request.header("signature-input").map(str::to_owned),
             date: request.header("date").unwrap_or_default().to_owned(),
             synchronization: synchronization(&request),
-            activity: serde_json::from_slice(&request.body).unwrap_or_default(),
+            activity,
+            object_status,
             body: request.body,
             verified: verified.clone(),
             answered: None,

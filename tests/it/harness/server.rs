@@ -118,9 +118,10 @@ async fn connection(mut stream: TcpStream, handler: Handler) {
     let mut buffer = Vec::new();
     let port = stream.peer_addr().map_or(0, |address| address.port());
     while let Some(request) = read_request(&mut stream, &mut buffer, port).await {
+        let is_last = request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         let (head, piece, pause) = match handler(request).await {
             Answer::Reply(reply) => {
-                if stream.write_all(&render(&reply)).await.is_err() {
+                if stream.write_all(&render(&reply)).await.is_err() || is_last {
                     return;
                 }
                 continue;

@@ -19,6 +19,7 @@ pub struct Setup {
     delivery: String,
     verification: String,
     further: String,
+    public: Option<String>,
     proven: bool,
 }
 
@@ -39,6 +40,7 @@ impl Setup {
             delivery: "timeout = \"10s\"\nlease = \"20s\"\n".to_owned(),
             verification: String::new(),
             further: String::new(),
+            public: None,
             proven: true,
         }
     }
@@ -109,6 +111,12 @@ impl Setup {
         self
     }
 
+    /// The root under which it is reached, when that is not the address that it listens on.
+    pub fn public(mut self, root: &str) -> Self {
+        self.public = Some(root.to_owned());
+        self
+    }
+
     /// Further tables at the end of the file.
     pub fn further(mut self, tables: &str) -> Self {
         self.further += &format!("{tables}\n");
@@ -132,7 +140,7 @@ impl Setup {
         let (domain, feed) = (self.domain.clone().unwrap_or_else(|| site.authority()), site.url(FEED));
         format!(
             r#"[server]
-public_url = "http://{listen}"
+public_url = "{public}"
 listen = ["{listen}"]
 metrics_listen = "{metrics}"
 workers = 1
@@ -161,6 +169,7 @@ every = "{every}"
 [source.policy]
 merge_edits = "{merging}"
 {policy}{further}"#,
+            public = self.public.clone().unwrap_or_else(|| format!("http://{listen}")),
             website = self.website.clone().unwrap_or_else(|| format!("http://{domain}/")),
             icon = site.url("/logo.png"),
         )

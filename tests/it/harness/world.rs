@@ -174,6 +174,7 @@ async fn build(kind: Kind) -> Shared {
     let setup = Setup::new().actor("handle_domain = \"voorbeeldstad.example\"");
     let world = World::with(Database::new(kind), setup).await;
     world.outlive_tests();
+    world.peer.looks_up();
     let mut article = Article::new("dijk", "De dijk houdt stand", "<p>Het water <b>zakt</b>.</p>");
     article.categories = vec!["hoog water".to_owned(), "veiligheid".to_owned()];
     article.picture = Some(Picture { path: "/beeld/dijk.png".to_owned(), alt: Some("Een dijk".to_owned()) });
