@@ -1,6 +1,7 @@
 //! What agencies show: the well-known file, records in DNS, and the page that links back. The first line says which, the rest is what
 //! was found there.
 
+use heraut::actor::continuity::Continuity;
 use heraut::actor::key::PublicKeys;
 use heraut::actor::verification::{FetchedProof, document_for, document_url, judge, read_document};
 use heraut::actor::{Actor, ActorKind, Agency, Handle, Language, Profile, record, rel_me};
@@ -27,6 +28,7 @@ pub(crate) fn actor() -> Actor {
         profile: Profile::default(),
         url: Base::parse("https://social.example.nl").unwrap().actor(ActorId(7)),
         keys: PublicKeys::first("no key".to_owned(), "z".to_owned()),
+        continuity: Continuity::default(),
         created_at: NOW,
         updated_at: NOW,
     }

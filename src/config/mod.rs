@@ -14,6 +14,7 @@ pub mod types;
 mod parse;
 pub mod register;
 mod section;
+mod tables;
 mod value;
 
 use std::path::Path;

@@ -63,12 +63,12 @@ const ONE_OF_ALL: &str = "
     VALUES (1, 's', 1, 'feed', '{}', TRUE, 1, 1);
     INSERT INTO proofs (actor_id, due_at) VALUES (1, 1);
     INSERT INTO inboxes (id, url, host, due_at, created_at) VALUES (1, 'https://b.example/inbox', 'b.example', 5, 1);
-    INSERT INTO relays (id, url, style, state, inbox_id, created_at) VALUES (1, 'https://b.example/relay', 'litepub', 'accepted', 1, 2);
     INSERT INTO activities (id, actor_id, kind, bytes, created_at) VALUES (9223372036854775807, 1, 'Create', '', 1);
     INSERT INTO deliveries (inbox_id, activity_id, created_at) VALUES (1, 9223372036854775807, 1);";
 
-/// A target, which the first migration does not know.
-const A_TARGET: &str = "
+/// A target and a relay, which the first migration does not know.
+const LATER: &str = "
+    INSERT INTO relays (id, url, style, state, inbox_id, created_at) VALUES (1, 'https://b.example/relay', 'litepub', 'accepted', 1, 2);
     INSERT INTO targets (id, name, agency_id, kind, url, visibility, enabled, provisioned, due_at, created_at)
     VALUES (1, 't', 1, 'mastodon_account', 'https://t.example', 'public', TRUE, FALSE, 5, 1);";
 
@@ -169,7 +169,7 @@ both! {
         db.execute(ONE_OF_ALL);
         db.execute("INSERT INTO hooks (source_id) VALUES (1)");
         db.execute("INSERT INTO registers (name, kind, place, every_ms, due_at) VALUES ('eigen', 'list', '/r.csv', 1, 2)");
-        db.execute(A_TARGET);
+        db.execute(LATER);
         let master = MasterKey::generate().unwrap();
         let sealed = hex::encode(master.seal("websub:1", b"pad sleutel").unwrap());
         let sealed = match db.kind {
@@ -430,7 +430,7 @@ fn round_trip(from: Kind, to: Kind, all: &[Values]) {
     let (source, target) = (Database::new(from), Database::new(to));
     let store = source.store();
     source.execute(ONE_OF_ALL);
-    source.execute(A_TARGET);
+    source.execute(LATER);
     source.execute(REST_OF_ALL);
     let rows_in = all.to_vec();
     let write = move |db: &mut Db<'_>| (1..).zip(&rows_in).try_for_each(|(id, values)| insert(db, id, values));
