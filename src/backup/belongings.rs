@@ -60,6 +60,15 @@ pub const STAYS: &[(&str, &str)] = &[
     ("hooks", "made anew with the first request"),
     ("hook_deliveries", "what was pushed here was taken in here"),
     ("websub_subscriptions", "hubs are asked again, for the host that it is then"),
+    ("agency_organisations", "as which organisation the agency stands in registers is said where it is from then on"),
+    ("registers", "each installation reads its own"),
+    ("register_entries", "each installation reads its own"),
+    ("relays", "the agency chooses relays anew: they are asked by the instance actor of an installation"),
+    ("relay_agencies", "the agency chooses relays anew"),
+    ("relay_announcements", "what this installation tells its relays"),
+    ("targets", "the token of an account was given to this installation; the target is added there anew"),
+    ("target_posts", "what stands on the account of a target stays there"),
+    ("target_deliveries", "receipts of this installation's targets"),
 ];
 
 /// The tables of which an actor takes rows along, in the order of [`GOES`].

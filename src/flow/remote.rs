@@ -46,6 +46,9 @@ const SHOWN_AGAIN_AFTER: Duration = Duration::from_secs(3_600);
 const SHOWN_MAX: usize = 10_000;
 /// Hosts may fail so often in [`FAILURE_KEPT`] before nothing is asked of them.
 const HOST_FAILURES_MAX: u32 = 10;
+/// Documents of a host that were not there within [`FAILURE_KEPT`] until it is asked for no more of them: whoever names keys that do
+/// not exist would otherwise have us send a stranger as many requests as we are sent.
+const HOST_MISSING_MAX: u32 = 100;
 
 /// Why a remote document cannot be had.
 #[derive(Debug, Error)]
@@ -254,7 +257,12 @@ async fn fetch(gateway: &Gateway, text: &str) -> Result<(Vec<u8>, String), Remot
     if failures.count(&gone) > 0 {
         return Err(RemoteFetchError::Gone(text.to_owned()));
     }
-    let failed_lately = || failures.count(text) > 0 || failures.count(&host) >= HOST_FAILURES_MAX;
+    let missing = format!("missing at {host}");
+    let failed_lately = || {
+        failures.count(text) > 0
+            || failures.count(&host) >= HOST_FAILURES_MAX
+            || failures.count(&missing) >= HOST_MISSING_MAX
+    };
     let not_now = || unavailable("it failed a moment ago and is asked again in five minutes".to_owned());
     if failed_lately() {
         return Err(not_now());
@@ -278,6 +286,7 @@ async fn fetch(gateway: &Gateway, text: &str) -> Result<(Vec<u8>, String), Remot
         200 => {}
         404 | 410 => {
             failures.note(&gone);
+            failures.note(&missing);
             return Err(RemoteFetchError::Gone(text.to_owned()));
         }
         status => {

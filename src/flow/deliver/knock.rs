@@ -4,7 +4,7 @@
 //! refusal alone would never tell. RFC 9421 comes first only where the host itself showed that it takes it. Either way, one
 //! refusal is answered with one knock by the other.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::activity::{CONTENT_TYPE, synchronization};
 use crate::delivery::{Outcome, classify, unreachable};
@@ -41,14 +41,14 @@ impl Courier {
             true => Scheme::Ed25519,
             false => self.hosts.scheme(host, Scheme::of_code(step.inbox.scheme), now()),
         };
-        let began = Instant::now();
         let told = match payload.is_create {
             true => self.audiences.header(&self.gateway, payload.actor, host).await,
             false => None,
         };
         let also = told.as_deref().map(|value| (synchronization::HEADER, value));
         let sign = |scheme| signature::sign_post(identity, scheme, step.url, body, also, now());
-        let answer = self.try_once(step, sign(first), payload, began, seat).await;
+        let (began, whole) = (Instant::now(), self.gateway.settings.delivery_timeout);
+        let answer = self.try_once(step, sign(first), payload, whole, seat).await;
         let Some(second) = answer.as_ref().ok().and_then(|posted| self.second(host, first, posted)) else {
             return (outcome(answer), None);
         };
@@ -56,7 +56,7 @@ impl Courier {
             Second::Scheme(scheme) => sign(*scheme),
             Second::AsAsked(challenge) => signature::sign_as_asked(identity, challenge, step.url, body, also, now()),
         };
-        let again = self.try_once(step, headers, payload, began, seat).await;
+        let again = self.try_once(step, headers, payload, whole.saturating_sub(began.elapsed()), seat).await;
         if !again.as_ref().is_ok_and(|posted| (200..300).contains(&posted.status)) {
             if again.is_ok() {
                 self.hosts.refused_both(host, now());
@@ -96,11 +96,10 @@ impl Courier {
         step: &Step<'_>,
         headers: Headers,
         payload: &Payload,
-        began: Instant,
+        timeout: Duration,
         seat: &mut Seat,
     ) -> Result<Posted, String> {
         let headers = headers.map_err(|error| error.to_string())?;
-        let timeout = self.gateway.settings.delivery_timeout.saturating_sub(began.elapsed());
         self.post(step, headers, payload, timeout, seat).await.map_err(|error: FetchError| error.to_string())
     }
 }
