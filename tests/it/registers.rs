@@ -45,7 +45,7 @@ both! {
             assert_eq!(verify(&gateway).await["verified"], true, "{what}: no wrong freeze");
         }
         let check = gateway.cli(&["check"]).await;
-        assert!(check.stdout.contains("WRONG the register `eigen` was not read"), "{}", check.stdout);
+        assert!(check.stdout.contains("WRONG register: the register `eigen` was not read"), "{}", check.stdout);
 
         site.answer("/register.csv", Reply::ok("text/csv", list(&site, 5)));
         gateway.cli(&["register", "read", "eigen", "--accept-smaller"]).await.well();
