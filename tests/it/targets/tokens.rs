@@ -27,7 +27,7 @@ both! {
         let shown = world.gateway.cli(&["target", "show", "ons-account"]).await.well();
         assert!(shown.stderr.contains("heraut target token ons-account --token-file"), "{shown:?}");
         let check = world.gateway.cli(&["check"]).await;
-        assert!(check.stdout.contains("WRONG target ons-account: it answered 401: The access token is invalid"), "{check:?}");
+        assert!(check.stdout.contains("WRONG target: target ons-account: it answered 401: The access token is invalid"), "{check:?}");
         assert_eq!(world.gateway.metric("heraut_targets_resting").await, Some(1.0));
         assert!(world.gateway.log().contains("a target rests; give it a new access token"));
 
