@@ -253,4 +253,28 @@ both! {
         let wrong = cli(&["actor", "alias", "add", "pers", "@voorbeeldstad@social.example"]).await;
         assert!(wrong.code == 1 && wrong.stderr.contains("give the id"), "{}", wrong.stderr);
     }
+
+    async fn who_followed_an_account_that_moves_here_is_counted_beside_who_followed_before(db: Database) {
+        let mut world = World::new(db).await;
+        let server = Peer::start();
+        let old = server.account("voorbeeldstad");
+        let changes = [("handle = \"nieuws\"", &*format!("handle = \"nieuws\"\nalso_known_as = [\"{}\"]", old.id))];
+        reconfigured(&mut world.gateway, &changes).await;
+        // Mastodon lets an account move only to one that names it.
+        assert_eq!(get(&world.gateway.actor()).await.json()["alsoKnownAs"], json!([old.id]));
+        assert_eq!(state(&world.gateway).await["followers_then"], json!(1));
+
+        let mut moved = old.activity("Move", old.id.clone());
+        moved["target"] = json!(world.gateway.actor());
+        old.says(&world.gateway, &moved).await;
+        // Then the servers of its followers let them follow here.
+        for name in ["anna", "bert", "chris"] {
+            server.account(name).follows(&world.gateway).await;
+        }
+        let counted = || async { (state(&world.gateway).await["followers"] == json!(4)).then_some(()) };
+        eventually("they are counted", counted).await;
+        assert_eq!(state(&world.gateway).await["followers_then"], json!(1), "as many as there were before");
+        world.published("brug", "De brug").await;
+        eventually("they have the next post", || std::future::ready((server.count("Create") == 1).then_some(()))).await;
+    }
 }

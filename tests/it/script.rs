@@ -34,6 +34,8 @@ pub struct Script {
     number: Cell<u64>,
     /// What it said when it was ready.
     pub ready: Value,
+    /// Where it works, if it leaves files behind.
+    _folder: Option<tempfile::TempDir>,
 }
 
 /// Makes a throwaway certificate authority and a certificate for localhost. Gives the path of `ca.pem`.
@@ -86,8 +88,10 @@ impl Script {
         let packages = home.join(if name.ends_with(".py") { ".venv/installed.txt" } else { "node_modules" });
         assert!(packages.exists(), "{} is missing: {WAY_OUT}", packages.display());
         let mut command = Command::new(interpreter);
-        command.arg(home.join(name));
-        Self::run(name, command)
+        // What a judge keeps, such as pasture its JSON-LD contexts, is gone with it.
+        let folder = tempfile::tempdir().unwrap();
+        command.arg(home.join(name)).current_dir(folder.path());
+        Self { _folder: Some(folder), ..Self::run(name, command) }
     }
 
     fn run(name: &'static str, mut command: Command) -> Self {
@@ -110,7 +114,8 @@ impl Script {
             }
         });
         let (unread, number) = (RefCell::default(), Cell::new(0));
-        let mut script = Self { name, stdin, _child: Killed(child), lines, unread, number, ready: Value::Null };
+        let mut script =
+            Self { _folder: None, name, stdin, _child: Killed(child), lines, unread, number, ready: Value::Null };
         // A system that starts has much to do, and others want the processor too.
         script.ready = script.within(START_PATIENCE, "that it is ready", |message| message["event"] == "ready");
         script
