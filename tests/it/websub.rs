@@ -508,9 +508,9 @@ both! {
         again.verify(LEASE_S).await;
         std::fs::write(&config, with("enabled = false")).unwrap();
         world.gateway.stop().await;
-        world.gateway.restart().await;
         // The hub has lost it meanwhile.
         hub.answers(Reply::status(410));
+        world.gateway.restart().await;
         hub.is_asked("unsubscribe", 2).await;
         shows(&world.gateway, "it is over", state_is("over")).await;
     }
