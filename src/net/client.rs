@@ -11,16 +11,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http_body_util::Full;
 use ipnet::IpNet;
-use reqwest::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER, USER_AGENT,
+};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use url::Url;
 
 pub use self::call::{CALL_BYTES_MAX, Call, Method};
 use crate::metrics;
+use crate::net::connections::{Connections, Post};
 use crate::net::dns::{Dns, DnsError, Texts};
-use crate::net::error::{FetchError, NetError, RedirectProblem, classify, shown, shown_all};
+use crate::net::error::{FetchError, NetError, RedirectProblem, classify, shown, shown_all, troubled};
 use crate::net::guard::{Guard, GuardedResolver, Scheme};
 use crate::net::kept::Kept;
 use crate::urls::{URL_BYTES_MAX, authority};
@@ -42,12 +46,7 @@ const TLS_SESSIONS_MAX: usize = 8 * 1_024;
 const POOL_IDLE: Duration = Duration::from_secs(60);
 /// Unused connections kept per host; deliveries to one inbox are in order, so few are needed.
 const POOL_IDLE_PER_HOST_MAX: usize = 4;
-/// Bytes of an answer to a POST that are kept, for receipts.
-const BODY_START_BYTES: usize = 512;
-/// Bytes of an answer to a POST that are read before the connection is given up.
-const POST_BODY_BYTES_MAX: usize = 64 * 1024;
-/// How long the body of an answer to a POST may hold up the worker.
-const POST_BODY_WAIT: Duration = Duration::from_secs(2);
+const ACCEPT_SIGNATURE: HeaderName = HeaderName::from_static("accept-signature");
 /// Headers of the caller that stay with the host they were meant for.
 const PRIVATE_HEADERS: &[&str] = &["authorization", "cookie", "proxy-authorization"];
 
@@ -157,6 +156,9 @@ pub struct Client {
     http: reqwest::Client,
     /// As `https`, and it tells the certificate of who answers.
     looking: reqwest::Client,
+    posts_https: Arc<Connections>,
+    posts_http: Arc<Connections>,
+    user_agent: HeaderValue,
     kept: Arc<Kept>,
     dns: Arc<Dns>,
 }
@@ -167,16 +169,17 @@ impl Client {
         let guard = Arc::new(Guard::new(settings.allow_addresses.clone()));
         let tls = tls_config(settings.extra_ca_file.as_deref())?;
         let dns = Arc::new(Dns::new(&settings.dns, settings.dns_trust_anchor_file.as_deref())?);
-        let make = |scheme| {
-            let resolver = GuardedResolver { guard: Arc::clone(&guard), scheme, dns: Arc::clone(&dns) };
-            one_client(resolver, tls.clone(), &settings.user_agent)
-        };
+        let user_agent = HeaderValue::try_from(&settings.user_agent).map_err(|_| NetError::UserAgent)?;
+        let resolver = |scheme| GuardedResolver { guard: Arc::clone(&guard), scheme, dns: Arc::clone(&dns) };
+        let make = |scheme| one_client(resolver(scheme), tls.clone(), &user_agent);
+        let posts = |scheme| Connections::new(resolver(scheme), tls.clone(), CONNECT_TIMEOUT);
         let home = tokio::runtime::Handle::try_current().ok();
         let kept = Arc::new(Kept::new(POOL_IDLE));
         let https = make(Scheme::Https).build().map_err(NetError::Client)?;
         let http = make(Scheme::Http).build().map_err(NetError::Client)?;
         let looking = make(Scheme::Https).tls_info(true).build().map_err(NetError::Client)?;
-        Ok(Self { home, https, http, looking, kept, guard, dns })
+        let (posts_https, posts_http) = (posts(Scheme::Https), posts(Scheme::Http));
+        Ok(Self { home, https, http, looking, posts_https, posts_http, user_agent, kept, guard, dns })
     }
 
     /// The TXT records of a name, with what DNSSEC says of them.
@@ -221,29 +224,58 @@ impl Client {
         body: Bytes,
         timeout: Duration,
     ) -> Result<Posted, FetchError> {
-        let client = self.client_for(url, &[])?;
-        let mut headers = header_map(url, headers.iter().map(|(n, v)| (*n, v.as_str())))?;
-        let host = &url[..url::Position::BeforePath];
-        if !self.kept.keeps(host, std::time::Instant::now()) {
-            headers.insert(CONNECTION, HeaderValue::from_static("close"));
-        }
-        let sending = client.post(url.clone()).headers(headers).body(body).send();
-        let response = match tokio::time::timeout(timeout, sending).await {
-            Ok(result) => result.map_err(|e| classify(e, url, &[]))?,
+        let posts = match self.permitted(url, &[])? {
+            Scheme::Https => &self.posts_https,
+            Scheme::Http => &self.posts_http,
+        };
+        let origin = &url[..url::Position::BeforePath];
+        let keep = self.kept.keeps(origin, std::time::Instant::now());
+        let request = self.request(url, headers, body, keep)?;
+        let answer = match tokio::time::timeout(timeout, posts.send(origin, request, keep)).await {
+            Ok(result) => result.map_err(|trouble| troubled(trouble, url))?,
             Err(_) => return Err(FetchError::Timeout { url: shown(url), limit: timeout }),
         };
-        let text = |name| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
+        let text = |name| answer.head.headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok()).map(str::to_owned);
         Ok(Posted {
-            status: response.status().as_u16(),
+            status: answer.head.status.as_u16(),
             retry_after: text(RETRY_AFTER),
             location: text(LOCATION),
-            accept_signature: response
-                .headers()
-                .get("accept-signature")
-                .and_then(|v| v.to_str().ok())
-                .map(str::to_owned),
-            body_start: body_start(response).await,
+            accept_signature: text(ACCEPT_SIGNATURE),
+            body_start: answer.body_start,
         })
+    }
+
+    /// A POST as it goes over a connection to the host of its URL.
+    fn request(
+        &self,
+        url: &Url,
+        headers: Vec<(&'static str, String)>,
+        body: Bytes,
+        keep: bool,
+    ) -> Result<Post, FetchError> {
+        let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
+        let Ok(target) = http::Uri::try_from(target) else { return Err(FetchError::Shape { url: shown(url) }) };
+        let mut request = Post::new(Full::new(body));
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = target;
+        let map = request.headers_mut();
+        map.reserve(headers.len() + 4);
+        map.insert(USER_AGENT, self.user_agent.clone());
+        map.insert(ACCEPT, HeaderValue::from_static("*/*"));
+        for (name, value) in headers {
+            match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::try_from(value)) {
+                (Ok(name), Ok(value)) => map.append(name, value),
+                _ => return Err(FetchError::Header { url: shown(url), name: name.to_owned() }),
+            };
+        }
+        if !map.contains_key(HOST) {
+            let host = HeaderValue::try_from(authority(url)).map_err(|_| FetchError::Shape { url: shown(url) })?;
+            map.insert(HOST, host);
+        }
+        if !keep {
+            map.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        Ok(request)
     }
 
     async fn follow(&self, request: &Get) -> Result<Fetched, FetchError> {
@@ -268,6 +300,13 @@ impl Client {
 
     /// The client of the URL's scheme, after everything that can be checked before the name is resolved.
     fn client_for(&self, url: &Url, before: &[Url]) -> Result<&reqwest::Client, FetchError> {
+        Ok(match self.permitted(url, before)? {
+            Scheme::Https => &self.https,
+            Scheme::Http => &self.http,
+        })
+    }
+
+    fn permitted(&self, url: &Url, before: &[Url]) -> Result<Scheme, FetchError> {
         let Some(scheme) = Scheme::of(url) else {
             let scheme = url.scheme().to_owned();
             return Err(FetchError::Scheme { url: shown(url), scheme, chain: shown_all(before) });
@@ -278,21 +317,22 @@ impl Client {
         if let Some(address) = self.guard.forbidden_literal(scheme, url) {
             return Err(FetchError::Forbidden { url: shown(url), address, scheme, chain: shown_all(before) });
         }
-        Ok(match scheme {
-            Scheme::Https => &self.https,
-            Scheme::Http => &self.http,
-        })
+        Ok(scheme)
     }
 }
 
 /// One client per scheme: its resolver knows the scheme, so "plain http only to listed addresses" holds where it connects.
 #[allow(clippy::disallowed_methods, reason = "this is the guarded client that all others must use")]
-fn one_client(resolver: GuardedResolver, tls: rustls::ClientConfig, user_agent: &str) -> reqwest::ClientBuilder {
+fn one_client(
+    resolver: GuardedResolver,
+    tls: rustls::ClientConfig,
+    user_agent: &HeaderValue,
+) -> reqwest::ClientBuilder {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
         .https_only(resolver.scheme == Scheme::Https)
         .dns_resolver(resolver)
-        .user_agent(user_agent)
+        .user_agent(user_agent.clone())
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .no_proxy()
@@ -396,25 +436,6 @@ async fn read(
         }
     }
     Ok(Fetched { url, permanent_redirects, status, headers, body })
-}
-
-/// The first bytes of a body, lossy. The rest is read a little further, because a connection with an unread body cannot be
-/// used again. What goes wrong here is of no interest: the status is known.
-async fn body_start(mut response: reqwest::Response) -> String {
-    let mut start = Vec::new();
-    let mut seen = 0usize;
-    let reading = async {
-        while let Ok(Some(piece)) = response.chunk().await {
-            seen = seen.saturating_add(piece.len());
-            let room = BODY_START_BYTES.saturating_sub(start.len());
-            start.extend(piece.iter().take(room));
-            if seen > POST_BODY_BYTES_MAX {
-                break;
-            }
-        }
-    };
-    let _ = tokio::time::timeout(POST_BODY_WAIT, reading).await;
-    String::from_utf8_lossy(&start).into_owned()
 }
 
 #[cfg(test)]

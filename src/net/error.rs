@@ -10,7 +10,11 @@ use thiserror::Error;
 use url::Url;
 
 use crate::net::client::CONNECT_TIMEOUT;
+use crate::net::connections::Trouble;
 use crate::net::guard::{ResolveError, Scheme};
+
+/// What a library says.
+type Problem = Box<dyn StdError + Send + Sync>;
 
 /// Why the client could not be made.
 #[derive(Debug, Error)]
@@ -41,6 +45,9 @@ pub enum NetError {
     /// A certificate cannot be used, or the TLS library cannot be set up.
     #[error("TLS cannot be set up; look at net.extra_ca_file")]
     Tls(#[source] rustls::Error),
+    /// The name by which the client says who it is cannot be sent.
+    #[error("the HTTP client cannot be set up: its user agent has characters that HTTP does not allow")]
+    UserAgent,
     /// The HTTP client cannot be set up.
     #[error("the HTTP client cannot be set up")]
     Client(#[source] reqwest::Error),
@@ -104,7 +111,7 @@ pub enum FetchError {
         url: String,
         /// What the network says.
         #[source]
-        source: reqwest::Error,
+        source: Problem,
     },
     /// The TLS handshake failed.
     #[error("{url}: no trusted TLS connection; {problem}")]
@@ -115,7 +122,7 @@ pub enum FetchError {
         problem: TlsProblem,
         /// What the TLS library says.
         #[source]
-        source: reqwest::Error,
+        source: Problem,
     },
     /// No complete answer within the time allowed.
     #[error("{url}: no complete answer within {limit:?}; it is tried again later")]
@@ -154,7 +161,7 @@ pub enum FetchError {
         url: String,
         /// What the HTTP library says.
         #[source]
-        source: reqwest::Error,
+        source: Problem,
     },
 }
 
@@ -257,28 +264,49 @@ pub(super) fn shown_all(urls: &[Url]) -> Vec<String> {
     urls.iter().map(shown).collect()
 }
 
-/// What a reqwest error means here. The causes that matter hide in its chain of sources.
+/// What a reqwest error means here.
 pub(super) fn classify(error: reqwest::Error, asked: &Url, before: &[Url]) -> FetchError {
-    let url = shown(asked);
     let source = error.without_url();
-    match find::<ResolveError>(&source) {
+    let (timeout, connect) = (source.is_timeout(), source.is_connect());
+    match cause_of(source.into(), asked, before) {
+        Ok(error) => error,
+        Err((url, _)) if timeout => FetchError::Timeout { url, limit: CONNECT_TIMEOUT },
+        Err((url, source)) if connect => FetchError::Connect { url, source },
+        Err((url, source)) => FetchError::Protocol { url, source },
+    }
+}
+
+/// Why a POST has no answer.
+pub(super) fn troubled(trouble: Trouble, asked: &Url) -> FetchError {
+    match trouble {
+        Trouble::ConnectTimeout => FetchError::Timeout { url: shown(asked), limit: CONNECT_TIMEOUT },
+        Trouble::Connect(source) => match cause_of(source, asked, &[]) {
+            Ok(error) => error,
+            Err((url, source)) => FetchError::Connect { url, source },
+        },
+        Trouble::Exchange(source) => match cause_of(source, asked, &[]) {
+            Ok(error) => error,
+            Err((url, source)) => FetchError::Protocol { url, source },
+        },
+    }
+}
+
+/// The causes that matter hide in the chain of sources; without one of them the URL as it is shown, and the error.
+fn cause_of(source: Problem, asked: &Url, before: &[Url]) -> Result<FetchError, (String, Problem)> {
+    let url = shown(asked);
+    match find::<ResolveError>(&*source) {
         Some(ResolveError::Forbidden(address)) => {
             let scheme = Scheme::of(asked).unwrap_or(Scheme::Https);
-            return FetchError::Forbidden { url, address: *address, scheme, chain: shown_all(before) };
+            return Ok(FetchError::Forbidden { url, address: *address, scheme, chain: shown_all(before) });
         }
         Some(ResolveError::Lookup(e)) => {
-            return FetchError::Dns { url, source: io::Error::new(e.kind(), e.to_string()) };
+            return Ok(FetchError::Dns { url, source: io::Error::new(e.kind(), e.to_string()) });
         }
         None => {}
     }
-    if let Some(problem) = find::<rustls::Error>(&source).map(TlsProblem::of) {
-        FetchError::Tls { url, problem, source }
-    } else if source.is_timeout() {
-        FetchError::Timeout { url, limit: CONNECT_TIMEOUT }
-    } else if source.is_connect() {
-        FetchError::Connect { url, source }
-    } else {
-        FetchError::Protocol { url, source }
+    match find::<rustls::Error>(&*source).map(TlsProblem::of) {
+        Some(problem) => Ok(FetchError::Tls { url, problem, source }),
+        None => Err((url, source)),
     }
 }
 

@@ -7,7 +7,9 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use ipnet::IpNet;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -162,25 +164,45 @@ pub(super) enum ResolveError {
 
 /// Resolves names with the system's resolver, or with the servers of `net.dns`, and drops the addresses that may not be reached, so that a connection can only
 /// go to an address that was checked. One per scheme, because the answer depends on it.
+#[derive(Clone)]
 pub(super) struct GuardedResolver {
     pub guard: Arc<Guard>,
     pub scheme: Scheme,
     pub dns: Arc<Dns>,
 }
 
+impl GuardedResolver {
+    async fn addresses(self, name: String) -> Result<Vec<SocketAddr>, ResolveError> {
+        if self.dns.is_set() {
+            let found = self.dns.addresses(&name).await.map_err(ResolveError::Lookup)?;
+            return keep(&self.guard, self.scheme, found.into_iter());
+        }
+        let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(ResolveError::Lookup)?;
+        keep(&self.guard, self.scheme, found)
+    }
+}
+
+/// For the requests of reqwest.
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (guard, scheme, dns) = (Arc::clone(&self.guard), self.scheme, Arc::clone(&self.dns));
-        Box::pin(async move {
-            let kept = if dns.is_set() {
-                let found = dns.addresses(name.as_str()).await.map_err(ResolveError::Lookup)?;
-                keep(&guard, scheme, found.into_iter())?
-            } else {
-                let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(ResolveError::Lookup)?;
-                keep(&guard, scheme, found)?
-            };
-            Ok(Box::new(kept.into_iter()) as Addrs)
-        })
+        let addresses = self.clone().addresses(name.as_str().to_owned());
+        Box::pin(async move { Ok(Box::new(addresses.await?.into_iter()) as Addrs) })
+    }
+}
+
+/// For the connections that activities are posted over.
+impl tower_service::Service<hyper_util::client::legacy::connect::dns::Name> for GuardedResolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = ResolveError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, ResolveError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ResolveError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: hyper_util::client::legacy::connect::dns::Name) -> Self::Future {
+        let addresses = self.clone().addresses(name.as_str().to_owned());
+        Box::pin(async move { Ok(addresses.await?.into_iter()) })
     }
 }
 

@@ -8,6 +8,7 @@
 //! - No proxy from the environment, no cookies, no `Referer`, no redirect that is not ours; headers are never logged.
 
 pub mod client;
+mod connections;
 pub mod dns;
 pub mod error;
 pub mod guard;

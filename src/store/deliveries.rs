@@ -206,7 +206,7 @@ pub fn owed_to(db: &mut Db<'_>, inboxes: &[InboxId], limit: i64) -> Queried<Hash
     // SQLite finds what is owed in the partial index only if the state stands in the text.
     const LITE: &str = "SELECT d.inbox_id, d.activity_id, d.turn FROM json_each($1) j JOIN deliveries d ON d.inbox_id = j.value \
         AND d.activity_id IN (SELECT o.activity_id FROM deliveries o WHERE o.inbox_id = j.value AND o.state = 0 \
-        ORDER BY o.turn, o.activity_id LIMIT $2)";
+        ORDER BY o.turn, o.activity_id LIMIT $2 + 0)"; // as in `inboxes::lease`
     const PG: &str = "SELECT d.inbox_id, d.activity_id, d.turn FROM unnest($1) AS j(id) CROSS JOIN LATERAL \
         (SELECT o.inbox_id, o.activity_id, o.turn FROM deliveries o WHERE o.inbox_id = j.id AND o.state = 0 \
         ORDER BY o.turn, o.activity_id LIMIT $2) d";

@@ -99,9 +99,10 @@ pub fn ensure(db: &mut Db<'_>, url: &InboxUrl, new_id: InboxId, now: Timestamp) 
 /// be tried again has come. What waited for its time without failing joins the line first. The lease and due conditions stand in
 /// the outer `WHERE` too: on PostgreSQL two workers may pick the same rows.
 pub fn lease(db: &mut Db<'_>, now: Timestamp, until: Timestamp, healthy: i64, failing: i64) -> Queried<Vec<Leased>> {
-    const LINE: &str = "turn IS NOT NULL AND due_at <= $1 AND lease_until <= $1 ORDER BY turn LIMIT $2";
+    // With a bare parameter as its limit SQLite would plan a statement anew whenever that has another value.
+    const LINE: &str = "turn IS NOT NULL AND due_at <= $1 AND lease_until <= $1 ORDER BY turn LIMIT $2 + 0";
     const RETRIES: &str = "turn IS NULL AND due_at IS NOT NULL AND due_at <= $1 AND lease_until <= $1 AND failures > 0 \
-        ORDER BY due_at LIMIT $2";
+        ORDER BY due_at LIMIT $2 + 0";
     if healthy > 0 {
         join_line(db, now)?;
     }

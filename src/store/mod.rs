@@ -224,11 +224,29 @@ impl Store {
         T: Send + 'static,
         F: Fn(&mut Db<'_>) -> Queried<T> + Send + 'static,
     {
+        self.write_as(what, Wait::ForTheDisk, f).await
+    }
+
+    /// As [`Store::write`], without waiting for the disk: a power cut may undo it, though nothing that [`Store::write`] wrote before
+    /// or after. For what may be lost: without a lease an inbox is due again at once.
+    pub async fn write_lazily<T, F>(&self, what: &'static str, f: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Db<'_>) -> Queried<T> + Send + 'static,
+    {
+        self.write_as(what, Wait::ForNothing, f).await
+    }
+
+    async fn write_as<T, F>(&self, what: &'static str, wait: Wait, f: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Db<'_>) -> Queried<T> + Send + 'static,
+    {
         let (pools, commits) = (self.pools.clone(), self.commits.clone());
         let _timing = metrics::database(Hop::Write);
         self.hops
             .run(what, move || {
-                let written = write_now(&pools, what, &f);
+                let written = write_now(&pools, what, wait, &f);
                 // Whether it failed or not: a connection that breaks after COMMIT leaves open which.
                 commits.fetch_add(1, Ordering::Release);
                 written
@@ -243,29 +261,62 @@ impl Store {
     }
 }
 
-fn write_now<T>(pools: &Pools, what: &'static str, f: &dyn Fn(&mut Db<'_>) -> Queried<T>) -> Result<T, StoreError> {
+/// What a transaction waits for when it ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// Until it survives a power cut.
+    ForTheDisk,
+    /// Until others see it.
+    ForNothing,
+}
+
+fn write_now<T>(
+    pools: &Pools,
+    what: &'static str,
+    wait: Wait,
+    f: &dyn Fn(&mut Db<'_>) -> Queried<T>,
+) -> Result<T, StoreError> {
     match pools {
         Pools::Lite { path, writer, .. } => {
             let mut connection = match writer.lock() {
                 Ok(connection) => connection,
                 Err(poisoned) => renew(path, writer, poisoned, what)?,
             };
-            connection
-                .immediate_transaction(|c| f(&mut Db::Lite(c)))
-                .map_err(|source| StoreError::Query { what, source })
+            write_to_sqlite(&mut connection, wait, f).map_err(|source| StoreError::Query { what, source })
         }
         Pools::Pg { pool, .. } => {
             let mut connection = pool.get().map_err(|e| busy(what, &e))?;
             let mut tries = 0;
             loop {
                 tries += 1;
-                match connection.transaction(|c| f(&mut Db::Pg(c))) {
+                let written = connection.transaction(|c| {
+                    if wait == Wait::ForNothing {
+                        c.batch_execute("SET LOCAL synchronous_commit = off")?;
+                    }
+                    f(&mut Db::Pg(c))
+                });
+                match written {
                     Err(error) if tries < TRANSACTION_TRIES && lost_a_race(&error) => {}
                     other => return other.map_err(|source| StoreError::Query { what, source }),
                 }
             }
         }
     }
+}
+
+/// The log of SQLite is one: whoever waits for the disk next waits for all that stands in it before.
+fn write_to_sqlite<T>(
+    connection: &mut SqliteConnection,
+    wait: Wait,
+    f: &dyn Fn(&mut Db<'_>) -> Queried<T>,
+) -> Queried<T> {
+    if wait == Wait::ForTheDisk {
+        return connection.immediate_transaction(|c| f(&mut Db::Lite(c)));
+    }
+    connection.batch_execute("PRAGMA synchronous=NORMAL")?;
+    let written = connection.immediate_transaction(|c| f(&mut Db::Lite(c)));
+    connection.batch_execute("PRAGMA synchronous=FULL")?;
+    written
 }
 
 /// A step panicked inside a transaction: its connection is in the middle of something, and a new one takes its place. The

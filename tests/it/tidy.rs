@@ -114,6 +114,7 @@ const HARMLESS: &[(&str, &str)] = &[
 const HOMES: &[(&str, &str)] = &[
     ("diesel", "store ids time"),
     ("reqwest", "net telemetry"),
+    ("hyper", "net"),
     ("rustls", "net telemetry"),
     ("actix_web", "web app cli"),
     ("askama", "web"),

@@ -46,19 +46,22 @@ impl Audiences {
         let before = self.known(actor);
         let hosts = match &before {
             Some(known) if known.at.elapsed() < FRESH_FOR => known.hosts.clone(),
+            // What is rare is in a box, or it would make every delivery larger.
             Some(known) => match self.looking.try_lock() {
-                Ok(_looking) => self.look(gateway, actor, Some(known)).await,
+                Ok(_looking) => Box::pin(self.look(gateway, actor, Some(known))).await,
                 Err(_) => known.hosts.clone(),
             },
-            None => {
-                let _looking = self.looking.lock().await;
-                match self.known(actor) {
-                    Some(known) => known.hosts,
-                    None => self.look(gateway, actor, None).await,
-                }
-            }
+            None => Box::pin(self.first_look(gateway, actor)).await,
         };
         hosts.get(host).and_then(|(_, header)| header.clone())
+    }
+
+    async fn first_look(&self, gateway: &Gateway, actor: ActorId) -> Arc<Hosts> {
+        let _looking = self.looking.lock().await;
+        match self.known(actor) {
+            Some(known) => known.hosts,
+            None => self.look(gateway, actor, None).await,
+        }
     }
 
     fn known(&self, actor: ActorId) -> Option<Known> {

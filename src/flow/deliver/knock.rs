@@ -56,7 +56,8 @@ impl Courier {
             Second::Scheme(scheme) => sign(*scheme),
             Second::AsAsked(challenge) => signature::sign_as_asked(identity, challenge, step.url, body, also, now()),
         };
-        let again = self.try_once(step, headers, payload, whole.saturating_sub(began.elapsed()), seat).await;
+        // In a box: it is rare, and would make every delivery larger.
+        let again = Box::pin(self.try_once(step, headers, payload, whole.saturating_sub(began.elapsed()), seat)).await;
         if !again.as_ref().is_ok_and(|posted| (200..300).contains(&posted.status)) {
             if again.is_ok() {
                 self.hosts.refused_both(host, now());

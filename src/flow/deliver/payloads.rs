@@ -44,9 +44,13 @@ struct Kept {
 impl Payloads {
     /// An activity; `None` when the database has none of that id.
     pub(super) async fn get(&self, gateway: &Gateway, id: ActivityId) -> Result<Option<Arc<Payload>>, StoreError> {
-        if let Some(known) = self.known(id) {
-            return Ok(Some(known));
+        match self.known(id) {
+            Some(known) => Ok(Some(known)),
+            None => Box::pin(self.read(gateway, id)).await, // in a box: it is rare, and would make every delivery larger
         }
+    }
+
+    async fn read(&self, gateway: &Gateway, id: ActivityId) -> Result<Option<Arc<Payload>>, StoreError> {
         let _reading = self.reading.lock().await;
         if let Some(known) = self.known(id) {
             return Ok(Some(known));

@@ -81,9 +81,18 @@ impl Signers {
         (id, speech): (ActorId, Speech),
         activity: ActivityId,
     ) -> Result<Signer, Box<dyn std::error::Error + Send + Sync>> {
-        if let Some(known) = self.known(id, speech, activity) {
-            return Ok(Ok(known));
+        match self.known(id, speech, activity) {
+            Some(known) => Ok(Ok(known)),
+            None => Box::pin(self.load(gateway, (id, speech), activity)).await, // in a box: it is rare
         }
+    }
+
+    async fn load(
+        &self,
+        gateway: &Gateway,
+        (id, speech): (ActorId, Speech),
+        activity: ActivityId,
+    ) -> Result<Signer, Box<dyn std::error::Error + Send + Sync>> {
         let _loading = self.loading.lock().await;
         if let Some(known) = self.known(id, speech, activity) {
             return Ok(Ok(known));
