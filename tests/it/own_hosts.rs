@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::harness::{
-    ACTIVITY, Account, Arrival, Client, Database, Peer, Setup, World, both, encoded, eventually, get, get_as, picture,
-    request,
+    ACTIVITY, Account, Arrival, Client, Database, Meddling, Peer, Proxy, Reply, Setup, World, both, encoded,
+    eventually, get, get_as, picture, request,
 };
 use crate::installation::fresh_address;
 
@@ -23,6 +23,15 @@ async fn with_own_host(db: Database) -> (World, String, String) {
     let here = format!("listen = [\"{}\"]", world.gateway.authority());
     assert!(text.contains(&here));
     let text = text.replace(&here, &format!("listen = [\"{}\", \"{own}\"]", world.gateway.authority()));
+    std::fs::write(&path, text).unwrap();
+    let id = bring_host(&mut world, &own.to_string()).await;
+    (world, format!("http://{own}"), id)
+}
+
+/// Adds an agency whose host is `own`, with an actor. Gives the id of that.
+async fn bring_host(world: &mut World, own: &str) -> String {
+    let path = world.gateway.folder().join("config.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
     // From now on two actors have that local part, so the source says which one it feeds.
     let text = text.replace("actor = \"nieuws\"", &format!("actor = \"nieuws@{}\"", world.gateway.authority()));
     let domain = world.site.authority();
@@ -38,8 +47,16 @@ async fn with_own_host(db: Database) -> (World, String, String) {
     world.gateway.restart().await;
     let all = world.gateway.cli(&["actor", "list", "--json"]).await.well().json();
     let all = all.as_array().unwrap();
-    let id = all.iter().find(|a| a["agency"] == "ministerie").unwrap()["url"].as_str().unwrap().to_owned();
-    (world, format!("http://{own}"), id)
+    all.iter().find(|a| a["agency"] == "ministerie").unwrap()["url"].as_str().unwrap().to_owned()
+}
+
+/// What `heraut check` says of the hosts of agencies: whether that is wrong, and all its words.
+async fn checked(world: &World) -> (bool, String) {
+    let report = world.gateway.cli(&["check", "--json"]).await.json();
+    let own: Vec<&Value> =
+        report["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == "own-host").collect();
+    let [finding] = own.as_slice() else { panic!("{report:#}") };
+    (finding["state"] == "wrong", finding.to_string())
 }
 
 /// The same, with its proof on the site and seen.
@@ -297,5 +314,25 @@ both! {
         world.gateway.stop().await;
         world.gateway.restart().await;
         assert_eq!(get(&id).await.status, 200);
+    }
+    async fn a_host_of_an_agency_that_leads_elsewhere_is_found(db: Database) {
+        let mut world = World::unfollowed(db, Setup::new()).await;
+        let (proxy, home) = (Proxy::start(), world.gateway.authority());
+        proxy.before(&home);
+        let own = proxy.root();
+        bring_host(&mut world, own.strip_prefix("http://").unwrap()).await;
+        let table = [
+            (Meddling::Nothing, false, "answers from outside as it should".to_owned()),
+            (Meddling::Changes("host", home.leak()), true, "names itself".to_owned()),
+            (Meddling::Answers(Reply::status(502)), true, "502".to_owned()),
+            (Meddling::Answers(Reply::ok("text/html", "<p>Welkom")), true, "cannot be fetched".to_owned()),
+        ];
+        for (meddling, wrong, words) in table {
+            proxy.does(meddling);
+            let (found, said) = checked(&world).await;
+            assert_eq!(found, wrong, "{said}");
+            assert!(said.contains(&words) && said.contains(&own) && said.contains("ministerie"), "{said}");
+            assert_eq!(said.contains("A host of your own"), wrong, "the way out: {said}");
+        }
     }
 }
