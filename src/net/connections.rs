@@ -123,7 +123,7 @@ impl Connections {
         let stream = connector.call(uri).await?;
         let (sender, connection) =
             http1::Builder::new().max_buf_size(HEAD_BYTES_MAX).handshake::<Stream, Full<Bytes>>(stream).await?;
-        Ok(Box::new(Line { sender, connection, over: false }))
+        Ok(Box::new(Line { sender, connection: Some(connection) }))
     }
 
     async fn finish(
@@ -182,9 +182,8 @@ impl Idle {
 /// A connection, and what is sent over it.
 struct Line {
     sender: http1::SendRequest<Full<Bytes>>,
-    connection: http1::Connection<Stream, Full<Bytes>>,
-    /// The connection has ended, and must not be driven any more.
-    over: bool,
+    /// `None` when it has ended. Then it has to be gone, because a request that still waits in it is given back only so.
+    connection: Option<http1::Connection<Stream, Full<Bytes>>>,
 }
 
 /// A request that has no answer.
@@ -197,9 +196,9 @@ enum Unsent {
 
 impl Line {
     async fn send(&mut self, request: Post) -> Result<Response<Incoming>, Unsent> {
-        let Self { sender, connection, over } = self;
+        let Self { sender, connection } = self;
         let sending = sender.try_send_request(request);
-        driven(connection, over, sending).await.map_err(|mut error| match error.take_message() {
+        driven(connection, sending).await.map_err(|mut error| match error.take_message() {
             Some(request) => Unsent::Back(Box::new(request)),
             None => Unsent::Lost(error.into_error()),
         })
@@ -222,8 +221,8 @@ impl Line {
             }
             true
         };
-        let Self { connection, over, .. } = self;
-        let whole = tokio::time::timeout(BODY_WAIT, driven(connection, over, reading)).await.unwrap_or(false);
+        let reading = driven(&mut self.connection, reading);
+        let whole = tokio::time::timeout(BODY_WAIT, reading).await.unwrap_or(false);
         (String::from_utf8_lossy(&start).into_owned(), whole)
     }
 
@@ -234,18 +233,14 @@ impl Line {
 
     /// Whether the other side has kept it open while it was unused.
     fn is_open(&mut self) -> bool {
-        if !self.over {
-            let mut context = Context::from_waker(Waker::noop());
-            self.over = Pin::new(&mut self.connection).poll(&mut context).is_ready();
-        }
-        !self.over && !self.sender.is_closed()
+        drive(&mut self.connection, &mut Context::from_waker(Waker::noop()));
+        self.connection.is_some() && !self.sender.is_closed()
     }
 }
 
 /// Waits for `work` while driving the connection that it needs. What ends a connection is told to whom it concerns: `work`.
 async fn driven<T>(
-    connection: &mut http1::Connection<Stream, Full<Bytes>>,
-    over: &mut bool,
+    connection: &mut Option<http1::Connection<Stream, Full<Bytes>>>,
     work: impl Future<Output = T>,
 ) -> T {
     let mut work = pin!(work);
@@ -253,12 +248,16 @@ async fn driven<T>(
         if let Poll::Ready(done) = work.as_mut().poll(cx) {
             return Poll::Ready(done);
         }
-        if !*over {
-            *over = Pin::new(&mut *connection).poll(cx).is_ready();
-        }
+        drive(connection, cx);
         work.as_mut().poll(cx)
     })
     .await
+}
+
+fn drive(connection: &mut Option<http1::Connection<Stream, Full<Bytes>>>, cx: &mut Context<'_>) {
+    if connection.as_mut().is_some_and(|open| Pin::new(open).poll(cx).is_ready()) {
+        *connection = None;
+    }
 }
 
 #[cfg(test)]

@@ -227,8 +227,9 @@ impl Store {
         self.write_as(what, Wait::ForTheDisk, f).await
     }
 
-    /// As [`Store::write`], without waiting for the disk: a power cut may undo it, though nothing that [`Store::write`] wrote before
-    /// or after. For what may be lost: without a lease an inbox is due again at once.
+    /// As [`Store::write`], and on SQLite without waiting for the disk: a power cut may undo it, though nothing that [`Store::write`]
+    /// wrote before or after. For what is of no use to anyone after a power cut: a lease, whose holder is gone then. On PostgreSQL
+    /// it waits, because a server that crashes leaves the holder alive, and two would hold the lease.
     pub async fn write_lazily<T, F>(&self, what: &'static str, f: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -289,13 +290,7 @@ fn write_now<T>(
             let mut tries = 0;
             loop {
                 tries += 1;
-                let written = connection.transaction(|c| {
-                    if wait == Wait::ForNothing {
-                        c.batch_execute("SET LOCAL synchronous_commit = off")?;
-                    }
-                    f(&mut Db::Pg(c))
-                });
-                match written {
+                match connection.transaction(|c| f(&mut Db::Pg(c))) {
                     Err(error) if tries < TRANSACTION_TRIES && lost_a_race(&error) => {}
                     other => return other.map_err(|source| StoreError::Query { what, source }),
                 }

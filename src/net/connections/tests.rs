@@ -7,6 +7,9 @@ use crate::net::guard::{Guard, Scheme};
 
 const OK: &str = "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n";
 
+/// How long the server leaves a connection open after the last answer: so it is kept here before it is closed there.
+const STAYS: Duration = Duration::from_millis(100);
+
 /// What a server on loopback does with each connection: the answers that it gives, and then it closes.
 struct Server {
     origin: String,
@@ -36,6 +39,7 @@ impl Server {
                         seen.lock().unwrap().push(n);
                         stream.write_all(answer.as_bytes()).await.unwrap();
                     }
+                    tokio::time::sleep(STAYS).await;
                 });
             }
         });
@@ -69,7 +73,7 @@ fn idle(connections: &Connections) -> usize {
 
 /// Waits until the other side's closing has arrived here.
 async fn closed() {
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    tokio::time::sleep(3 * STAYS).await;
 }
 
 #[tokio::test]
