@@ -172,7 +172,10 @@ impl Client {
         let user_agent = HeaderValue::try_from(&settings.user_agent).map_err(|_| NetError::UserAgent)?;
         let resolver = |scheme| GuardedResolver { guard: Arc::clone(&guard), scheme, dns: Arc::clone(&dns) };
         let make = |scheme| one_client(resolver(scheme), tls.clone(), &user_agent);
-        let posts = |scheme| Connections::new(resolver(scheme), tls.clone(), CONNECT_TIMEOUT);
+        // A host that is posted to often keeps its connection; of the others a round meets so many that no ticket would be left.
+        let mut once = tls.clone();
+        once.resumption = rustls::client::Resumption::disabled();
+        let posts = |scheme| Connections::new(resolver(scheme), once.clone(), CONNECT_TIMEOUT);
         let home = tokio::runtime::Handle::try_current().ok();
         let kept = Arc::new(Kept::new(POOL_IDLE));
         let https = make(Scheme::Https).build().map_err(NetError::Client)?;
@@ -231,10 +234,7 @@ impl Client {
         let origin = &url[..url::Position::BeforePath];
         let keep = self.kept.keeps(origin, std::time::Instant::now());
         let request = self.request(url, headers, body, keep)?;
-        let answer = match tokio::time::timeout(timeout, posts.send(origin, request, keep)).await {
-            Ok(result) => result.map_err(|trouble| troubled(trouble, url))?,
-            Err(_) => return Err(FetchError::Timeout { url: shown(url), limit: timeout }),
-        };
+        let answer = posts.send(origin, request, keep, timeout).await.map_err(|trouble| troubled(trouble, url))?;
         let text = |name| answer.head.headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok()).map(str::to_owned);
         Ok(Posted {
             status: answer.head.status.as_u16(),

@@ -35,7 +35,7 @@ const IDLE_PER_HOST_MAX: usize = 4;
 const BODY_START_BYTES: usize = 512;
 /// Bytes of an answer that are read before the connection is given up.
 const BODY_BYTES_MAX: usize = 64 * 1024;
-/// How long the body of an answer may hold up the worker.
+/// How long the body of an answer may hold up the worker, and no longer than the whole answer may take.
 const BODY_WAIT: Duration = Duration::from_secs(2);
 /// Largest head of an answer, in bytes.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
@@ -51,8 +51,8 @@ pub(super) enum Trouble {
     Connect(Problem),
     /// There was one, and it broke off, or what came is not HTTP.
     Exchange(Problem),
-    /// There was none in time.
-    ConnectTimeout,
+    /// There was none, or no answer, in this time.
+    Timeout(Duration),
 }
 
 /// The answer to a request.
@@ -93,12 +93,28 @@ impl Connections {
         Arc::new(Self { connector: connector.wrap_connector(http), connect_timeout, idle: Mutex::default() })
     }
 
-    /// Sends a request to `origin` (`https://host:port`) and waits for the answer, over a connection that is kept afterwards if `keep`.
-    /// A kept connection that the other side has closed meanwhile is not used: nothing is sent twice.
-    pub(super) async fn send(self: &Arc<Self>, origin: &str, mut request: Post, keep: bool) -> Result<Answer, Trouble> {
+    /// Sends a request to `origin` (`https://host:port`) and waits at most `limit` for the answer, over a connection that is kept afterwards
+    /// if `keep`. A kept connection that the other side has closed meanwhile is not used: nothing is sent twice. Once its status is
+    /// here an answer is one, whatever comes of its body by then.
+    pub(super) async fn send(
+        self: &Arc<Self>,
+        origin: &str,
+        request: Post,
+        keep: bool,
+        limit: Duration,
+    ) -> Result<Answer, Trouble> {
+        let deadline = Instant::now() + limit;
+        match tokio::time::timeout(limit, self.answer(origin, request)).await {
+            Ok(Ok((line, answer))) => Ok(self.finish(origin, line, answer, keep, deadline).await),
+            Ok(Err(trouble)) => Err(trouble),
+            Err(_) => Err(Trouble::Timeout(limit)),
+        }
+    }
+
+    async fn answer(&self, origin: &str, mut request: Post) -> Result<(Box<Line>, Response<Incoming>), Trouble> {
         while let Some(mut line) = self.take(origin) {
             match line.send(request).await {
-                Ok(answer) => return Ok(self.finish(origin, line, answer, keep).await),
+                Ok(answer) => return Ok((line, answer)),
                 Err(Unsent::Back(again)) => request = *again,
                 Err(Unsent::Lost(error)) => return Err(Trouble::Exchange(error.into())),
             }
@@ -107,10 +123,10 @@ impl Connections {
         let connecting = Box::pin(self.connect(origin));
         let mut line = match tokio::time::timeout(self.connect_timeout, connecting).await {
             Ok(line) => line.map_err(Trouble::Connect)?,
-            Err(_) => return Err(Trouble::ConnectTimeout),
+            Err(_) => return Err(Trouble::Timeout(self.connect_timeout)),
         };
         match line.send(request).await {
-            Ok(answer) => Ok(self.finish(origin, line, answer, keep).await),
+            Ok(answer) => Ok((line, answer)),
             Err(Unsent::Back(_)) => Err(Trouble::Exchange("the server closed the connection at once".into())),
             Err(Unsent::Lost(error)) => Err(Trouble::Exchange(error.into())),
         }
@@ -132,10 +148,11 @@ impl Connections {
         mut line: Box<Line>,
         answer: Response<Incoming>,
         keep: bool,
+        deadline: Instant,
     ) -> Answer {
         let (head, body) = answer.into_parts();
         let (body_start, whole) =
-            if body.is_end_stream() { (String::new(), true) } else { line.body_start(body).await };
+            if body.is_end_stream() { (String::new(), true) } else { line.body_start(body, deadline).await };
         if keep && whole && line.takes_another() {
             self.put(origin, line);
         }
@@ -205,7 +222,7 @@ impl Line {
     }
 
     /// The first bytes of a body, lossy, and whether it came whole. What goes wrong here is of no interest: the status is known.
-    async fn body_start(&mut self, mut body: Incoming) -> (String, bool) {
+    async fn body_start(&mut self, mut body: Incoming, deadline: Instant) -> (String, bool) {
         let mut start = Vec::new();
         let mut seen = 0usize;
         let reading = async {
@@ -222,7 +239,8 @@ impl Line {
             true
         };
         let reading = driven(&mut self.connection, reading);
-        let whole = tokio::time::timeout(BODY_WAIT, reading).await.unwrap_or(false);
+        let wait = BODY_WAIT.min(deadline.saturating_duration_since(Instant::now()));
+        let whole = tokio::time::timeout(wait, reading).await.unwrap_or(false);
         (String::from_utf8_lossy(&start).into_owned(), whole)
     }
 

@@ -279,7 +279,7 @@ pub(super) fn classify(error: reqwest::Error, asked: &Url, before: &[Url]) -> Fe
 /// Why a POST has no answer.
 pub(super) fn troubled(trouble: Trouble, asked: &Url) -> FetchError {
     match trouble {
-        Trouble::ConnectTimeout => FetchError::Timeout { url: shown(asked), limit: CONNECT_TIMEOUT },
+        Trouble::Timeout(limit) => FetchError::Timeout { url: shown(asked), limit },
         Trouble::Connect(source) => match cause_of(source, asked, &[]) {
             Ok(error) => error,
             Err((url, source)) => FetchError::Connect { url, source },

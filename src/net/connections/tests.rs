@@ -7,6 +7,8 @@ use crate::net::guard::{Guard, Scheme};
 
 const OK: &str = "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n";
 
+/// How long an answer may take.
+const LIMIT: Duration = Duration::from_secs(20);
 /// How long the server leaves a connection open after the last answer: so it is kept here before it is closed there.
 const STAYS: Duration = Duration::from_millis(100);
 
@@ -81,7 +83,7 @@ async fn requests_follow_each_other_over_one_connection() {
     let server = Server::new(vec![vec![OK.to_owned(); 4]]).await;
     let connections = connections();
     for _ in 0..3 {
-        assert_eq!(connections.send(&server.origin, post(), true).await.unwrap().head.status, 202);
+        assert_eq!(connections.send(&server.origin, post(), true, LIMIT).await.unwrap().head.status, 202);
     }
     assert_eq!((server.requests(), idle(&connections)), (vec![0, 0, 0], 1));
 }
@@ -91,7 +93,7 @@ async fn a_connection_that_was_closed_meanwhile_is_replaced_and_nothing_is_sent_
     let server = Server::new(vec![vec![OK.to_owned()], vec![OK.to_owned()]]).await;
     let connections = connections();
     for _ in 0..2 {
-        assert_eq!(connections.send(&server.origin, post(), true).await.unwrap().head.status, 202);
+        assert_eq!(connections.send(&server.origin, post(), true, LIMIT).await.unwrap().head.status, 202);
         closed().await;
     }
     assert_eq!(server.requests(), [0, 1]);
@@ -101,8 +103,8 @@ async fn a_connection_that_was_closed_meanwhile_is_replaced_and_nothing_is_sent_
 async fn what_may_have_arrived_is_not_sent_again() {
     let server = Server::new(vec![vec![OK.to_owned(), String::new()], vec![OK.to_owned()]]).await;
     let connections = connections();
-    assert!(connections.send(&server.origin, post(), true).await.is_ok());
-    let trouble = connections.send(&server.origin, post(), true).await.err();
+    assert!(connections.send(&server.origin, post(), true, LIMIT).await.is_ok());
+    let trouble = connections.send(&server.origin, post(), true, LIMIT).await.err();
     assert!(matches!(trouble, Some(Trouble::Exchange(_))), "{trouble:?}");
     assert_eq!(server.requests(), [0, 0]);
 }
@@ -123,7 +125,7 @@ async fn a_connection_is_kept_only_where_both_sides_want_it_and_nothing_is_left_
         let head: String = answer.chars().take(80).collect();
         let server = Server::new(vec![vec![answer, OK.to_owned()], vec![OK.to_owned()]]).await;
         let connections = connections();
-        let answer = connections.send(&server.origin, post(), keep).await.unwrap();
+        let answer = connections.send(&server.origin, post(), keep, LIMIT).await.unwrap();
         assert_eq!((answer.body_start.len(), idle(&connections)), (start, kept), "{head}");
     }
 }
@@ -135,7 +137,7 @@ async fn an_answer_with_a_head_beyond_the_limit_or_that_is_no_http_is_an_error()
         [(head(HEAD_BYTES_MAX / 2), true), (head(HEAD_BYTES_MAX * 2), false), ("SSH-2.0-x\r\n\r\n".to_owned(), false)]
     {
         let server = Server::new(vec![vec![answer]]).await;
-        let sent = connections().send(&server.origin, post(), true).await;
+        let sent = connections().send(&server.origin, post(), true, LIMIT).await;
         assert_eq!(sent.is_ok(), taken);
         assert!(matches!(sent, Ok(_) | Err(Trouble::Exchange(_))));
     }
@@ -147,21 +149,35 @@ async fn a_body_that_does_not_come_holds_nobody_up_for_long() {
     let server = Server::new(vec![vec![half, OK.to_owned()]]).await;
     let connections = connections();
     let began = Instant::now();
-    let answer = connections.send(&server.origin, post(), true).await.unwrap();
+    let answer = connections.send(&server.origin, post(), true, LIMIT).await.unwrap();
     assert_eq!((answer.head.status.as_u16(), answer.body_start.as_str(), idle(&connections)), (202, "half", 0));
     assert!(began.elapsed() >= BODY_WAIT && began.elapsed() < BODY_WAIT + Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn what_was_answered_in_time_is_answered_also_when_its_body_is_not_there_in_time() {
+    let half = "HTTP/1.1 202 Accepted\r\ncontent-length: 10\r\n\r\nhalf".to_owned();
+    let server = Server::new(vec![vec![half.clone(), OK.to_owned()], vec![String::new(), OK.to_owned()]]).await;
+    let connections = connections();
+    let limit = BODY_WAIT / 2;
+    let began = Instant::now();
+    let answer = connections.send(&server.origin, post(), true, limit).await.unwrap();
+    assert_eq!((answer.head.status.as_u16(), answer.body_start.as_str()), (202, "half"));
+    assert!(began.elapsed() >= limit && began.elapsed() < BODY_WAIT);
+    let trouble = connections.send(&server.origin, post(), true, limit).await.err();
+    assert!(matches!(trouble, Some(Trouble::Timeout(within)) if within == limit), "{trouble:?}");
 }
 
 #[tokio::test]
 async fn connections_that_nobody_uses_or_that_were_closed_are_forgotten() {
     let server = Server::new(vec![vec![OK.to_owned()], vec![OK.to_owned(); 9]]).await;
     let connections = connections();
-    connections.send(&server.origin, post(), true).await.ok().unwrap();
+    connections.send(&server.origin, post(), true, LIMIT).await.ok().unwrap();
     closed().await;
     let sweep = |at| connections.idle.lock().unwrap().sweep(at);
     sweep(Instant::now());
     assert_eq!(idle(&connections), 0, "it was closed");
-    connections.send(&server.origin, post(), true).await.ok().unwrap();
+    connections.send(&server.origin, post(), true, LIMIT).await.ok().unwrap();
     sweep(Instant::now() + IDLE_MAX - Duration::from_secs(5));
     assert_eq!(idle(&connections), 1);
     sweep(Instant::now() + IDLE_MAX);
@@ -172,7 +188,7 @@ async fn connections_that_nobody_uses_or_that_were_closed_are_forgotten() {
 async fn no_more_connections_are_kept_to_a_host_than_the_limit() {
     let server = Server::new(vec![vec![OK.to_owned(); 2]; 2 * IDLE_PER_HOST_MAX]).await;
     let connections = connections();
-    let at_once = (0..2 * IDLE_PER_HOST_MAX).map(|_| connections.send(&server.origin, post(), true));
+    let at_once = (0..2 * IDLE_PER_HOST_MAX).map(|_| connections.send(&server.origin, post(), true, LIMIT));
     assert!(futures::future::join_all(at_once).await.iter().all(Result::is_ok));
     assert!((1..=IDLE_PER_HOST_MAX).contains(&idle(&connections)));
 }
@@ -183,6 +199,6 @@ async fn a_host_that_nobody_listens_at_is_told_apart() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         format!("http://{}", listener.local_addr().unwrap())
     };
-    let trouble = connections().send(&origin, post(), true).await.err();
+    let trouble = connections().send(&origin, post(), true, LIMIT).await.err();
     assert!(matches!(trouble, Some(Trouble::Connect(_))), "{trouble:?}");
 }
