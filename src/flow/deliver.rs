@@ -4,6 +4,7 @@
 
 mod audiences;
 mod courier;
+mod hands;
 mod hosts;
 mod knock;
 mod payloads;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 use tracing::Instrument;
 
 use crate::flow::deliver::courier::Courier;
+use crate::flow::deliver::hands::{Hands, Job};
 use crate::flow::deliver::hosts::{Place, Rest};
 use crate::flow::deliver::recorder::Recorder;
 use crate::flow::deliver::seats::{Seat, Seats};
@@ -55,6 +57,7 @@ pub async fn run(gateway: Shared, mut stop: Stop) {
     let seats = Seats::new(gateway.settings.concurrency);
     metrics::slots(seats.count());
     let courier = Arc::new(Courier::new(gateway.clone(), recorder));
+    let hands = Hands::new(seats.count());
     let mut waiting: VecDeque<Turn> = VecDeque::new();
     let mut breakers_at = None::<Instant>;
     while !stop.is_set() {
@@ -79,7 +82,7 @@ pub async fn run(gateway: Shared, mut stop: Stop) {
             continue;
         };
         match seat(&courier, &seats, &turn, &mut stop).await {
-            Given::Seat(seat) => drop(tokio::spawn(serve(courier.clone(), turn, seat, stop.clone()))),
+            Given::Seat(seat) => hands.give(Serving { courier: courier.clone(), turn, seat, stop: stop.clone() }),
             Given::Rest(rest) => {
                 let courier = courier.clone();
                 tokio::spawn(async move { courier.defer(turn.inbox, rest).await });
@@ -88,10 +91,26 @@ pub async fn run(gateway: Shared, mut stop: Stop) {
         }
     }
     futures::future::join_all(waiting.iter().map(|turn| courier.release(turn))).await;
-    // Who is on its way has a clone of the courier until all is recorded.
+    // Who is on its way has a clone of the courier until its record is in line; the recorder ends when all of them are on disk.
     seats.all_left().await;
     drop(courier);
     let _ = recording.await;
+}
+
+/// A turn that is served.
+struct Serving {
+    courier: Arc<Courier>,
+    turn: Turn,
+    seat: Seat,
+    stop: Stop,
+}
+
+impl Job for Serving {
+    async fn done(self) {
+        let Self { courier, turn, mut seat, stop } = self;
+        let span = metrics::trace::deliver(&turn.inbox.host);
+        courier.serve(turn, &mut seat, &stop).instrument(span).await;
+    }
 }
 
 /// Where a turn is served.
@@ -115,12 +134,6 @@ async fn seat(courier: &Courier, seats: &Seats, turn: &Turn, stop: &mut Stop) ->
         Place::Aside => seats.take_aside().map_or(Given::Rest(Rest::Inbox(at.after(IDLE_WAIT))), Given::Seat),
         Place::Nowhere(rest) => Given::Rest(rest),
     }
-}
-
-async fn serve(courier: Arc<Courier>, turn: Turn, mut seat: Seat, stop: Stop) {
-    let span = metrics::trace::deliver(&turn.inbox.host);
-    courier.serve(turn, &mut seat, &stop).instrument(span).await;
-    courier.gateway.wake.deliver.notify_one();
 }
 
 async fn idle(gateway: &Gateway, stop: &mut Stop, wait: Duration) {

@@ -1,6 +1,6 @@
 //! Deliveries: one activity owed to one inbox, and its outcome, kept as a receipt.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
@@ -238,18 +238,28 @@ struct OwedRow {
     turn: i64,
 }
 
-/// Settles deliveries that the peers took, with one status, in one statement.
+/// Settles deliveries that the peers took, with one status: in one statement, or on SQLite in one for each activity, which is how
+/// it finds them soonest; mostly there is one.
 pub fn delivered(db: &mut Db<'_>, which: &[(ActivityId, InboxId)], status: i32, now: Timestamp) -> Queried<()> {
     const SET: &str =
         "UPDATE deliveries SET state = 1, attempts = attempts + 1, status = $1, error = NULL, settled_at = $2";
     match db {
-        Db::Lite(c) => statement(format!(
-            "{SET} FROM json_each($3) j WHERE deliveries.activity_id = j.value ->> 0 AND deliveries.inbox_id = j.value ->> 1"
-        ))
-        .bind::<Integer, _>(status)
-        .bind::<BigInt, _>(now)
-        .bind::<Text, _>(json_pairs(which)?)
-        .execute(&mut **c),
+        Db::Lite(c) => {
+            let mut inboxes_of: BTreeMap<ActivityId, Vec<InboxId>> = BTreeMap::new();
+            for (activity, inbox) in which {
+                inboxes_of.entry(*activity).or_default().push(*inbox);
+            }
+            for (activity, inboxes) in inboxes_of {
+                let these = "activity_id = $3 AND inbox_id IN (SELECT value FROM json_each($4))";
+                statement(format!("{SET} WHERE {these}"))
+                    .bind::<Integer, _>(status)
+                    .bind::<BigInt, _>(now)
+                    .bind::<BigInt, _>(activity)
+                    .bind::<Text, _>(json_ids(&inboxes)?)
+                    .execute(&mut **c)?;
+            }
+            Ok(())
+        }
         Db::Pg(c) => {
             let (activities, inboxes): (Vec<ActivityId>, Vec<InboxId>) = which.iter().copied().unzip();
             statement(format!(
@@ -261,18 +271,14 @@ pub fn delivered(db: &mut Db<'_>, which: &[(ActivityId, InboxId)], status: i32, 
             .bind::<Array<BigInt>, _>(activities)
             .bind::<Array<BigInt>, _>(inboxes)
             .execute(&mut **c)
+            .map(|_| ())
         }
     }
-    .map(|_| ())
 }
 
 /// Ids as a JSON array, for `json_each`: ids in JSON of ours are strings otherwise.
 pub(super) fn json_ids(ids: &[InboxId]) -> Queried<String> {
     to_json(&ids.iter().map(|id| id.0).collect::<Vec<i64>>())
-}
-
-fn json_pairs(which: &[(ActivityId, InboxId)]) -> Queried<String> {
-    to_json(&which.iter().map(|(activity, inbox)| (activity.0, inbox.0)).collect::<Vec<(i64, i64)>>())
 }
 
 /// Records the outcome of one attempt. Settles the delivery unless `state` is `Owed`.

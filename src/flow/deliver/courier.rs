@@ -149,9 +149,6 @@ impl Courier {
                 return After::LeaveInbox;
             }
         };
-        if step.last {
-            seat.leave(); // others need not wait for the disk
-        }
         self.settle(step, &payload, (outcome, learnt), expected).await
     }
 
@@ -183,7 +180,7 @@ impl Courier {
         step: &Step<'_>,
         payload: &Payload,
         (outcome, learnt): (Outcome, Option<Learnt>),
-        expected: Expected,
+        expected: Expected<'_>,
     ) -> After {
         let at = now();
         metrics::attempted(&outcome, Timestamp(ids::composed_ms(step.activity.0)), at);
@@ -196,18 +193,22 @@ impl Courier {
             }
             Outcome::TryLater { status, retry_after, why } => {
                 let record = self.failed(step, status, retry_after, why, at);
-                expected.record(record).await;
+                expected.leave(record).await;
                 return After::LeaveInbox;
             }
             Outcome::Held { why, checked_at } => {
                 // What follows may be the same actor's, and the proof may hold again before it is sent: a Delete before its Create.
                 expected
-                    .record(Record::Held { lease: lease(step.inbox), actor: payload.actor, why, checked_at, at })
+                    .leave(Record::Held { lease: lease(step.inbox), actor: payload.actor, why, checked_at, at })
                     .await;
                 return After::LeaveInbox;
             }
         };
-        if expected.record(record).await && !step.last { After::GoOn } else { After::LeaveInbox }
+        if step.last {
+            expected.leave(record).await;
+            return After::LeaveInbox;
+        }
+        if expected.record(record).await { After::GoOn } else { After::LeaveInbox }
     }
 
     fn settled(

@@ -1,5 +1,6 @@
 //! Records what became of deliveries, many at a time: one transaction for all that came in while the last one ran. A worker
-//! goes on to its next delivery only when this one is on disk, so nothing that was recorded is sent twice.
+//! goes on to its next delivery only when this one is on disk, so nothing that was recorded is sent twice; nobody waits for the
+//! last one of a turn, whose record also ends the lease.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -135,8 +136,8 @@ pub enum Learnt {
     Refuses(String),
 }
 
-/// A record, and how to tell that it is on disk.
-type Waiting = (Record, oneshot::Sender<()>);
+/// A record, and how to tell that it is on disk to who waits for that.
+type Waiting = (Record, Option<oneshot::Sender<()>>);
 
 /// Deliveries under way, whose records are to be expected.
 #[derive(Default)]
@@ -146,20 +147,25 @@ struct UnderWay {
 }
 
 /// A delivery under way; its record is expected until this is used or dropped.
-pub struct Expected {
-    recorder: Recorder,
+pub struct Expected<'r> {
+    recorder: &'r Recorder,
 }
 
-impl Expected {
+impl Expected<'_> {
     /// Records what became of it, as [`Recorder::record`] does.
     pub async fn record(self, record: Record) -> bool {
-        let Some(wait) = self.recorder.send(record).await else { return false };
+        let Some(wait) = self.recorder.send_and_hear(record).await else { return false };
         drop(self); // it is in line: nobody waits for it any more
         wait.await.is_ok()
     }
+
+    /// Records what became of it, without waiting until it is on disk. The inbox is served again only when it is.
+    pub async fn leave(self, record: Record) {
+        self.recorder.send(record, None).await;
+    }
 }
 
-impl Drop for Expected {
+impl Drop for Expected<'_> {
     fn drop(&mut self) {
         let under_way = &self.recorder.under_way;
         if under_way.count.fetch_sub(1, Ordering::Relaxed) == 1 {
@@ -186,9 +192,9 @@ impl Recorder {
     }
 
     /// Announces a record.
-    pub fn expect_one(&self) -> Expected {
+    pub fn expect_one(&self) -> Expected<'_> {
         self.under_way.count.fetch_add(1, Ordering::Relaxed);
-        Expected { recorder: self.clone() }
+        Expected { recorder: self }
     }
 
     /// Whether records wait because the database does not take them.
@@ -198,13 +204,18 @@ impl Recorder {
 
     /// Records, and returns when it is on disk. Returns `false` when the recorder has ended: then nothing more must be sent.
     pub async fn record(&self, record: Record) -> bool {
-        let Some(wait) = self.send(record).await else { return false };
+        let Some(wait) = self.send_and_hear(record).await else { return false };
         wait.await.is_ok()
     }
 
-    async fn send(&self, record: Record) -> Option<oneshot::Receiver<()>> {
+    async fn send_and_hear(&self, record: Record) -> Option<oneshot::Receiver<()>> {
         let (done, wait) = oneshot::channel();
-        self.sender.send((record, done)).await.ok().map(|()| wait)
+        self.send(record, Some(done)).await.then_some(wait)
+    }
+
+    /// Puts a record in line; `false` when the recorder has ended.
+    async fn send(&self, record: Record, done: Option<oneshot::Sender<()>>) -> bool {
+        self.sender.send((record, done)).await.is_ok()
     }
 }
 
@@ -217,7 +228,7 @@ async fn run(
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while receiver.recv_many(&mut batch, BATCH_MAX).await > 0 {
         gather(&mut receiver, &mut batch, &under_way).await;
-        let (records, waiting): (Vec<Record>, Vec<oneshot::Sender<()>>) = batch.drain(..).unzip();
+        let (records, waiting): (Vec<Record>, Vec<Option<oneshot::Sender<()>>>) = batch.drain(..).unzip();
         let records = Arc::new(records);
         loop {
             let these = records.clone();
@@ -240,10 +251,11 @@ async fn run(
         if receiver.is_empty() {
             stuck.store(false, Ordering::Relaxed);
         }
-        for done in waiting {
+        for done in waiting.into_iter().flatten() {
             // A worker that was stopped meanwhile no longer waits; its record is on disk all the same.
             let _ = done.send(());
         }
+        gateway.wake.deliver.notify_one(); // leases ended: there may be more to send
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Seats {
 
 /// A seat; it is free again when this is dropped.
 pub(super) struct Seat {
-    /// `None` once it was left.
+    /// `None` if seats are no longer given.
     permit: Option<OwnedSemaphorePermit>,
     /// Counts it among those in use, unless it is aside.
     counted: Option<metrics::Slot>,
@@ -84,11 +84,6 @@ impl Seats {
 }
 
 impl Seat {
-    /// Gives the seat away.
-    pub(super) fn leave(&mut self) {
-        (self.permit, self.counted) = (None, None);
-    }
-
     /// Gives the seat in front to somebody else and waits aside, if there is room; otherwise keeps it.
     pub(super) fn step_aside(&mut self) {
         if self.counted.is_none() {
