@@ -173,13 +173,16 @@ struct SqliteSettings;
 
 impl CustomizeConnection<SqliteConnection, diesel::r2d2::Error> for SqliteSettings {
     fn on_acquire(&self, connection: &mut SqliteConnection) -> Result<(), diesel::r2d2::Error> {
-        connection.batch_execute(SQLITE_PRAGMAS).map_err(diesel::r2d2::Error::QueryError)
+        connection.batch_execute(SQLITE_PRAGMAS).map_err(diesel::r2d2::Error::QueryError)?;
+        connection.batch_execute(READER_PRAGMAS).map_err(diesel::r2d2::Error::QueryError)
     }
 }
 
 /// `synchronous=FULL`: what was acknowledged survives a power cut, not only a `kill -9`.
 const SQLITE_PRAGMAS: &str = "PRAGMA busy_timeout=10000; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; \
                               PRAGMA foreign_keys=ON; PRAGMA temp_store=MEMORY;";
+/// In KiB, half of what is usual: whatever is written empties the pages of every reader, and the system keeps them too.
+const READER_PRAGMAS: &str = "PRAGMA cache_size=-1000;";
 
 impl Store {
     /// Opens the database, makes it if it is a SQLite file that does not exist, and applies pending migrations.
