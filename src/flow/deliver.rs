@@ -31,9 +31,10 @@ use crate::metrics::pulse::{self, Loop};
 use crate::store::inboxes::{self, Leased};
 use crate::store::{Db, StoreError, deliveries};
 
-/// Inboxes leased in one statement, at most; and at most two for each seat, so that other processes find some too. So many wait
+/// Inboxes leased in one statement, at most; and at most so many for each seat, so that other processes find some too. So many wait
 /// in memory at most, so it is also what a killed process holds back until its leases end, beside what it was sending.
-const LEASE_BATCH_MAX: usize = 128;
+const LEASE_BATCH_MAX: usize = 256;
+const LEASED_PER_SEAT: usize = 4;
 /// Activities that an inbox is sent in one turn; then others have theirs.
 const TURN_MAX: i64 = 16;
 /// Longest sleep while nothing is due.
@@ -60,6 +61,7 @@ pub async fn run(gateway: Shared, mut stop: Stop) {
     let hands = Hands::new(seats.count());
     let mut waiting: VecDeque<Turn> = VecDeque::new();
     let mut breakers_at = None::<Instant>;
+    let mut more = false; // after many there are most likely more
     while !stop.is_set() {
         pulse::beat(Loop::Deliver);
         if breakers_at.is_none_or(|at| at.elapsed() >= BREAKERS_EVERY) {
@@ -71,9 +73,15 @@ pub async fn run(gateway: Shared, mut stop: Stop) {
             continue;
         }
         let Some(turn) = waiting.pop_front() else {
-            match lease(&gateway, &seats).await {
-                Ok(leased) if leased.is_empty() => idle(&gateway, &mut stop, IDLE_WAIT).await,
-                Ok(leased) => waiting.extend(leased),
+            match lease(&gateway, &seats, more).await {
+                Ok(leased) if leased.is_empty() => {
+                    more = false;
+                    idle(&gateway, &mut stop, IDLE_WAIT).await;
+                }
+                Ok(leased) => {
+                    more = leased.len() > seats.count();
+                    waiting.extend(leased);
+                }
                 Err(error) => {
                     tracing::error!(error = &error as &dyn std::error::Error, "inboxes cannot be leased");
                     stop.sleep(IDLE_WAIT).await;
@@ -143,14 +151,16 @@ async fn idle(gateway: &Gateway, stop: &mut Stop, wait: Duration) {
     }
 }
 
-/// Leases the next inboxes and reads what they are owed, in one transaction; looks first, without a lock, whether there are any.
-async fn lease(gateway: &Gateway, seats: &Seats) -> Result<Vec<Turn>, StoreError> {
-    let due = gateway.store.read("look for inboxes that are due", |db| inboxes::any_due(db, now())).await?;
-    if !due {
+/// Leases the next inboxes and reads what they are owed, in one transaction; unless there are most likely some (`more`), looks
+/// first, without a lock.
+async fn lease(gateway: &Gateway, seats: &Seats, more: bool) -> Result<Vec<Turn>, StoreError> {
+    let any_due = |db: &mut Db<'_>| inboxes::any_due(db, now());
+    if !more && !gateway.store.read("look for inboxes that are due", any_due).await? {
         return Ok(Vec::new());
     }
     let limit = |n: usize| i64::try_from(n).unwrap_or(1);
-    let (healthy, failing) = (limit(LEASE_BATCH_MAX.min(2 * seats.in_front())), limit(seats.free_for_retries()));
+    let (healthy, failing) =
+        (limit(LEASE_BATCH_MAX.min(LEASED_PER_SEAT * seats.in_front())), limit(seats.free_for_retries()));
     let (began, held) = (Instant::now(), gateway.settings.lease);
     let lease = move |db: &mut Db<'_>| {
         let at = now();

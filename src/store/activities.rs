@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use crate::ids::{ActivityId, ActorId, PostId};
 use crate::on;
+use crate::store::first::FirstRow as _;
 use crate::store::schema::activities;
 use crate::store::{Db, Queried};
 use crate::time::Timestamp;
@@ -33,7 +34,7 @@ pub fn insert(db: &mut Db<'_>, row: &ActivityRow) -> Queried<()> {
 
 /// The activity with that id.
 pub fn by_id(db: &mut Db<'_>, id: ActivityId) -> Queried<Option<ActivityRow>> {
-    on!(db, c => activities::table.find(id).first(c).optional())
+    on!(db, c => activities::table.find(id).first_row(c).optional())
 }
 
 /// All activities about a post, oldest first.
@@ -59,6 +60,6 @@ pub fn to_send(db: &mut Db<'_>, id: ActivityId) -> Queried<Option<ToSend>> {
     on!(db, c => activities::table
         .find(id)
         .select((activities::actor_id, activities::bytes, activities::kind, activities::post_id))
-        .first(c)
+        .first_row(c)
         .optional())
 }

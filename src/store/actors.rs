@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use crate::actor::{Actor, ActorKind, Agency, Handle, Language};
 use crate::ids::{ActorId, AgencyId, KeyRowId, PostId};
 use crate::on;
+use crate::store::first::FirstRow as _;
 use crate::store::schema::{actor_keys, actors, agencies, posts};
 use crate::store::{Db, Queried, continuity, from_json, odd_row, rotations, to_json};
 use crate::time::Timestamp;
@@ -91,7 +92,7 @@ pub fn list_agencies(db: &mut Db<'_>) -> Queried<Vec<AgencyRow>> {
 
 /// The agency of that name.
 pub fn agency_by_name(db: &mut Db<'_>, name: &str) -> Queried<Option<AgencyRow>> {
-    on!(db, c => agencies::table.filter(agencies::name.eq(name)).first(c).optional())
+    on!(db, c => agencies::table.filter(agencies::name.eq(name)).first_row(c).optional())
 }
 
 /// Adds an actor with its keys.
@@ -133,7 +134,7 @@ pub fn list(db: &mut Db<'_>) -> Queried<Vec<Actor>> {
 /// The actor with that id.
 pub fn by_id(db: &mut Db<'_>, id: ActorId) -> Queried<Option<Actor>> {
     let found: Option<(ActorRow, AgencyRow)> = on!(db, c => actors::table.inner_join(agencies::table.on(agencies::id.eq(actors::agency_id)))
-            .filter(actors::id.eq(id)).first(c).optional())?;
+            .filter(actors::id.eq(id)).first_row(c).optional())?;
     found.map(|(actor, agency)| complete(db, actor, agency)).transpose()
 }
 
@@ -145,7 +146,7 @@ pub fn exists(db: &mut Db<'_>, id: ActorId) -> Queried<bool> {
 
 /// Whether an actor was made from the configuration file.
 pub fn is_provisioned(db: &mut Db<'_>, id: ActorId) -> Queried<bool> {
-    on!(db, c => actors::table.find(id).select(actors::provisioned).first(c))
+    on!(db, c => actors::table.find(id).select(actors::provisioned).first_row(c))
 }
 
 /// Every actor with that local part; at most one at a domain, and at most one on a host.
@@ -170,7 +171,7 @@ pub fn places(db: &mut Db<'_>) -> Queried<Vec<(ActorId, ActorUrl, String)>> {
 
 /// The root that an actor's URLs are under.
 pub fn root_of(db: &mut Db<'_>, actor: ActorId) -> Queried<Option<Base>> {
-    let url: Option<String> = on!(db, c => actors::table.find(actor).select(actors::url).first(c).optional())?;
+    let url: Option<String> = on!(db, c => actors::table.find(actor).select(actors::url).first_row(c).optional())?;
     url.map(|url| Ok(odd_row(ActorUrl::parse(&url))?.base())).transpose()
 }
 

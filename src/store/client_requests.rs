@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use crate::ids::{ItemId, SourceId};
 use crate::on;
+use crate::store::first::FirstRow as _;
 use crate::store::schema::client_requests;
 use crate::store::{Db, Queried};
 use crate::time::Timestamp;
@@ -29,7 +30,7 @@ pub fn by_key(db: &mut Db<'_>, source: SourceId, key: &str) -> Queried<Option<Cl
     on!(db, c => client_requests::table
         .find((source, key))
         .select(ClientRequest::as_select())
-        .first(c)
+        .first_row(c)
         .optional())
 }
 

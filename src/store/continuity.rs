@@ -7,6 +7,7 @@ use crate::actor::continuity::{ActorState, Continuity};
 use crate::ids::{ActivityId, ActorId, PostId};
 use crate::on;
 use crate::post::lane::Dispatch;
+use crate::store::first::FirstRow as _;
 use crate::store::listen::{self, Topic};
 use crate::store::schema::{
     activities, actor_continuity, actors, deliveries, former_handles, post_changes, posts, proofs, sources,
@@ -51,7 +52,7 @@ pub struct FormerHandle {
 
 /// What became of an actor.
 pub fn of(db: &mut Db<'_>, actor: ActorId) -> Queried<Continuity> {
-    let row: Option<Row> = on!(db, c => actor_continuity::table.find(actor).first(c).optional())?;
+    let row: Option<Row> = on!(db, c => actor_continuity::table.find(actor).first_row(c).optional())?;
     let Some(row) = row else { return Ok(Continuity::default()) };
     Ok(Continuity {
         state: ActorState::from_name(&row.state),
@@ -67,7 +68,7 @@ pub fn of(db: &mut Db<'_>, actor: ActorId) -> Queried<Continuity> {
 pub fn put(db: &mut Db<'_>, actor: ActorId, continuity: &Continuity, from: ActorState) -> Queried<bool> {
     let row = row_of(actor, continuity)?;
     let known: Option<String> = on!(db, c => actor_continuity::table
-        .find(actor).select(actor_continuity::state).first(c).optional())?;
+        .find(actor).select(actor_continuity::state).first_row(c).optional())?;
     if known.is_none() && from == ActorState::default() {
         return on!(db, c => diesel::insert_into(actor_continuity::table)
             .values(&row).on_conflict_do_nothing().execute(c))
@@ -104,7 +105,7 @@ pub fn in_state(db: &mut Db<'_>, state: ActorState) -> Queried<Vec<ActorId>> {
 
 /// The id of an actor on the wire, and what became of it; `None` when there is no such actor.
 pub fn state_of(db: &mut Db<'_>, actor: ActorId) -> Queried<Option<(ActorUrl, Continuity)>> {
-    let url: Option<String> = on!(db, c => actors::table.find(actor).select(actors::url).first(c).optional())?;
+    let url: Option<String> = on!(db, c => actors::table.find(actor).select(actors::url).first_row(c).optional())?;
     url.map(|url| Ok((odd_row(ActorUrl::parse(&url))?, of(db, actor)?))).transpose()
 }
 
@@ -114,7 +115,7 @@ pub fn state_of_post(db: &mut Db<'_>, post: PostId) -> Queried<ActorState> {
         .inner_join(actor_continuity::table.on(actor_continuity::actor_id.eq(posts::actor_id)))
         .filter(posts::id.eq(post))
         .select(actor_continuity::state)
-        .first(c)
+        .first_row(c)
         .optional())?;
     Ok(state.map_or_else(ActorState::default, |state| ActorState::from_name(&state)))
 }
@@ -193,7 +194,7 @@ pub fn owes_anything(db: &mut Db<'_>, actor: ActorId) -> Queried<bool> {
         .inner_join(activities::table.on(activities::id.eq(deliveries::activity_id)))
         .filter(activities::actor_id.eq(actor).and(deliveries::state.eq_any([0_i16, 4])))
         .select(deliveries::activity_id)
-        .first(c)
+        .first_row(c)
         .optional())?;
     Ok(found.is_some())
 }

@@ -203,10 +203,11 @@ pub fn owe_answers(db: &mut Db<'_>, answers: &[Answer], now: Timestamp) -> Queri
 /// What is owed to each of these inboxes: at most `limit` activities each, in turn. An inbox that is to be warned gets nothing
 /// else now: for the rest it stands in line again, behind all that are still to be warned.
 pub fn owed_to(db: &mut Db<'_>, inboxes: &[InboxId], limit: i64) -> Queried<HashMap<InboxId, Vec<ActivityId>>> {
-    // SQLite finds what is owed in the partial index only if the state stands in the text.
-    const LITE: &str = "SELECT d.inbox_id, d.activity_id, d.turn FROM json_each($1) j JOIN deliveries d ON d.inbox_id = j.value \
-        AND d.activity_id IN (SELECT o.activity_id FROM deliveries o WHERE o.inbox_id = j.value AND o.state = 0 \
-        ORDER BY o.turn, o.activity_id LIMIT $2 + 0)"; // as in `inboxes::lease`
+    // SQLite finds what is owed in the partial index only if the state stands in the text. Up to the last turn that is within the
+    // limit, rather than so many rows, it reads nothing but that index; others may share that turn.
+    const LITE: &str = "SELECT d.inbox_id, d.activity_id, d.turn FROM json_each($1) j CROSS JOIN deliveries d \
+        WHERE d.inbox_id = j.value AND d.state = 0 AND d.turn <= COALESCE((SELECT o.turn FROM deliveries o \
+        WHERE o.inbox_id = j.value AND o.state = 0 ORDER BY o.turn LIMIT 1 OFFSET $2 - 1), 9223372036854775807)";
     const PG: &str = "SELECT d.inbox_id, d.activity_id, d.turn FROM unnest($1) AS j(id) CROSS JOIN LATERAL \
         (SELECT o.inbox_id, o.activity_id, o.turn FROM deliveries o WHERE o.inbox_id = j.id AND o.state = 0 \
         ORDER BY o.turn, o.activity_id LIMIT $2) d";
@@ -215,7 +216,8 @@ pub fn owed_to(db: &mut Db<'_>, inboxes: &[InboxId], limit: i64) -> Queried<Hash
         Db::Pg(c) => statement(PG).bind::<Array<BigInt>, _>(inboxes).bind::<BigInt, _>(limit).load(&mut **c)?,
     };
     rows.sort_unstable_by_key(|row| (row.turn, row.activity_id));
-    let mut owed: HashMap<InboxId, Vec<ActivityId>> = HashMap::new();
+    let most = usize::try_from(limit).unwrap_or_default();
+    let mut owed: HashMap<InboxId, Vec<ActivityId>> = HashMap::with_capacity(inboxes.len());
     let mut warned: HashSet<InboxId> = HashSet::new();
     for row in rows {
         if Lane::of_turn(row.turn).0 == Lane::Crisis {
@@ -223,7 +225,10 @@ pub fn owed_to(db: &mut Db<'_>, inboxes: &[InboxId], limit: i64) -> Queried<Hash
         } else if warned.contains(&row.inbox_id) {
             continue;
         }
-        owed.entry(row.inbox_id).or_default().push(row.activity_id);
+        let activities = owed.entry(row.inbox_id).or_default();
+        if activities.len() < most {
+            activities.push(row.activity_id);
+        }
     }
     Ok(owed)
 }

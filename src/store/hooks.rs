@@ -6,6 +6,7 @@ use diesel::sql_types::BigInt;
 
 use crate::ids::{ReceiptId, SourceId};
 use crate::on;
+use crate::store::first::FirstRow as _;
 use crate::store::listen::{self, Topic};
 use crate::store::schema::{hook_deliveries, hooks};
 use crate::store::statement::statement;
@@ -100,7 +101,7 @@ pub fn known(db: &mut Db<'_>, row: &Received) -> Queried<Option<Stored>> {
     let found: Option<(ReceiptId, String)> = on!(db, c => hook_deliveries::table
         .filter(same)
         .select((hook_deliveries::id, hook_deliveries::digest))
-        .first(c)
+        .first_row(c)
         .optional())?;
     Ok(found.map(|(id, digest)| if digest == row.digest { Stored::Known(id) } else { Stored::Conflict }))
 }
@@ -143,7 +144,7 @@ pub fn claim(db: &mut Db<'_>, now: Timestamp, until: Timestamp) -> Queried<Optio
         .filter(free)
         .order(hook_deliveries::due_at)
         .select(hook_deliveries::source_id)
-        .first(c)
+        .first_row(c)
         .optional())?;
     let Some(source) = source else { return Ok(None) };
     ensure(db, source)?;
@@ -244,7 +245,7 @@ pub fn refusal(db: &mut Db<'_>, source: SourceId) -> Queried<Option<(Timestamp, 
     let row: Option<(Option<Timestamp>, Option<String>)> = on!(db, c => hooks::table
         .find(source)
         .select((hooks::refused_at, hooks::refusal))
-        .first(c)
+        .first_row(c)
         .optional())?;
     Ok(row.and_then(|(at, why)| at.zip(why)))
 }
@@ -265,7 +266,7 @@ pub fn waiting(db: &mut Db<'_>) -> Queried<(i64, Option<Timestamp>)> {
     on!(db, c => hook_deliveries::table
         .filter(waiting)
         .select((diesel::dsl::count_star(), diesel::dsl::min(hook_deliveries::received_at)))
-        .first(c))
+        .first_row(c))
 }
 
 /// Forgets requests that came before `before` and are done with.

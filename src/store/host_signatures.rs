@@ -7,6 +7,7 @@ use diesel::prelude::*;
 
 use crate::on;
 use crate::signature::Scheme;
+use crate::store::first::FirstRow as _;
 use crate::store::schema::host_signatures;
 use crate::store::{Db, Queried};
 use crate::time::Timestamp;
@@ -127,7 +128,7 @@ fn put(db: &mut Db<'_>, host: &str, holds: Holds) -> Queried<()> {
 
 /// What is known of a host.
 pub fn of_host(db: &mut Db<'_>, host: &str) -> Queried<Option<HostSignature>> {
-    on!(db, c => host_signatures::table.find(host).select(HostSignature::as_select()).first(c).optional())
+    on!(db, c => host_signatures::table.find(host).select(HostSignature::as_select()).first_row(c).optional())
 }
 
 /// Forgets what has not held for long.

@@ -9,6 +9,7 @@ use diesel::sql_types::{Array, BigInt, Integer, Nullable, SmallInt, Text};
 use crate::ids::{ActivityId, ActorId, InboxId};
 use crate::on;
 use crate::store::deliveries::json_ids;
+use crate::store::first::FirstRow as _;
 use crate::store::schema::{hosts, inboxes};
 use crate::store::statement::statement;
 use crate::store::{BINDS_MAX, Db, Queried, turns};
@@ -76,7 +77,7 @@ pub struct InboxRow {
 /// The id of an inbox, made if it is new.
 pub fn ensure(db: &mut Db<'_>, url: &InboxUrl, new_id: InboxId, now: Timestamp) -> Queried<InboxId> {
     let found: Option<InboxId> =
-        on!(db, c => inboxes::table.filter(inboxes::url.eq(url.as_str())).select(inboxes::id).first(c).optional())?;
+        on!(db, c => inboxes::table.filter(inboxes::url.eq(url.as_str())).select(inboxes::id).first_row(c).optional())?;
     if let Some(id) = found {
         return Ok(id);
     }
@@ -92,7 +93,7 @@ pub fn ensure(db: &mut Db<'_>, url: &InboxUrl, new_id: InboxId, now: Timestamp) 
         .on_conflict(inboxes::url)
         .do_nothing()
         .execute(c))?;
-    on!(db, c => inboxes::table.filter(inboxes::url.eq(url.as_str())).select(inboxes::id).first(c))
+    on!(db, c => inboxes::table.filter(inboxes::url.eq(url.as_str())).select(inboxes::id).first_row(c))
 }
 
 /// Leases inboxes that are due: up to `healthy` of those that wait in line, by turn, and up to `failing` of those whose time to
@@ -145,6 +146,9 @@ fn claim(db: &mut Db<'_>, pick: &str, limit: i64, now: Timestamp, until: Timesta
         Db::Lite(c) => {
             let picked: Vec<Leased> =
                 statement(format!("{SELECT} {pick}")).bind::<BigInt, _>(now).bind::<BigInt, _>(limit).load(&mut **c)?;
+            if picked.is_empty() {
+                return Ok(picked);
+            }
             let ids: Vec<InboxId> = picked.iter().map(|inbox| inbox.id).collect();
             let claim = "UPDATE inboxes SET lease_until = $1, due_at = $1, turn = NULL \
                          WHERE id IN (SELECT value FROM json_each($2))";
@@ -278,8 +282,8 @@ pub fn lock_held(db: &mut Db<'_>, actor: ActorId) -> Queried<()> {
 /// at once.
 pub fn release(db: &mut Db<'_>, ids: &[InboxId], lease: Timestamp, now: Timestamp) -> Queried<()> {
     lock(db, ids)?;
-    const AS_IT_WAS: &str = "turn = CASE WHEN failures > 0 THEN NULL ELSE {owed} END";
-    release_as(db, ids, lease, AS_IT_WAS, 0, now)
+    const AS_IT_WAS: &str = "CASE WHEN inboxes.failures > 0 THEN NULL ELSE d.turn END";
+    release_as(db, ids, lease, (AS_IT_WAS, ""), 0, now)
 }
 
 /// As [`release`], of inboxes that answered with that status: they are healthy, whatever they said.
@@ -291,9 +295,9 @@ pub fn release_answered(
     now: Timestamp,
 ) -> Queried<()> {
     lock(db, ids)?;
-    const HEALTHY: &str = "turn = {owed}, failures = 0, failing_since = NULL, parked_at = NULL, last_error = NULL, \
-        last_status = $4, last_ok_at = $1";
-    release_as(db, ids, lease, HEALTHY, status, now)
+    const HEALTHY: &str = ", failures = 0, failing_since = NULL, parked_at = NULL, last_error = NULL, last_status = $4, \
+        last_ok_at = $1";
+    release_as(db, ids, lease, ("d.turn", HEALTHY), status, now)
 }
 
 /// An inbox that failed before answered; its lease goes on.
@@ -310,20 +314,19 @@ pub fn recovered(db: &mut Db<'_>, id: InboxId, now: Timestamp) -> Queried<()> {
     .map(|_| ())
 }
 
-/// Ends leases; `set` says what else, of `$1`, the time, and `$4`, the status.
+/// Ends leases: of what is owed first, `turn` says where the inbox joins the line; `set` says what else, of `$1`, the time, and `$4`,
+/// the status.
 fn release_as(
     db: &mut Db<'_>,
     ids: &[InboxId],
     lease: Timestamp,
-    set: &str,
+    (turn, set): (&str, &str),
     status: i32,
     now: Timestamp,
 ) -> Queried<()> {
-    const OWED: &str = "(SELECT MIN(d.turn) FROM deliveries d WHERE d.inbox_id = inboxes.id AND d.state = 0)";
     let update = format!(
-        "UPDATE inboxes SET lease_until = 0, due_at = CASE WHEN {OWED} IS NULL THEN NULL ELSE CAST($1 AS BIGINT) END, {} \
-         WHERE lease_until = $2 AND id",
-        set.replace("{owed}", OWED)
+        "UPDATE inboxes SET lease_until = 0, (due_at, turn) = (SELECT CAST($1 AS BIGINT), {turn} FROM deliveries d \
+         WHERE d.inbox_id = inboxes.id AND d.state = 0 ORDER BY d.turn LIMIT 1){set} WHERE lease_until = $2 AND id"
     );
     match db {
         Db::Lite(c) => statement(format!("{update} IN (SELECT value FROM json_each($3))"))

@@ -7,6 +7,7 @@ use heraut_connectors::item::{ALTERNATE_IDS_MAX, Item};
 
 use crate::ids::{ActorId, ItemId, PostId, SourceId};
 use crate::on;
+use crate::store::first::FirstRow as _;
 use crate::store::schema::{item_aliases, items, posts, sources};
 use crate::store::{BINDS_MAX, Db, Queried};
 use crate::time::Timestamp;
@@ -150,7 +151,7 @@ fn by_alias(db: &mut Db<'_>, source: SourceId, key: &str) -> Queried<Option<Item
     let alias: Option<ItemId> = on!(db, c => item_aliases::table
         .find((source, key))
         .select(item_aliases::item_id)
-        .first(c)
+        .first_row(c)
         .optional())?;
     alias.map_or(Ok(None), |id| by_id(db, id))
 }
@@ -160,13 +161,13 @@ pub fn by_key(db: &mut Db<'_>, source: SourceId, key: &str) -> Queried<Option<It
     on!(db, c => items::table
         .filter(items::source_id.eq(source).and(items::source_key.eq(key)))
         .select(ItemRow::as_select())
-        .first(c)
+        .first_row(c)
         .optional())
 }
 
 /// The item with that id.
 pub fn by_id(db: &mut Db<'_>, id: ItemId) -> Queried<Option<ItemRow>> {
-    on!(db, c => items::table.find(id).select(ItemRow::as_select()).first(c).optional())
+    on!(db, c => items::table.find(id).select(ItemRow::as_select()).first_row(c).optional())
 }
 
 /// The item that a post came of.
@@ -174,7 +175,7 @@ pub fn of_post(db: &mut Db<'_>, post: PostId) -> Queried<Option<ItemRow>> {
     on!(db, c => items::table
         .filter(items::post_id.eq(Some(post)))
         .select(ItemRow::as_select())
-        .first(c)
+        .first_row(c)
         .optional())
 }
 
@@ -183,7 +184,7 @@ pub fn of_post_in(db: &mut Db<'_>, source: SourceId, post: PostId) -> Queried<Op
     let row = on!(db, c => items::table
         .filter(items::post_id.eq(Some(post)).and(items::source_id.eq(source)))
         .select(ItemRow::as_select())
-        .first(c)
+        .first_row(c)
         .optional())?;
     match row {
         Some(row) => Ok(Some(row)),
@@ -225,7 +226,7 @@ pub fn mark_withdrawn_here(db: &mut Db<'_>, post: PostId) -> Queried<()> {
 /// Whether a source ever had an item.
 pub fn any_of_source(db: &mut Db<'_>, source: SourceId) -> Queried<bool> {
     let found: Option<ItemId> =
-        on!(db, c => items::table.filter(items::source_id.eq(source)).select(items::id).first(c).optional())?;
+        on!(db, c => items::table.filter(items::source_id.eq(source)).select(items::id).first_row(c).optional())?;
     Ok(found.is_some())
 }
 

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use crate::ids::{ActorId, MessageId, PostId};
 use crate::on;
+use crate::store::first::FirstRow as _;
 use crate::store::schema::messages;
 use crate::store::{Db, Queried};
 use crate::time::Timestamp;
@@ -86,7 +87,6 @@ pub fn by_url(db: &mut Db<'_>, url: &str) -> Queried<Vec<MessageRow>> {
 
 /// Whether we keep anything that `author` wrote.
 pub fn any_by(db: &mut Db<'_>, author: &str) -> Queried<bool> {
-    let found: Option<MessageId> =
-        on!(db, c => messages::table.filter(messages::author_url.eq(author)).select(messages::id).first(c).optional())?;
+    let found: Option<MessageId> = on!(db, c => messages::table.filter(messages::author_url.eq(author)).select(messages::id).first_row(c).optional())?;
     Ok(found.is_some())
 }

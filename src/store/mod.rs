@@ -12,6 +12,7 @@ pub mod catalogue;
 pub mod client_requests;
 pub mod continuity;
 pub mod deliveries;
+mod first;
 pub mod followers;
 pub mod hooks;
 mod hops;

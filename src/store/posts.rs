@@ -8,6 +8,7 @@ use crate::ids::{ActorId, MediaId, PostId, SourceId};
 use crate::on;
 use crate::post::lane::{Dispatch, Lane};
 use crate::post::{Content, HoldReason, Image, PostState};
+use crate::store::first::FirstRow as _;
 use crate::store::listen::{self, Topic};
 use crate::store::schema::{media, post_changes, post_revisions, posts};
 use crate::store::{Db, Queried, from_json, proofs, to_json};
@@ -187,7 +188,7 @@ fn keep_revision(db: &mut Db<'_>, post: &Post) -> Queried<()> {
 
 /// The post with that id.
 pub fn by_id(db: &mut Db<'_>, id: PostId) -> Queried<Option<Post>> {
-    let row: Option<Row> = on!(db, c => posts::table.find(id).select(Row::as_select()).first(c).optional())?;
+    let row: Option<Row> = on!(db, c => posts::table.find(id).select(Row::as_select()).first_row(c).optional())?;
     row.map(post_of).transpose()
 }
 
@@ -258,15 +259,15 @@ pub fn next_due(db: &mut Db<'_>, now: Timestamp) -> Queried<Option<Due>> {
 /// The first post in that state, and due by then where that is given: by lane, within one the oldest.
 fn first_due(db: &mut Db<'_>, state: &str, by: Option<Timestamp>) -> Queried<Option<Row>> {
     on!(db, c => {
-        let mut query = posts::table
+        let in_line = posts::table
             .filter(posts::state.eq(state))
             .order((posts::lane, posts::id))
-            .select(Row::as_select())
-            .into_boxed();
-        if let Some(by) = by {
-            query = query.filter(posts::due_at.le(Some(by)));
+            .select(Row::as_select());
+        match by {
+            Some(by) => in_line.filter(posts::due_at.le(Some(by))).first(c),
+            None => in_line.first_row(c), // their order is that of an index
         }
-        query.first(c).optional()
+        .optional()
     })
 }
 
@@ -336,7 +337,7 @@ pub fn put_change(db: &mut Db<'_>, pending: &PendingChange, due_at: Timestamp, n
     let known: Option<String> = on!(db, c => post_changes::table
         .find(pending.post_id)
         .select(post_changes::kind)
-        .first(c)
+        .first_row(c)
         .optional())?;
     if known.as_deref() == Some("withdraw") && pending.change != Change::Withdraw {
         return Ok(());
@@ -400,7 +401,7 @@ pub fn change(db: &mut Db<'_>, post: PostId) -> Queried<Option<PendingChange>> {
     let row: Option<ChangeRow> = on!(db, c => post_changes::table
         .find(post)
         .select((post_changes::post_id, post_changes::kind, post_changes::content, post_changes::reason))
-        .first(c)
+        .first_row(c)
         .optional())?;
     row.map(change_of).transpose()
 }
@@ -480,7 +481,7 @@ pub fn public_media(db: &mut Db<'_>, id: MediaId) -> Queried<Option<MediaRow>> {
         .inner_join(posts::table.on(media::post_id.eq(posts::id.nullable())))
         .filter(media::id.eq(id).and(posts::state.eq("published")))
         .select(MediaRow::as_select())
-        .first(c)
+        .first_row(c)
         .optional())
 }
 

@@ -6,6 +6,7 @@ use crate::actor::ladder::{Level, Step};
 use crate::actor::verification::Proof;
 use crate::ids::{ActorId, AgencyId};
 use crate::on;
+use crate::store::first::FirstRow as _;
 use crate::store::schema::{actors, proofs};
 use crate::store::{Db, Queried, from_json, odd_row, to_json};
 use crate::time::Timestamp;
@@ -34,7 +35,7 @@ pub fn of_actor(db: &mut Db<'_>, actor: ActorId) -> Queried<Proof> {
             proofs::ends_at,
             proofs::steps,
         ))
-        .first(c)
+        .first_row(c)
         .optional())?;
     let Some(row) = row else { return Ok(Proof::default()) };
     let level = |number: i16| u8::try_from(number).map_err(|e| e.to_string()).and_then(Level::try_from);
@@ -55,7 +56,7 @@ pub fn of_actor(db: &mut Db<'_>, actor: ActorId) -> Queried<Proof> {
 pub fn lock_checked_at(db: &mut Db<'_>, actor: ActorId) -> Queried<Option<Timestamp>> {
     let query = proofs::table.find(actor).select(proofs::checked_at);
     let found: Option<Option<Timestamp>> = match db {
-        Db::Lite(c) => query.first(&mut **c).optional()?,
+        Db::Lite(c) => query.first_row(&mut **c).optional()?,
         Db::Pg(c) => query.for_update().first(&mut **c).optional()?,
     };
     Ok(found.flatten())
@@ -119,7 +120,7 @@ pub fn lease_due(db: &mut Db<'_>, now: Timestamp, until: Timestamp) -> Queried<O
         .filter(proofs::due_at.le(now).and(proofs::lease_until.le(now)))
         .order(proofs::due_at)
         .select(proofs::actor_id)
-        .first(c)
+        .first_row(c)
         .optional())?;
     let Some(actor) = due else { return Ok(None) };
     let won = on!(db, c => diesel::update(proofs::table.filter(

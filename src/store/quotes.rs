@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use crate::ids::{ActorId, InboxId, PostId, QuoteId};
 use crate::on;
+use crate::store::first::FirstRow as _;
 use crate::store::reactions::QuoteRow;
 use crate::store::schema::{posts, quote_requests, quotes};
 use crate::store::{Db, Queried};
@@ -33,7 +34,7 @@ pub struct QuoteRequestRow {
 pub fn answered(db: &mut Db<'_>, post: PostId, quote_url: &str) -> Queried<Option<QuoteRow>> {
     on!(db, c => quotes::table
         .filter(quotes::post_id.eq(post).and(quotes::quote_url.eq(quote_url)))
-        .first(c)
+        .first_row(c)
         .optional())
 }
 
@@ -63,7 +64,7 @@ pub fn ask(db: &mut Db<'_>, row: &QuoteRequestRow) -> Queried<()> {
 
 /// The request with that id.
 pub fn request(db: &mut Db<'_>, id: QuoteId) -> Queried<Option<QuoteRequestRow>> {
-    on!(db, c => quote_requests::table.find(id).first(c).optional())
+    on!(db, c => quote_requests::table.find(id).first_row(c).optional())
 }
 
 /// Requests that wait, oldest first, at most `limit`; of one post where given.

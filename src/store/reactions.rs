@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use crate::ids::{PostId, QuoteId, ReactionId};
 use crate::on;
+use crate::store::first::FirstRow as _;
 use crate::store::schema::{quotes, reactions};
 use crate::store::{Db, Queried};
 use crate::time::Timestamp;
@@ -93,5 +94,5 @@ pub fn authorize_quote(db: &mut Db<'_>, row: &QuoteRow) -> Queried<QuoteId> {
 
 /// The authorization with that id.
 pub fn quote(db: &mut Db<'_>, id: QuoteId) -> Queried<Option<QuoteRow>> {
-    on!(db, c => quotes::table.find(id).first(c).optional())
+    on!(db, c => quotes::table.find(id).first_row(c).optional())
 }

@@ -7,6 +7,7 @@ use crate::ids::AgencyId;
 use crate::on;
 use crate::register::judge::{Known, Listed, Said, Source};
 use crate::register::{Counts, Entry, domain, find};
+use crate::store::first::FirstRow as _;
 use crate::store::schema::{agency_organisations, register_entries, registers};
 use crate::store::{BINDS_MAX, Db, Queried};
 use crate::time::Timestamp;
@@ -109,7 +110,7 @@ pub fn generations(db: &mut Db<'_>) -> Queried<Vec<(String, i64)>> {
 
 /// The register of that name.
 pub fn by_name(db: &mut Db<'_>, name: &str) -> Queried<Option<Row>> {
-    on!(db, c => registers::table.find(name).first(c).optional())
+    on!(db, c => registers::table.find(name).first_row(c).optional())
 }
 
 /// Adds a register, or changes it; one that is in another place or of another form is due now. One of another form has no entries
@@ -169,7 +170,7 @@ pub fn lease_due(db: &mut Db<'_>, now: Timestamp, until: Timestamp) -> Queried<O
     let due: Option<Row> = on!(db, c => registers::table
         .filter(registers::due_at.le(now).and(registers::lease_until.le(now)))
         .order(registers::due_at)
-        .first(c)
+        .first_row(c)
         .optional())?;
     let Some(row) = due else { return Ok(None) };
     let won = on!(db, c => diesel::update(registers::table.filter(
@@ -361,7 +362,7 @@ pub fn organisation(db: &mut Db<'_>, agency: AgencyId) -> Queried<Option<String>
     on!(db, c => agency_organisations::table
         .find(agency)
         .select(agency_organisations::organisation)
-        .first(c)
+        .first_row(c)
         .optional())
 }
 

@@ -8,6 +8,7 @@ use diesel::sql_types::{BigInt, Bool, Text};
 use crate::actor::relay::{RelayState, RelayStyle};
 use crate::ids::{ActivityId, ActorId, AgencyId, InboxId, PostId, RelayId};
 use crate::on;
+use crate::store::first::FirstRow as _;
 use crate::store::schema::{agencies, relay_agencies as links, relay_announcements as announcements, relays as r};
 use crate::store::statement::statement;
 use crate::store::{Db, Queried};
@@ -75,27 +76,27 @@ pub fn list(db: &mut Db<'_>) -> Queried<Vec<(RelayRow, Vec<String>)>> {
 
 /// The relay of that address.
 pub fn by_url(db: &mut Db<'_>, url: &str) -> Queried<Option<RelayRow>> {
-    on!(db, c => r::table.filter(r::url.eq(url)).select(RelayRow::as_select()).first(c).optional())
+    on!(db, c => r::table.filter(r::url.eq(url)).select(RelayRow::as_select()).first_row(c).optional())
 }
 
 /// The relay with that id.
 pub fn by_id(db: &mut Db<'_>, id: RelayId) -> Queried<Option<RelayRow>> {
-    on!(db, c => r::table.find(id).select(RelayRow::as_select()).first(c).optional())
+    on!(db, c => r::table.find(id).select(RelayRow::as_select()).first_row(c).optional())
 }
 
 /// The relay that our Follow with that number was sent to.
 pub fn by_follow(db: &mut Db<'_>, number: i64) -> Queried<Option<RelayRow>> {
-    on!(db, c => r::table.filter(r::follow_number.eq(Some(number))).select(RelayRow::as_select()).first(c).optional())
+    on!(db, c => r::table.filter(r::follow_number.eq(Some(number))).select(RelayRow::as_select()).first_row(c).optional())
 }
 
 /// The relay whose actor that is.
 pub fn by_actor(db: &mut Db<'_>, url: &str) -> Queried<Option<RelayRow>> {
-    on!(db, c => r::table.filter(r::actor_url.eq(Some(url))).select(RelayRow::as_select()).first(c).optional())
+    on!(db, c => r::table.filter(r::actor_url.eq(Some(url))).select(RelayRow::as_select()).first_row(c).optional())
 }
 
 /// Whether the configuration names the relay for the agency; `None` when it is not used for it at all.
 pub fn link(db: &mut Db<'_>, relay: RelayId, agency: AgencyId) -> Queried<Option<bool>> {
-    on!(db, c => links::table.find((relay, agency)).select(links::provisioned).first(c).optional())
+    on!(db, c => links::table.find((relay, agency)).select(links::provisioned).first_row(c).optional())
 }
 
 /// Uses a relay for an agency. One that is new, was refused or was being left is asked.
@@ -175,7 +176,7 @@ pub fn any_due(db: &mut Db<'_>, now: Timestamp) -> Queried<bool> {
 pub fn claim(db: &mut Db<'_>, now: Timestamp, until: Timestamp) -> Queried<Option<RelayRow>> {
     let due = || r::due_at.le(now).and(r::lease_until.le(now));
     let row: Option<RelayRow> =
-        on!(db, c => r::table.filter(due()).order(r::due_at).select(RelayRow::as_select()).first(c).optional())?;
+        on!(db, c => r::table.filter(due()).order(r::due_at).select(RelayRow::as_select()).first_row(c).optional())?;
     let Some(row) = row else { return Ok(None) };
     let won = on!(db, c => diesel::update(r::table.filter(r::id.eq(row.id).and(due())))
         .set(r::lease_until.eq(until))

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use crate::inbox::remote::RemoteActor;
 use crate::on;
 use crate::signature::Scheme;
+use crate::store::first::FirstRow as _;
 use crate::store::host_signatures::{self, ShownBy};
 use crate::store::schema::{deleted_objects, remote_actors, seen_activities};
 use crate::store::{Db, Queried, from_json, to_json};
@@ -85,7 +86,7 @@ fn by_main_key(db: &mut Db<'_>, key_id: &str) -> Queried<Option<Known>> {
     let row: Option<(String, Timestamp)> = on!(db, c => remote_actors::table
         .filter(remote_actors::key_id.eq(Some(key_id)))
         .select((remote_actors::document, remote_actors::fetched_at))
-        .first(c)
+        .first_row(c)
         .optional())?;
     row.map(known).transpose()
 }
@@ -95,7 +96,7 @@ pub fn by_url(db: &mut Db<'_>, url: &str) -> Queried<Option<Known>> {
     let row: Option<(String, Timestamp)> = on!(db, c => remote_actors::table
         .find(url)
         .select((remote_actors::document, remote_actors::fetched_at))
-        .first(c)
+        .first_row(c)
         .optional())?;
     row.map(known).transpose()
 }

@@ -6,6 +6,7 @@ use crate::actor::key::{KeySerial, KeysBeside, PublicKeys};
 use crate::ids::{ActivityId, ActorId, KeyRowId};
 use crate::on;
 use crate::store::actors::{self, ED25519, KeyRow, RSA};
+use crate::store::first::FirstRow as _;
 use crate::store::schema::{actor_keys, actors as actors_table, key_rotations, other_keys};
 use crate::store::{Db, Queried};
 use crate::time::Timestamp;
@@ -54,7 +55,7 @@ impl OtherKey {
 
 /// How the keys of an actor stand; `None` when they were never replaced.
 pub fn of_actor(db: &mut Db<'_>, actor: ActorId) -> Queried<Option<Rotation>> {
-    on!(db, c => key_rotations::table.find(actor).first(c).optional())
+    on!(db, c => key_rotations::table.find(actor).first_row(c).optional())
 }
 
 /// The public halves of all keys of an actor; `None` when it has none.

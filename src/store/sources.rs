@@ -10,6 +10,7 @@ use crate::post::compose::ComposeSettings;
 use crate::post::policy::SourcePolicy;
 use crate::source::schedule::Schedule;
 use crate::source::span::Span;
+use crate::store::first::FirstRow as _;
 use crate::store::listen::{self, Topic};
 use crate::store::schema::sources;
 use crate::store::{Db, Queried, from_json, to_json};
@@ -167,7 +168,7 @@ pub fn by_name(db: &mut Db<'_>, name: &str) -> Queried<Option<Source>> {
     let row: Option<(Identity, Progress)> = on!(db, c => sources::table
         .filter(sources::name.eq(name))
         .select((Identity::as_select(), Progress::as_select()))
-        .first(c)
+        .first_row(c)
         .optional())?;
     row.map(complete).transpose()
 }
@@ -184,8 +185,7 @@ pub fn feeds_by(db: &mut Db<'_>, actor: ActorId, kinds: &[&str]) -> Queried<bool
 
 /// Whether a source of that name was made from the configuration file.
 pub fn is_provisioned(db: &mut Db<'_>, name: &str) -> Queried<bool> {
-    let found: Option<bool> =
-        on!(db, c => sources::table.filter(sources::name.eq(name)).select(sources::provisioned).first(c).optional())?;
+    let found: Option<bool> = on!(db, c => sources::table.filter(sources::name.eq(name)).select(sources::provisioned).first_row(c).optional())?;
     Ok(found.unwrap_or(false))
 }
 
@@ -194,7 +194,7 @@ pub fn by_id(db: &mut Db<'_>, id: SourceId) -> Queried<Option<Source>> {
     let row: Option<(Identity, Progress)> = on!(db, c => sources::table
         .find(id)
         .select((Identity::as_select(), Progress::as_select()))
-        .first(c)
+        .first_row(c)
         .optional())?;
     row.map(complete).transpose()
 }
@@ -205,7 +205,7 @@ pub fn lease_due(db: &mut Db<'_>, now: Timestamp, until: Timestamp) -> Queried<O
         .filter(sources::due_at.le(now).and(sources::lease_until.le(now)).and(sources::stopped.is_null()))
         .order(sources::due_at)
         .select(sources::id)
-        .first(c)
+        .first_row(c)
         .optional())?;
     let Some(id) = due else { return Ok(None) };
     let won = on!(db, c => diesel::update(sources::table.filter(
@@ -221,7 +221,7 @@ pub fn record(db: &mut Db<'_>, id: SourceId, progress: &Progress, began: Timesta
     let asked: Option<Timestamp> = on!(db, c => sources::table
         .filter(sources::id.eq(id).and(sources::lease_until.gt(0)).and(sources::due_at.gt(began)))
         .select(sources::due_at)
-        .first(c)
+        .first_row(c)
         .optional())?;
     on!(db, c => diesel::update(sources::table.find(id))
         .set((progress, sources::due_at.eq(asked.map_or(due_at, |asked| asked.min(due_at))), sources::lease_until.eq(0)))

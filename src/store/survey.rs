@@ -9,6 +9,7 @@ use diesel::sql_types::{BigInt, Integer, Nullable, SmallInt, Text};
 use diesel::{pg::Pg, sqlite::Sqlite};
 
 use crate::on;
+use crate::store::first::FirstRow as _;
 use crate::store::schema::{hosts, inboxes, sources};
 use crate::store::statement::statement;
 use crate::store::{Db, POSTGRES_MIGRATIONS, Pools, Queried, SQLITE_MIGRATIONS, Store};
@@ -129,11 +130,11 @@ pub fn sources_by_state(db: &mut Db<'_>) -> Queried<Vec<Counted>> {
 
 /// When any source was last polled, and since when the source is due that has waited longest; stopped ones wait for nothing.
 pub fn polling(db: &mut Db<'_>) -> Queried<(Option<Timestamp>, Option<Timestamp>)> {
-    let last = on!(db, c => sources::table.select(diesel::dsl::max(sources::polled_at)).first(c))?;
+    let last = on!(db, c => sources::table.select(diesel::dsl::max(sources::polled_at)).first_row(c))?;
     let due = on!(db, c => sources::table
         .filter(sources::stopped.is_null())
         .select(diesel::dsl::min(sources::due_at))
-        .first(c))?;
+        .first_row(c))?;
     Ok((last, due))
 }
 

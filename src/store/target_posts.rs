@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{ActivityId, ActorId, MediaId, PostId, TargetId};
 use crate::on;
+use crate::store::first::FirstRow as _;
 use crate::store::posts::Post;
 use crate::store::schema::{
     actors, media, post_revisions, posts, target_deliveries as d, target_posts as p, targets as t,
@@ -174,8 +175,8 @@ pub fn next(db: &mut Db<'_>, target: TargetId) -> Queried<Option<Work>> {
     let attempts = rows.iter().map(|(.., attempts)| *attempts).max().unwrap_or_default();
     let owed =
         rows.into_iter().filter_map(|(kind, revision, _)| Some(Owed { act: Act::of_activity(&kind)?, revision }));
-    let mirror: Mirror = on!(db, c => p::table.find((target, post)).select(Mirror::as_select()).first(c))?;
-    let actor = on!(db, c => posts::table.find(post).select(posts::actor_id).first(c))?;
+    let mirror: Mirror = on!(db, c => p::table.find((target, post)).select(Mirror::as_select()).first_row(c))?;
+    let actor = on!(db, c => posts::table.find(post).select(posts::actor_id).first_row(c))?;
     Ok(Some(Work { post, actor, owed: owed.collect(), attempts, mirror }))
 }
 
@@ -184,14 +185,14 @@ pub fn revision(db: &mut Db<'_>, post: PostId, revision: i32) -> Queried<Option<
     let text: Option<String> = on!(db, c => post_revisions::table
         .find((post, revision))
         .select(post_revisions::content)
-        .first(c)
+        .first_row(c)
         .optional())?;
     text.as_deref().map(from_json).transpose()
 }
 
 /// The extension of the file of a picture.
 pub fn extension(db: &mut Db<'_>, id: MediaId) -> Queried<Option<String>> {
-    on!(db, c => media::table.find(id).select(media::extension).first(c).optional())
+    on!(db, c => media::table.find(id).select(media::extension).first_row(c).optional())
 }
 
 /// A request to make the status is about to be sent: its answer is not known from now on.

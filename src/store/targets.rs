@@ -6,6 +6,7 @@ use diesel::prelude::*;
 
 use crate::ids::{ActorId, AgencyId, TargetId};
 use crate::on;
+use crate::store::first::FirstRow as _;
 use crate::store::schema::{target_deliveries as d, targets as t};
 use crate::store::{Db, Queried};
 use crate::target::limits::Limits;
@@ -98,13 +99,13 @@ pub fn by_name(db: &mut Db<'_>, name: &str) -> Queried<Option<Target>> {
     on!(db, c => t::table
         .filter(t::removed_at.is_null().and(t::name.eq(name)))
         .select(Target::as_select())
-        .first(c)
+        .first_row(c)
         .optional())
 }
 
 /// The target with that id.
 pub fn by_id(db: &mut Db<'_>, id: TargetId) -> Queried<Option<Target>> {
-    on!(db, c => t::table.find(id).select(Target::as_select()).first(c).optional())
+    on!(db, c => t::table.find(id).select(Target::as_select()).first_row(c).optional())
 }
 
 /// Adds a target.
@@ -181,7 +182,7 @@ pub fn claim(db: &mut Db<'_>, now: Timestamp, until: Timestamp) -> Queried<Optio
         .filter(due())
         .order(t::due_at)
         .select(Target::as_select())
-        .first(c)
+        .first_row(c)
         .optional())?;
     let Some(row) = row else { return Ok(None) };
     let won = on!(db, c => diesel::update(t::table.filter(t::id.eq(row.id)).filter(due()))
@@ -205,7 +206,7 @@ pub fn holds(db: &mut Db<'_>, row: &Target) -> Queried<bool> {
 pub(super) fn lock(db: &mut Db<'_>, id: TargetId) -> Queried<Option<Timestamp>> {
     let query = t::table.find(id).select(t::lease_until);
     match db {
-        Db::Lite(c) => query.first(&mut **c).optional(),
+        Db::Lite(c) => query.first_row(&mut **c).optional(),
         Db::Pg(c) => query.for_update().first(&mut **c).optional(),
     }
 }
@@ -245,7 +246,7 @@ pub fn succeeded(db: &mut Db<'_>, id: TargetId, at: Timestamp) -> Queried<()> {
 /// The server did not answer, or wants to be asked later. Gives how often in a row, and since when.
 pub fn failed(db: &mut Db<'_>, id: TargetId, why: &str, at: Timestamp) -> Queried<(i32, Timestamp)> {
     let known: (i32, Option<Timestamp>) =
-        on!(db, c => t::table.find(id).select((t::failures, t::failing_since)).first(c))?;
+        on!(db, c => t::table.find(id).select((t::failures, t::failing_since)).first_row(c))?;
     let (failures, since) = (known.0.saturating_add(1), known.1.unwrap_or(at));
     on!(db, c => diesel::update(t::table.find(id))
         .set((t::failures.eq(failures), t::failing_since.eq(Some(since)), t::last_error.eq(Some(short(why)))))
@@ -255,7 +256,7 @@ pub fn failed(db: &mut Db<'_>, id: TargetId, why: &str, at: Timestamp) -> Querie
 
 /// Nothing is sent until somebody does something about it. Returns whether that is news.
 pub fn rest(db: &mut Db<'_>, id: TargetId, why: &str, at: Timestamp) -> Queried<bool> {
-    let before: Option<String> = on!(db, c => t::table.find(id).select(t::resting).first(c))?;
+    let before: Option<String> = on!(db, c => t::table.find(id).select(t::resting).first_row(c))?;
     let since = on!(db, c => t::table.find(id).select(t::resting_since).first::<Option<Timestamp>>(c))?;
     on!(db, c => diesel::update(t::table.find(id))
         .set((t::resting.eq(Some(short(why))), t::resting_since.eq(Some(since.unwrap_or(at)))))

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use crate::ids::{SourceId, TokenId};
 use crate::on;
+use crate::store::first::FirstRow as _;
 use crate::store::schema::tokens;
 use crate::store::{Db, Queried};
 use crate::time::Timestamp;
@@ -39,12 +40,12 @@ pub fn insert(db: &mut Db<'_>, token: &Token) -> Queried<()> {
 
 /// The token with that hash, whether it holds or not.
 pub fn by_hash(db: &mut Db<'_>, hash: &str) -> Queried<Option<Token>> {
-    on!(db, c => tokens::table.filter(tokens::hash.eq(hash)).select(Token::as_select()).first(c).optional())
+    on!(db, c => tokens::table.filter(tokens::hash.eq(hash)).select(Token::as_select()).first_row(c).optional())
 }
 
 /// The token with that id.
 pub fn by_id(db: &mut Db<'_>, id: TokenId) -> Queried<Option<Token>> {
-    on!(db, c => tokens::table.find(id).select(Token::as_select()).first(c).optional())
+    on!(db, c => tokens::table.find(id).select(Token::as_select()).first_row(c).optional())
 }
 
 /// All tokens, of one source where it is given, oldest first.

@@ -5,11 +5,14 @@
 use std::collections::{BTreeSet, HashMap};
 
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, SmallInt};
 
 use crate::ids::{ActorId, AgencyId};
 use crate::on;
 use crate::post::lane::Lane;
+use crate::store::first::FirstRow as _;
 use crate::store::schema::{actors, turns};
+use crate::store::statement::statement;
 use crate::store::{BINDS_MAX, Db, Queried};
 
 /// The row that holds the place that is served now.
@@ -33,7 +36,7 @@ impl Joined {
 
 /// Joins a lane for the agency of an actor. Who joins for several agencies does so with [`join_all`].
 pub fn join(db: &mut Db<'_>, actor: ActorId, lane: Lane) -> Queried<Joined> {
-    let agency: AgencyId = on!(db, c => actors::table.find(actor).select(actors::agency_id).first(c))?;
+    let agency: AgencyId = on!(db, c => actors::table.find(actor).select(actors::agency_id).first_row(c))?;
     join_as(db, agency, lane)
 }
 
@@ -64,11 +67,11 @@ fn join_as(db: &mut Db<'_>, agency: AgencyId, lane: Lane) -> Queried<Joined> {
         .execute(c))?;
     let own = turns::table.find((agency, lane.code())).select(turns::next);
     let next: i64 = match db {
-        Db::Lite(c) => own.first(&mut **c)?,
+        Db::Lite(c) => own.first_row(&mut **c)?,
         Db::Pg(c) => own.for_update().first(&mut **c)?,
     };
     let served: Option<i64> =
-        on!(db, c => turns::table.find((SERVED, lane.code())).select(turns::next).first(c).optional())?;
+        on!(db, c => turns::table.find((SERVED, lane.code())).select(turns::next).first_row(c).optional())?;
     Ok(Joined { agency, lane, start: next.max(served.unwrap_or_default()) })
 }
 
@@ -90,8 +93,10 @@ pub fn serve(db: &mut Db<'_>, served: impl Iterator<Item = i64>) -> Queried<()> 
     }
     for (lane, place) in Lane::ALL.into_iter().zip(last) {
         let Some(place) = place else { continue };
-        let moved = on!(db, c => diesel::update(turns::table.find((SERVED, lane.code())).filter(turns::next.lt(place)))
-            .set(turns::next.eq(place))
+        let moved = on!(db, c => statement("UPDATE turns SET next = $1 WHERE agency_id = $2 AND lane = $3 AND next < $1")
+            .bind::<BigInt, _>(place)
+            .bind::<BigInt, _>(SERVED)
+            .bind::<SmallInt, _>(lane.code())
             .execute(c))?;
         if moved == 0 {
             on!(db, c => diesel::insert_into(turns::table)

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use crate::ids::{ItemId, MediaId, SourceId};
 use crate::on;
+use crate::store::first::FirstRow as _;
 use crate::store::posts::MediaRow;
 use crate::store::schema::{media, posts, uploads};
 use crate::store::{Db, Queried};
@@ -42,21 +43,21 @@ pub fn file(db: &mut Db<'_>, source: SourceId, name: &str) -> Queried<Option<Med
         .inner_join(media::table.on(media::id.eq(uploads::media_id)))
         .filter(uploads::name.eq(name).and(uploads::source_id.eq(source)))
         .select(MediaRow::as_select())
-        .first(c)
+        .first_row(c)
         .optional())
 }
 
 /// The file by which a published post shows the picture of that name, which was sent from that address.
 pub fn published(db: &mut Db<'_>, name: &str, address: &str) -> Queried<Option<MediaRow>> {
     let item: Option<Option<ItemId>> =
-        on!(db, c => uploads::table.find(name).select(uploads::item_id).first(c).optional())?;
+        on!(db, c => uploads::table.find(name).select(uploads::item_id).first_row(c).optional())?;
     let Some(item) = item.flatten() else { return Ok(None) };
     let Some(post) = crate::store::items::by_id(db, item)?.and_then(|row| row.post_id) else { return Ok(None) };
     on!(db, c => media::table
         .inner_join(posts::table.on(media::post_id.eq(posts::id.nullable())))
         .filter(media::post_id.eq(Some(post)).and(media::source_url.eq(address)).and(posts::state.eq("published")))
         .select(MediaRow::as_select())
-        .first(c)
+        .first_row(c)
         .optional())
 }
 

@@ -7,6 +7,7 @@ use diesel::prelude::*;
 
 use crate::ids::{SourceId, SubscriptionId};
 use crate::on;
+use crate::store::first::FirstRow as _;
 use crate::store::listen::{self, Topic};
 use crate::store::schema::{sources, websub_subscriptions as w};
 use crate::store::sources::{self as of_sources, Source};
@@ -98,7 +99,7 @@ pub fn wanted(db: &mut Db<'_>, source: SourceId) -> Queried<Option<Subscription>
     on!(db, c => w::table
         .filter(w::source_id.eq(source).and(w::wanted))
         .select(Subscription::as_select())
-        .first(c)
+        .first_row(c)
         .optional())
 }
 
@@ -108,7 +109,7 @@ pub fn latest(db: &mut Db<'_>, source: SourceId) -> Queried<Option<Subscription>
         .filter(w::source_id.eq(source))
         .order((w::wanted.desc(), w::id.desc()))
         .select(Subscription::as_select())
-        .first(c)
+        .first_row(c)
         .optional())
 }
 
@@ -117,7 +118,7 @@ pub fn by_path(db: &mut Db<'_>, hash: &str) -> Queried<Option<(Subscription, Sou
     let row: Option<Subscription> = on!(db, c => w::table
         .filter(w::path_hash.eq(hash))
         .select(Subscription::as_select())
-        .first(c)
+        .first_row(c)
         .optional())?;
     let Some(row) = row else { return Ok(None) };
     Ok(of_sources::by_id(db, row.source_id)?.map(|source| (row, source)))
@@ -126,7 +127,7 @@ pub fn by_path(db: &mut Db<'_>, hash: &str) -> Queried<Option<(Subscription, Sou
 /// How many subscriptions of a source were begun since then.
 pub fn begun_since(db: &mut Db<'_>, source: SourceId, since: Timestamp) -> Queried<i64> {
     let recent = w::source_id.eq(source).and(w::created_at.ge(since));
-    on!(db, c => w::table.filter(recent).select(count_star()).first(c))
+    on!(db, c => w::table.filter(recent).select(count_star()).first_row(c))
 }
 
 /// A subscription is kept no more: it is to be ended at once.
@@ -155,7 +156,7 @@ pub fn claim(db: &mut Db<'_>, now: Timestamp, until: Timestamp) -> Queried<Optio
         .filter(due())
         .order(w::due_at)
         .select(Subscription::as_select())
-        .first(c)
+        .first_row(c)
         .optional())?;
     let Some(row) = row else { return Ok(None) };
     let won = on!(db, c => diesel::update(w::table.filter(w::id.eq(row.id).and(due())))
@@ -343,19 +344,19 @@ pub fn look_again(db: &mut Db<'_>, now: Timestamp) -> Queried<()> {
 pub fn counts(db: &mut Db<'_>, now: Timestamp) -> Queried<[i64; 5]> {
     let open = || w::ended_at.is_null();
     let holds = || w::holds_until.is_not_null().and(w::holds_until.nullable().gt(now)).assume_not_null();
-    let live = on!(db, c => w::table.filter(w::wanted.and(open())).filter(holds()).select(count_star()).first(c))?;
-    let wanted: i64 = on!(db, c => w::table.filter(w::wanted.and(open())).select(count_star()).first(c))?;
+    let live = on!(db, c => w::table.filter(w::wanted.and(open())).filter(holds()).select(count_star()).first_row(c))?;
+    let wanted: i64 = on!(db, c => w::table.filter(w::wanted.and(open())).select(count_star()).first_row(c))?;
     let failing: i64 = on!(db, c => w::table
         .filter(w::wanted.and(open()).and(w::failures.gt(0)))
         .filter(diesel::dsl::not(holds()))
         .select(count_star())
-        .first(c))?;
-    let leaving = on!(db, c => w::table.filter(w::wanted.eq(false).and(open())).select(count_star()).first(c))?;
+        .first_row(c))?;
+    let leaving = on!(db, c => w::table.filter(w::wanted.eq(false).and(open())).select(count_star()).first_row(c))?;
     let missing = on!(db, c => w::table
         .filter(w::wanted.and(w::missed_at.is_not_null()))
         .filter(holds())
         .select(count_star())
-        .first(c))?;
+        .first_row(c))?;
     Ok([live, wanted - live - failing, failing, leaving, missing])
 }
 
