@@ -31,10 +31,13 @@ use crate::metrics::pulse::{self, Loop};
 use crate::store::inboxes::{self, Leased};
 use crate::store::{Db, StoreError, deliveries};
 
-/// Inboxes leased in one statement, at most; and at most so many for each seat, so that other processes find some too. So many wait
-/// in memory at most, so it is also what a killed process holds back until its leases end, beside what it was sending.
+/// Inboxes leased in one statement, at most. So many wait in memory at most, so it is also what a killed process holds back until its
+/// leases end, beside what it was sending.
 const LEASE_BATCH_MAX: usize = 256;
+/// And at most so many for each seat.
 const LEASED_PER_SEAT: usize = 4;
+/// The same where other processes are to find some too.
+const LEASED_PER_SEAT_SHARED: usize = 2;
 /// Activities that an inbox is sent in one turn; then others have theirs.
 const TURN_MAX: i64 = 16;
 /// Longest sleep while nothing is due.
@@ -159,8 +162,8 @@ async fn lease(gateway: &Gateway, seats: &Seats, more: bool) -> Result<Vec<Turn>
         return Ok(Vec::new());
     }
     let limit = |n: usize| i64::try_from(n).unwrap_or(1);
-    let (healthy, failing) =
-        (limit(LEASE_BATCH_MAX.min(LEASED_PER_SEAT * seats.in_front())), limit(seats.free_for_retries()));
+    let per_seat = if gateway.store.is_shared() { LEASED_PER_SEAT_SHARED } else { LEASED_PER_SEAT };
+    let (healthy, failing) = (limit(LEASE_BATCH_MAX.min(per_seat * seats.in_front())), limit(seats.free_for_retries()));
     let (began, held) = (Instant::now(), gateway.settings.lease);
     let lease = move |db: &mut Db<'_>| {
         let at = now();

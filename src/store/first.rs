@@ -34,3 +34,37 @@ where
         self.first(connection)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use diesel::connection::Connection;
+    use diesel::sql_types::BigInt;
+
+    use super::*;
+    use crate::store::statement::statement;
+
+    #[derive(QueryableByName, Debug, PartialEq)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        n: i64,
+    }
+
+    /// Its second row cannot be made: that is no JSON.
+    const NUMBERS: &str = "SELECT column1 AS n FROM (VALUES (7), (8)) WHERE column1 = 7 OR json('{') IS NULL";
+
+    #[test]
+    fn sqlite_makes_no_row_but_the_first() {
+        let mut db = SqliteConnection::establish(":memory:").unwrap();
+        assert!(statement(NUMBERS).load::<Row>(&mut db).is_err());
+        for _ in 0..2 {
+            assert_eq!(statement(NUMBERS).first_row(&mut db), Ok(Row { n: 7 }));
+        }
+    }
+
+    #[test]
+    fn no_row_is_not_found() {
+        let mut db = SqliteConnection::establish(":memory:").unwrap();
+        let none: Queried<Row> = statement(format!("{NUMBERS} LIMIT 0")).first_row(&mut db);
+        assert_eq!(none, Err(diesel::NotFound));
+    }
+}

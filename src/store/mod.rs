@@ -260,6 +260,11 @@ impl Store {
             .inspect_err(|_| metrics::database_failed(Hop::Write))
     }
 
+    /// Whether other processes may be at work on this database. On SQLite one process serves.
+    pub fn is_shared(&self) -> bool {
+        matches!(&*self.pools, Pools::Pg { .. })
+    }
+
     /// Counts the writes of this process. Who sees the same number twice knows that this process changed nothing in between.
     pub fn commits(&self) -> u64 {
         self.commits.load(Ordering::Acquire)
