@@ -74,6 +74,8 @@ pub const POSTGRES_MIGRATIONS: EmbeddedMigrations = embed_migrations!("migration
 const SQLITE_READERS: u32 = 4;
 /// Connections to PostgreSQL per process.
 const POSTGRES_CONNECTIONS: u32 = 12;
+/// Threads that talk to PostgreSQL, somewhat more than connections.
+const POSTGRES_THREADS: usize = 16;
 /// How long to wait for a connection from the pool.
 const CONNECTION_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a transaction that lost a race (deadlock, serialisation) is tried anew.
@@ -165,7 +167,9 @@ enum Pools {
 #[derive(Clone)]
 pub struct Store {
     pools: Arc<Pools>,
-    hops: Arc<Hops>,
+    reads: Arc<Hops>,
+    /// On SQLite one thread, so that those who wait to write keep nobody from reading.
+    writes: Arc<Hops>,
     commits: Arc<AtomicU64>,
 }
 
@@ -195,7 +199,14 @@ impl Store {
         } else {
             return Err(StoreError::Url(redact(url)));
         };
-        Ok(Self { pools: Arc::new(pools), hops: Arc::new(Hops::new()?), commits: Arc::default() })
+        let (reads, writes) = match pools {
+            Pools::Lite { .. } => (Arc::new(Hops::new(SQLITE_READERS as usize)?), Arc::new(Hops::new(1)?)),
+            Pools::Pg { .. } => {
+                let both = Arc::new(Hops::new(POSTGRES_THREADS)?);
+                (both.clone(), both)
+            }
+        };
+        Ok(Self { pools: Arc::new(pools), reads, writes, commits: Arc::default() })
     }
 
     /// Reads: `f` sees the database and must not change it. `what` completes "the database failed to …".
@@ -206,7 +217,7 @@ impl Store {
     {
         let pools = self.pools.clone();
         let _timing = metrics::database(Hop::Read);
-        self.hops
+        self.reads
             .run(what, move || match &*pools {
                 Pools::Lite { readers, .. } => {
                     let mut connection = readers.get().map_err(|e| busy(what, &e))?;
@@ -249,7 +260,7 @@ impl Store {
     {
         let (pools, commits) = (self.pools.clone(), self.commits.clone());
         let _timing = metrics::database(Hop::Write);
-        self.hops
+        self.writes
             .run(what, move || {
                 let written = write_now(&pools, what, wait, &f);
                 // Whether it failed or not: a connection that breaks after COMMIT leaves open which.
